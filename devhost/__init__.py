@@ -1,0 +1,1 @@
+"""A local host for Azure Durable Functions apps in Python."""

@@ -1,0 +1,83 @@
+"""The functions of an app: what devhost found in it, and what it left out.
+
+`loading.py` fills these from a folder or an app object.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["http", "orchestration", "activity", "entity", "timer", "queue", "blob", "other"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the app's source something stands."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the app, as the host would index it."""
+
+    name: str
+    kind: Kind
+    trigger: Mapping[str, Any]  # the trigger's binding, as in function.json
+    bindings: tuple[Mapping[str, Any], ...]  # all of them, the trigger among them
+    handler: Callable[..., Any]
+    is_async: bool
+    place: Place
+    # The name by which orchestrators and clients speak of it; for a durable function only.
+    durable_name: str = ""
+    user_function: Callable[..., Any] | None = None  # what the app's author wrote
+    takes_context: bool = False  # has a parameter `context` that is a `func.Context`
+
+    @property
+    def client_bindings(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(b for b in self.bindings if b["type"] == "durableClient")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A function the real host leaves out while it loads the others."""
+
+    name: str
+    says: str  # the host's own words
+    advice: str  # what to write instead
+    place: Place
+    kind: Kind = "other"
+
+
+@dataclass(frozen=True)
+class FunctionTable:
+    """The functions of an app, by what they are for. Durable names ignore case."""
+
+    functions: tuple[Function, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for function in self.functions:
+            if function.durable_name:
+                self._durable[function.kind, function.durable_name.lower()] = function
+
+    def of_kind(self, kind: Kind) -> list[Function]:
+        return [function for function in self.functions if function.kind == kind]
+
+    def orchestrator(self, name: str) -> Function | None:
+        return self._durable.get(("orchestration", name.lower()))
+
+    def activity(self, name: str) -> Function | None:
+        return self._durable.get(("activity", name.lower()))
+
+    def entity(self, name: str) -> Function | None:
+        return self._durable.get(("entity", name.lower()))
+
+    def durable_names(self, kind: Kind) -> list[str]:
+        """The names known for one kind of durable function, sorted."""
+        return sorted(function.durable_name for function in self.of_kind(kind))
