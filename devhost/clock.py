@@ -18,7 +18,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock. It never goes back: after a jump it stands still until time catches up."""
+    """The machine's clock. After a jump back it stands still until time has caught up."""
 
     def __init__(self) -> None:
         self._latest = datetime.min.replace(tzinfo=UTC)

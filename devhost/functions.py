@@ -78,6 +78,27 @@ class FunctionTable:
     def entity(self, name: str) -> Function | None:
         return self._durable.get(("entity", name.lower()))
 
+    def why_left_out(self, name: str) -> str:
+        """The host's words about a function it left out; empty where it left out none so called."""
+        for left_out in self.left_out:
+            if left_out.name.lower() == name.lower():
+                return f"{left_out.says} ({left_out.place})"
+        return ""
+
     def durable_names(self, kind: Kind) -> list[str]:
         """The names known for one kind of durable function, sorted."""
         return sorted(function.durable_name for function in self.of_kind(kind))
+
+
+def no_such_function(kind: str, name: str, known: list[str]) -> str:
+    """The host's words for a durable function nobody has."""
+    listed = ", ".join(f"'{other}'" for other in known)
+    info = (
+        f"The following are the known {kind} functions: {listed}."
+        if known
+        else f"No {kind} functions are currently registered!"
+    )
+    return (
+        f"The function '{name}' doesn't exist, is disabled, or is not an {kind} function."
+        f" Additional info: {info}"
+    )

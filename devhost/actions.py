@@ -1,0 +1,449 @@
+"""The host's side of an episode: it walks the SDK's action list once more, driven by the history.
+
+The real host replays the whole list in every episode (protocol "mode A"): it invokes one action,
+awaits it, then invokes the next. Ids are given out here a second time, apart from the SDK; where
+the two drift apart, instances hang or fail on Azure, and so they do here.
+"""
+
+import json
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from devhost import history
+from devhost.functions import Kind, no_such_function
+from devhost.history import Event
+
+HTTP_ACTIVITY = "BuiltIn::HttpActivity"
+
+Action = dict[str, Any]
+
+
+class Known(Protocol):
+    """Which durable functions there are, and what they are called; names ignore case."""
+
+    def orchestrator(self, name: str) -> object | None: ...
+    def activity(self, name: str) -> object | None: ...
+    def entity(self, name: str) -> object | None: ...
+    def durable_names(self, kind: Kind) -> list[str]: ...
+    def why_left_out(self, name: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallActivity:
+    id: int
+    name: str
+    input: str  # JSON text
+
+
+@dataclass(frozen=True, slots=True)
+class CallChild:
+    id: int
+    name: str
+    instance_id: str
+    version: str | None
+    input: str  # JSON text
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTimer:
+    id: int
+    fire_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """An operation for an entity; its answer comes as an event named by the request's id."""
+
+    id: int
+    target: str
+    operation: str
+    input: str  # JSON text
+    request_id: str
+    signal: bool
+
+
+Scheduled = CallActivity | CallChild | CreateTimer | SendRequest
+
+# The class of the real host's decision, as its texts name it.
+_HOST_CLASS = {
+    CallActivity: "ScheduleTaskOrchestratorAction",
+    CallChild: "CreateSubOrchestrationAction",
+    CreateTimer: "CreateTimerOrchestratorAction",
+    SendRequest: "SendEventOrchestratorAction",
+}
+_SCHEDULED_BY = {
+    history.TASK_SCHEDULED: CallActivity,
+    history.SUB_ORCHESTRATION_CREATED: CallChild,
+    history.TIMER_CREATED: CreateTimer,
+    history.EVENT_SENT: SendRequest,
+}
+
+
+class NonDeterministic(Exception):
+    """History holds something the code, as it is now, does not do."""
+
+
+class Refused(Exception):
+    """The host will not carry out an action; the orchestration fails with these words."""
+
+
+class Wait:
+    """Something an action list waits for."""
+
+    __slots__ = ("_callbacks", "done", "failed")
+
+    def __init__(self, *, done: bool = False, failed: bool = False) -> None:
+        self.done = done
+        self.failed = failed
+        self._callbacks: list[Callable[[], None]] = []
+
+    def then(self, callback: Callable[[], None]) -> None:
+        if self.done:
+            callback()
+        else:
+            self._callbacks.append(callback)
+
+    def finish(self, *, failed: bool = False) -> None:
+        if self.done:
+            return
+        self.done, self.failed = True, failed
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+class Walk:
+    """One walk through an action list. Feed it the history, then read what it came to."""
+
+    def __init__(
+        self, actions: Sequence[Action], known: Known, instance_id: str, execution_id: str
+    ) -> None:
+        self._known = known
+        self._instance_id = instance_id
+        self._execution_id = execution_id
+        self._next_id = 0
+        self._now = datetime.min
+        self._waits: dict[int, Wait] = {}
+        self._waiting_for: dict[str, list[Wait]] = {}  # by event name, which ignores case here
+        self._buffered: dict[str, deque[None]] = {}
+        self._suspended = False
+        self._set_aside: list[Event] = []  # events that came while suspended
+        self._parked: dict[int, Scheduled] = {}
+        self.scheduled: dict[int, Scheduled] = {}  # decided, and not yet in the history
+        self.open: dict[int, Scheduled] = {}
+        self.matched: list[tuple[Event, Scheduled]] = []
+        self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions nobody has
+        self.continued: str | None = None  # the next generation's input
+        self.carried: list[Event] = []
+        self.terminated: str | None = None
+        self.refusal: str | None = None
+        self.at_end = False  # every action has been awaited
+        self._steps = self._each_in_turn(actions)
+
+    @property
+    def waits_for_events(self) -> bool:
+        return any(self._waiting_for.values())
+
+    @property
+    def suspended(self) -> bool:
+        return self._suspended
+
+    def take_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+    # The history
+
+    def feed(self, event: Event) -> None:
+        """Take one event of the history. Raises NonDeterministic where the code no longer fits."""
+        kind = event["EventType"]
+        if kind == history.ORCHESTRATOR_STARTED:
+            self._now = history.read_stamp(event["Timestamp"])
+        elif self._suspended and kind not in (
+            history.EXECUTION_RESUMED,
+            history.EXECUTION_TERMINATED,
+        ):
+            if kind != history.EXECUTION_SUSPENDED:
+                self._set_aside.append(event)
+        else:
+            self._process(kind, event)
+
+    def _process(self, kind: int, event: Event) -> None:
+        if kind in (history.TASK_COMPLETED, history.SUB_ORCHESTRATION_COMPLETED):
+            self._close(event["TaskScheduledId"])
+        elif kind in (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED):
+            self._close(event["TaskScheduledId"], failed=True)
+        elif kind in _SCHEDULED_BY:
+            self._match(kind, event)
+        elif kind == history.TIMER_FIRED:
+            self._close(event["TimerId"])
+        elif kind == history.EVENT_RAISED:
+            self._raise_event(event)
+        elif kind == history.EXECUTION_STARTED:
+            self._advance()
+        elif kind == history.EXECUTION_TERMINATED:
+            self.terminated = event["Input"]
+        elif kind == history.EXECUTION_SUSPENDED:
+            self._suspend()
+        elif kind == history.EXECUTION_RESUMED:
+            self._resume()
+
+    def _close(self, task_id: int, *, failed: bool = False) -> None:
+        wait = self._waits.pop(task_id, None)
+        self.open.pop(task_id, None)
+        if wait is not None:
+            wait.finish(failed=failed)
+
+    def _match(self, kind: int, event: Event) -> None:
+        scheduled = self.scheduled.get(event["EventId"])
+        if scheduled is None:
+            raise NonDeterministic(_missing(kind, event))
+        if not isinstance(scheduled, _SCHEDULED_BY[kind]):
+            raise NonDeterministic(_another(kind, event, _HOST_CLASS[type(scheduled)]))
+        self.matched.append((event, self.scheduled.pop(event["EventId"])))
+
+    def _raise_event(self, event: Event) -> None:
+        if self.continued is not None:
+            self.carried.append(event)
+            return
+        name = event["Name"].lower()
+        if waiting := self._waiting_for.get(name):
+            waiting.pop().finish()  # the last to wait is served first
+        else:
+            self._buffered.setdefault(name, deque()).append(None)
+
+    def _suspend(self) -> None:
+        self._suspended = True
+        self._parked.update(self.scheduled)
+        self.scheduled.clear()
+
+    def _resume(self) -> None:
+        self._suspended = False
+        self.scheduled.update(self._parked)
+        self._parked.clear()
+        set_aside, self._set_aside = self._set_aside, []
+        for event in set_aside:
+            self.feed(event)
+
+    # The action list
+
+    def _each_in_turn(self, actions: Sequence[Action]) -> Iterator[Wait]:
+        for action in actions:
+            wait = self._invoke(action)
+            if not wait.done:
+                yield wait
+
+    def _advance(self) -> None:
+        try:
+            wait = next(self._steps)
+        except StopIteration:
+            self.at_end = True
+        except Refused as refused:
+            self.refusal = str(refused)
+        else:
+            wait.then(self._advance)
+
+    def _invoke(self, action: Action) -> Wait:
+        return _INVOKE[action["actionType"]](self, action)
+
+    def _schedule(self, scheduled: Scheduled) -> Wait:
+        self.scheduled[scheduled.id] = scheduled
+        self.open[scheduled.id] = scheduled
+        wait = self._waits[scheduled.id] = Wait()
+        return wait
+
+    def _activity(self, action: Action) -> Wait:
+        name = action["functionName"]
+        if self._known.activity(name) is None:
+            return self._unknown("activity", name)
+        return self._schedule(CallActivity(self.take_id(), name, action["input"]))
+
+    def _http(self, action: Action) -> Wait:
+        request = json.dumps(action["httpRequest"])
+        return self._schedule(CallActivity(self.take_id(), HTTP_ACTIVITY, request))
+
+    def _child(self, action: Action) -> Wait:
+        name = action["functionName"]
+        if self._known.orchestrator(name) is None:
+            return self._unknown("orchestrator", name)
+        task_id = self.take_id()
+        instance_id = action.get("instanceId") or f"{self._execution_id}:{task_id}"
+        return self._schedule(
+            CallChild(task_id, name, instance_id, action.get("version"), action["input"])
+        )
+
+    def _unknown(self, kind: str, name: str) -> Wait:
+        # The host throws inside what it awaits, and swallows it: the instance waits for ever.
+        self.unknown.append((kind, name))
+        return Wait(done=True, failed=True)
+
+    def _activity_with_retry(self, action: Action) -> Wait:
+        return self._with_retry(action, self._activity)
+
+    def _child_with_retry(self, action: Action) -> Wait:
+        return self._with_retry(action, self._child)
+
+    def _with_retry(self, action: Action, call: Callable[[Action], Wait]) -> Wait:
+        options = action["retryOptions"]
+        attempts = options["maxNumberOfAttempts"]
+        pause = timedelta(milliseconds=options["firstRetryIntervalInMilliseconds"])
+        whole = Wait()
+        made = 0
+
+        def attempt() -> None:
+            nonlocal made
+            made += 1
+            task = call(action)
+            task.then(lambda: settled(task))
+
+        def settled(task: Wait) -> None:
+            if not task.failed:
+                whole.finish()
+            elif made >= attempts:
+                # The host's retry loop ends with a timer that fires at once.
+                self._timer_at(self._now).then(lambda: whole.finish(failed=True))
+            else:
+                self._timer_at(self._now + pause).then(attempt)
+
+        if self._is_unknown(action):
+            return call(action)
+        attempt()
+        return whole
+
+    def _is_unknown(self, action: Action) -> bool:
+        name = action["functionName"]
+        find = self._known.activity if action["actionType"] == 1 else self._known.orchestrator
+        return find(name) is None
+
+    def _timer(self, action: Action) -> Wait:
+        wait = self._timer_at(history.read_stamp(action["fireAt"]))
+        if action["isCanceled"]:
+            task_id = self._next_id - 1
+            del self._waits[task_id], self.open[task_id]
+            wait.finish(failed=True)
+        return wait
+
+    def _timer_at(self, fire_at: datetime) -> Wait:
+        return self._schedule(CreateTimer(self.take_id(), fire_at))
+
+    def _wait_for_event(self, action: Action) -> Wait:
+        return self._wait_for(action["externalEventName"].lower())
+
+    def _wait_for(self, name: str) -> Wait:
+        wait = Wait()
+        self._waiting_for.setdefault(name, []).append(wait)
+        if buffered := self._buffered.get(name):
+            buffered.popleft()
+            self._waiting_for[name].pop().finish()
+        return wait
+
+    def _call_entity(self, action: Action) -> Wait:
+        name = action["instanceId"].split("@")[1]
+        if self._known.entity(name) is None:
+            return self._unknown("entity", name)
+        request = self._send(action, signal=False)
+        return self._wait_for(request.request_id)
+
+    def _signal_entity(self, action: Action) -> Wait:
+        name = action["instanceId"].split("@")[1]
+        if self._known.entity(name) is None:
+            self.unknown.append(("entity", name))
+            raise Refused(no_such_function("entity", name, self._known.durable_names("entity")))
+        self._send(action, signal=True)
+        return Wait(done=True)
+
+    def _send(self, action: Action, *, signal: bool) -> SendRequest:
+        task_id = self.take_id()
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._execution_id}:{task_id}"))
+        request = SendRequest(
+            task_id, action["instanceId"], action["operation"], action["input"], request_id, signal
+        )
+        self.scheduled[task_id] = request
+        return request
+
+    def _continue_as_new(self, action: Action) -> Wait:
+        self.continued = action["input"]
+        return Wait(done=True)
+
+    def _when_any(self, action: Action) -> Wait:
+        children = [self._invoke(child) for child in action["compoundActions"]]
+        whole = Wait()
+        for child in children:
+            child.then(whole.finish)
+        return whole
+
+    def _when_all(self, action: Action) -> Wait:
+        children = [self._invoke(child) for child in action["compoundActions"]]
+        left = len(children)
+        whole = Wait(done=left == 0)
+
+        def one_less() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                whole.finish(failed=any(child.failed for child in children))
+
+        for child in children:
+            child.then(one_less)
+        return whole
+
+
+_INVOKE: dict[int, Callable[[Walk, Action], Wait]] = {
+    0: Walk._activity,
+    1: Walk._activity_with_retry,
+    2: Walk._child,
+    3: Walk._child_with_retry,
+    4: Walk._continue_as_new,
+    5: Walk._timer,
+    6: Walk._wait_for_event,
+    7: Walk._call_entity,
+    8: Walk._http,
+    9: Walk._signal_entity,
+    11: Walk._when_any,
+    12: Walk._when_all,
+}
+
+_CHANGED = (
+    "Was a change made to the orchestrator code after this instance had already started running?"
+)
+
+
+def _what(kind: int, event: Event) -> str:
+    number = event["EventId"]
+    if kind == history.TASK_SCHEDULED:
+        return (
+            f"an activity task with sequence ID {number} and name '{event['Name']}'"
+            f" (version '{event['Version']}')"
+        )
+    if kind == history.SUB_ORCHESTRATION_CREATED:
+        return (
+            f"a sub-orchestration task with sequence ID {number} and name '{event['Name']}'"
+            f" (version '{event['Version'] or ''}', instance ID '{event['InstanceId']}')"
+        )
+    if kind == history.TIMER_CREATED:
+        return f"a timer task with sequence number {number}"
+    return (
+        f"a send event task with sequence ID {number}, type 'EventSent' name '{event['Name']}',"
+        f" instance ID '{event['InstanceId']}'"
+    )
+
+
+def _missing(kind: int, event: Event) -> str:
+    comma = "" if kind == history.TIMER_CREATED else ","
+    return (
+        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
+        f" {_what(kind, event)}{comma} but the current replay execution hasn't (yet?) scheduled"
+        f" this task. {_CHANGED}"
+    )
+
+
+def _another(kind: int, event: Event, host_class: str) -> str:
+    return (
+        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
+        f" {_what(kind, event)}, but the current orchestration replay instead produced a"
+        f" {host_class} action with this sequence number. {_CHANGED}"
+    )
