@@ -24,7 +24,7 @@ from devhost.actions import (
 )
 from devhost.diagnosis import Finding
 from devhost.functions import Kind, no_such_function
-from devhost.history import Event
+from devhost.history import EXTENSION, Event, compact
 
 _ERROR_LABEL = "\n\n$OutOfProcData$:"
 _STATUS_LIMIT_KB = 16
@@ -171,11 +171,6 @@ def _status_kilobytes(status: Any) -> int:
     return 0 if status is None else int(2 * len(compact(status)) / 1024)
 
 
-def compact(value: Any) -> str:
-    """JSON as the host writes values it has read: no blanks, no escapes it does not need."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
     turn: Turn
@@ -189,7 +184,8 @@ class _Conclusion:
         status, output = self._outcome()
         scheduled = [self.walk.scheduled[task_id] for task_id in sorted(self.walk.scheduled)]
         now = self.turn.now
-        events = [*self.new, *(_as_event(item, self.turn, now) for item in scheduled)]
+        events = [history.played(event) for event in self.new]
+        events += [_as_event(item, self.turn, now) for item in scheduled]
         decision = Decision(events, status, output, self._custom_status(), scheduled)
         decision.findings = list(self._findings(status))
         if status == "ContinuedAsNew":
@@ -358,16 +354,20 @@ def _as_event(item: Scheduled, turn: Turn, now: datetime) -> Event:
     return history.event_sent(now, item.id, item.target, "op", request_text(item, turn, now))
 
 
+def request_input(item: SendRequest) -> str:
+    """An operation's input as the entity gets it: JSON text that holds JSON text."""
+    return compact(item.input)
+
+
 def request_text(item: SendRequest, turn: Turn, now: datetime) -> str:
     """The request message of an entity operation, as it stands in the history."""
     sent = {"signal": True} if item.signal else {}
-    extension = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
     return compact(
         {
-            "$type": f"{extension}.RequestMessage, {extension}",
+            "$type": f"{EXTENSION}.RequestMessage, {EXTENSION}",
             "op": item.operation,
             **sent,
-            "input": compact(item.input),
+            "input": request_input(item),
             "id": item.request_id,
             "parent": turn.instance_id,
             "parentExecution": turn.execution_id,

@@ -38,6 +38,12 @@ class Function:
     takes_context: bool = False  # has a parameter `context` that is a `func.Context`
 
     @property
+    def unserved_bindings(self) -> tuple[Mapping[str, Any], ...]:
+        """Input and output bindings devhost does not serve: nothing is read, nothing delivered."""
+        served = ("durableClient", "http", self.trigger["type"])
+        return tuple(b for b in self.bindings if b["type"] not in served)
+
+    @property
     def client_bindings(self) -> tuple[Mapping[str, Any], ...]:
         return tuple(b for b in self.bindings if b["type"] == "durableClient")
 
@@ -51,6 +57,8 @@ class LeftOut:
     advice: str  # what to write instead
     place: Place
     kind: Kind = "other"
+    durable_name: str = ""
+    listed: bool = False  # the host names it among its functions all the same
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ class FunctionTable:
 
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()  # on functions that load and then fail at every call
     _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -84,6 +93,19 @@ class FunctionTable:
             if left_out.name.lower() == name.lower():
                 return f"{left_out.says} ({left_out.place})"
         return ""
+
+    def missing(self, kind: Kind, durable_name: str) -> LeftOut | None:
+        """The left-out function that callers of this durable name wait for, if there is one."""
+        for left_out in self.left_out:
+            if (left_out.kind, left_out.durable_name.lower()) == (kind, durable_name.lower()):
+                return left_out
+        return None
+
+    @property
+    def listed(self) -> list[str]:
+        """The names the real host lists, sorted: all that serve, and some that do not."""
+        listed = [left_out.name for left_out in self.left_out if left_out.listed]
+        return sorted([function.name for function in self.functions] + listed)
 
     def durable_names(self, kind: Kind) -> list[str]:
         """The names known for one kind of durable function, sorted."""

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 Event = dict[str, Any]
 
+EXTENSION: Final = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
+
 EXECUTION_STARTED: Final = 0
 EXECUTION_COMPLETED: Final = 1
 EXECUTION_TERMINATED: Final = 3
@@ -49,22 +51,6 @@ NAMES: Final = {
     EXECUTION_RESUMED: "ExecutionResumed",
 }
 
-# The host marks these as played once an episode has read them; scheduling events it never does.
-PLAYED: Final = frozenset(
-    {
-        EXECUTION_STARTED,
-        EXECUTION_TERMINATED,
-        TASK_COMPLETED,
-        TASK_FAILED,
-        SUB_ORCHESTRATION_COMPLETED,
-        SUB_ORCHESTRATION_FAILED,
-        TIMER_FIRED,
-        EVENT_RAISED,
-        EXECUTION_SUSPENDED,
-        EXECUTION_RESUMED,
-    }
-)
-
 
 def stamp(time: datetime) -> str:
     """A time as the host writes it."""
@@ -77,13 +63,18 @@ def read_stamp(text: str) -> datetime:
     return datetime.fromisoformat(f"{whole}.{rest[:6]:0<6}+00:00")
 
 
+def compact(value: Any) -> str:
+    """JSON as the host writes a value it has read: no blanks, no escapes it does not need."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def to_text(event: Event) -> str:
     return json.dumps(event)
 
 
 def played(event: Event) -> Event:
-    """The event as later episodes see it."""
-    return {**event, "IsPlayed": True} if event["EventType"] in PLAYED else event
+    """The event as later episodes see it. The host never marks the start of an episode."""
+    return event if event["EventType"] == ORCHESTRATOR_STARTED else {**event, "IsPlayed": True}
 
 
 def _event(kind: int, at: datetime, fields: Event, event_id: int = -1) -> Event:
@@ -197,11 +188,13 @@ def sub_orchestration_completed(at: datetime, task_id: int, result: str | None) 
     return _event(SUB_ORCHESTRATION_COMPLETED, at, {"TaskScheduledId": task_id, "Result": result})
 
 
-def sub_orchestration_failed(at: datetime, task_id: int, reason: str, details: str | None) -> Event:
+def sub_orchestration_failed(
+    at: datetime, task_id: int, reason: str | None, details: str | None
+) -> Event:
     return _event(SUB_ORCHESTRATION_FAILED, at, _failure(task_id, reason, details))
 
 
-def _failure(task_id: int, reason: str, details: str | None) -> Event:
+def _failure(task_id: int, reason: str | None, details: str | None) -> Event:
     return {
         "TaskScheduledId": task_id,
         "Reason": reason,

@@ -1,0 +1,77 @@
+"""The tables of a hub file, and how older files become today's."""
+
+import sqlite3
+from typing import Final
+
+from devhost.errors import HubUnusable
+
+VERSION: Final = 1
+
+# From version n to n + 1: MIGRATIONS[n]. A new hub is made by all of them.
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE instances (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        version TEXT,
+        execution_id TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        input TEXT,
+        output TEXT,
+        custom_status TEXT,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        parent TEXT
+    );
+    CREATE INDEX instances_by_status ON instances (status, id);
+    CREATE INDEX instances_by_creation ON instances (created);
+    CREATE TABLE history (
+        instance INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        events TEXT NOT NULL,
+        PRIMARY KEY (instance, part)
+    ) WITHOUT ROWID;
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        target TEXT NOT NULL,
+        execution_id TEXT,
+        due TEXT,
+        event TEXT NOT NULL
+    );
+    CREATE INDEX messages_by_target ON messages (target);
+    CREATE TABLE activities (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        instance_id TEXT NOT NULL,
+        execution_id TEXT NOT NULL,
+        task_id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        input TEXT NOT NULL
+    );
+    CREATE INDEX activities_by_instance ON activities (instance_id);
+    CREATE TABLE problems (
+        instance_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (instance_id, kind, subject)
+    ) WITHOUT ROWID;
+    CREATE TABLE kept (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
+)
+
+
+def prepare(connection: sqlite3.Connection, name: str) -> None:
+    """Bring a hub to today's schema, in one transaction. A newer one is refused."""
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise HubUnusable(
+            f"{name} was written by a newer devhost (schema {found}, this one knows {VERSION})."
+            " Install that devhost again, or name another file with --data."
+        )
+    for number in range(found, VERSION):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+        )
