@@ -1,0 +1,199 @@
+"""What to write instead, for each rule of the host that a function can break."""
+
+import collections.abc
+import inspect
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+# The decorator's argument that names the parameter of a binding; `arg_name` for all others.
+_ARGUMENT = {
+    "activityTrigger": "input_name",
+    "orchestrationTrigger": "context_name",
+    "entityTrigger": "context_name",
+    "durableClient": "client_name",
+    "httpTrigger": "trigger_arg_name",
+}
+_VALUE_OF_TRIGGER = {
+    "httpTrigger": "func.HttpRequest",
+    "timerTrigger": "func.TimerRequest",
+    "queueTrigger": "func.QueueMessage",
+    "blobTrigger": "func.InputStream",
+}
+
+
+def argument_of(binding_type: str) -> str:
+    """The decorator's argument that gives a binding of this type its name."""
+    return _ARGUMENT.get(binding_type, "arg_name")
+
+
+def on_context(function: str, bindings: Mapping[str, str]) -> str:
+    """A parameter `context` that is something else than the host's."""
+    for trigger_type in ("orchestrationTrigger", "entityTrigger"):
+        if trigger_type in bindings.values():
+            return _context_name(function, trigger_type)
+    return (
+        "Write `context: func.Context`; for anything else of that name, give the parameter "
+        "and its binding another name."
+    )
+
+
+def _context_name(function: str, trigger_type: str) -> str:
+    decorator = "entity_trigger" if trigger_type == "entityTrigger" else "orchestration_trigger"
+    return (
+        f'Write `@app.{decorator}(context_name="context")` and `def {function}(context):`; '
+        "no other name loads."
+    )
+
+
+def on_annotation(name: str, annotation: Any) -> str:
+    """The worker takes classes only: say the nearest one."""
+    plain = _plain_class(annotation)
+    none_too = types.NoneType in typing.get_args(annotation)
+    even_none = f" `None` reaches `{name}` all the same." if none_too else ""
+    if plain is None:
+        return f"Write `{name}` without an annotation.{even_none}"
+    if plain == "dict":
+        return (
+            f"Write `{name}: dict`, or a TypedDict (`class {name.capitalize()}(TypedDict): ...`) "
+            f"whose keys say what is in it, or no annotation.{even_none}"
+        )
+    return f"Write `{name}: {plain}`, or no annotation.{even_none}"
+
+
+def _plain_class(annotation: Any) -> str | None:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        members = {
+            _plain_class(member)
+            for member in typing.get_args(annotation)
+            if member is not types.NoneType
+        }
+        return members.pop() if len(members) == 1 else None
+    annotation = origin or getattr(annotation, "__supertype__", annotation)
+    if not isinstance(annotation, type) or annotation is collections.abc.Callable:
+        return None
+    if issubclass(annotation, collections.abc.Mapping):
+        return annotation.__name__ if typing.is_typeddict(annotation) else "dict"
+    if annotation in (list, tuple, set, frozenset) or annotation.__module__ == "collections.abc":
+        return "list"  # what JSON makes of them
+    return annotation.__name__
+
+
+def on_unbound(
+    function: str,
+    parameters: Mapping[str, inspect.Parameter],
+    bindings: Mapping[str, str],
+    route: str,
+) -> str:
+    """Parameters without a binding, beside the types of the bindings by their names."""
+    extra = [parameter for name, parameter in parameters.items() if name not in bindings]
+    unused = [name for name in bindings if name not in parameters]
+    kinds = {parameter.kind for parameter in extra}
+    if kinds == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return (
+            "A decorator hides the function's own parameters: put `@functools.wraps(function)` "
+            "on the function it returns."
+        )
+    name = extra[0].name
+    if len(extra) == len(unused) == 1:
+        argument = argument_of(bindings[unused[0]])
+        return (
+            f'The decorator says `{argument}="{unused[0]}"`, the function says `{name}`: '
+            "give both the same name."
+        )
+    if "client" in name.lower():
+        name = _legal(name)
+        return (
+            f'Put `@app.durable_client_input(client_name="{name}")` below the trigger, '
+            f"and call the parameter `{name}`."
+        )
+    if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return "Leave `*` and `**` parameters out: a function gets its bindings by name only."
+    return _without_binding(function, name, bindings, route)
+
+
+def _without_binding(function: str, name: str, bindings: Mapping[str, str], route: str) -> str:
+    if own := _named(bindings, "activityTrigger"):
+        return (
+            "An activity takes one parameter, and a default does not help: send a dict "
+            f'(`yield context.call_activity("{function}", {{"{name}": ...}})`) and read '
+            f'`{own}["{name}"]`.'
+        )
+    if request := _named(bindings, "httpTrigger"):
+        source = (
+            "route_params" if re.search(rf"{{\*{{0,2}}{re.escape(name)}\W", route) else "params"
+        )
+        return (
+            f"Leave `{name}` out of the parameters and read it in the function: "
+            f'`{name} = {request}.{source}["{name}"]`.'
+        )
+    return f"Leave `{name}` out of the parameters, or add the binding it stands for."
+
+
+def _named(bindings: Mapping[str, str], binding_type: str) -> str | None:
+    return next((name for name, its_type in bindings.items() if its_type == binding_type), None)
+
+
+def on_unused(function: str, name: str, binding_type: str, *, takes_context: bool) -> str:
+    """A binding without a parameter."""
+    if takes_context and binding_type in ("orchestrationTrigger", "entityTrigger"):
+        return _context_name(function, binding_type)
+    return (
+        f'The decorator says `{argument_of(binding_type)}="{name}"`: give the function '
+        f"a parameter `{name}`."
+    )
+
+
+def on_trigger_value(name: str, binding_type: str) -> str:
+    if value := _VALUE_OF_TRIGGER.get(binding_type):
+        return f"Write `{name}: {value}`, or no annotation."
+    return f"Write `{name}: str`, or no annotation."
+
+
+def on_return(binding_type: str) -> str:
+    if binding_type == "http":
+        return (
+            "Write `-> func.HttpResponse`, `-> str` or no return annotation; to answer with JSON: "
+            '`return func.HttpResponse(json.dumps(value), mimetype="application/json")`.'
+        )
+    return "Write `-> str` or no return annotation."
+
+
+def on_binding_name(name: str, binding_type: str) -> str:
+    better = _legal(name)
+    return (
+        f'Write `{argument_of(binding_type)}="{better}"` and call the parameter `{better}`: '
+        "letters and digits only, a letter first, at most 128."
+    )
+
+
+def _legal(name: str) -> str:
+    first, *others = re.findall("[A-Za-z0-9]+", name) or ["value"]
+    better = (first + "".join(word[:1].upper() + word[1:] for word in others)).lstrip("0123456789")
+    return better if 0 < len(better) <= 128 else "value"
+
+
+def on_function_name(name: str) -> str:
+    better = re.sub("[^A-Za-z0-9_-]+", "_", name).strip("_-")[:128] or "my_function"
+    if not better[0].isalpha() or better.lower() == "host":
+        better = f"my_{better}"[:128]
+    return (
+        f'Write `@app.function_name("{better}")`: letters, digits, `_` and `-`, a letter first, '
+        "at most 128, and not `host`."
+    )
+
+
+def on_schedule() -> str:
+    return (
+        "Write six fields, `{second} {minute} {hour} {day} {month} {day of week}` in UTC "
+        '(`schedule="0 0 5 * * *"` is five in the morning), or a TimeSpan (`"00:05:00"`).'
+    )
+
+
+def on_unresolved(name: str) -> str:
+    return (
+        f'Put `"{name}": "..."` under `Values` in local.settings.json, and into the app settings.'
+    )

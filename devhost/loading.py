@@ -1,0 +1,208 @@
+"""Loads an app: from a folder, as the real host does, or from an app object, for tests."""
+
+import ast
+import importlib
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import azure.functions as func
+from azure.functions.decorators.function_app import Function as SdkFunction
+from azure.functions.decorators.function_app import FunctionRegister
+
+from devhost.errors import AppDoesNotLoad
+from devhost.functions import FunctionTable, Place
+from devhost.indexing import (
+    NOTHING_LOADS,
+    build_table,
+    complaint,
+    place_of,
+    relative,
+    user_function_of,
+)
+
+_TABLE = "_devhost_function_table"  # where an app keeps what was found in it
+# The app folder last loaded from, and the modules that came out of it.
+_loaded: dict[Path, set[str]] = {}
+
+
+def load_app(folder: Path, script: str = "function_app.py") -> FunctionTable:
+    """Import the app in `folder` and find its functions; the folder becomes the current one.
+
+    Raises AppDoesNotLoad where on Azure no function would load.
+    """
+    folder = folder.resolve()
+    path = folder / script
+    if not path.is_file():
+        raise AppDoesNotLoad(_no_script(folder, script))
+    os.chdir(folder)
+    return index_app(_find_app(_import(path), path))
+
+
+def index_app(app: FunctionRegister) -> FunctionTable:
+    """The functions of an app object; asked again, the same ones.
+
+    Raises AppDoesNotLoad where on Azure no function would load.
+    """
+    # The SDK lists an app's functions only once.
+    table = vars(app).get(_TABLE)
+    if table is None:
+        table = build_table(_functions_of(app))
+        setattr(app, _TABLE, table)
+    return cast(FunctionTable, table)
+
+
+def _no_script(folder: Path, script: str) -> str:
+    if any(folder.glob("*/function.json")):
+        return (
+            f"{folder} holds an app of the v1 programming model (function.json files)\n"
+            "  devhost runs the v2 model: functions declared with decorators in function_app.py."
+        )
+    return (
+        f"there is no {script} in {folder}\n"
+        "  Name the folder that holds it, or the file in PYTHON_SCRIPT_FILE_NAME.\n\n"
+        f"{NOTHING_LOADS}"
+    )
+
+
+def _import(path: Path) -> ModuleType:
+    _forget_other_apps(path)
+    folder = str(path.parent)
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    try:
+        return importlib.import_module(path.stem)
+    except (Exception, SystemExit) as error:  # code of the app; the worker reports what it raises
+        raise AppDoesNotLoad(_import_failure(error, path)) from error
+    finally:
+        own = {name for name in set(sys.modules) - before if _is_below(sys.modules[name], folder)}
+        _loaded.setdefault(path.parent, set()).update(own)
+
+
+def _is_below(module: ModuleType, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and _is_own(file, Path(folder))
+
+
+def _is_own(file: str, folder: Path) -> bool:
+    path = Path(file)
+    return path.is_relative_to(folder) and "site-packages" not in path.parts
+
+
+def _forget_other_apps(path: Path) -> None:
+    """Two apps in one process: the second must not get modules of the first by their names."""
+    for folder in [folder for folder in _loaded if folder != path.parent]:
+        for name in _loaded.pop(folder):
+            sys.modules.pop(name, None)
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+    module = sys.modules.get(path.stem)
+    if module is not None and getattr(module, "__file__", None) != str(path):
+        del sys.modules[path.stem]
+
+
+def _import_failure(error: BaseException, path: Path) -> str:
+    says = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = Place(relative(error.filename), error.lineno or 1)
+        advised = f"Correct this line: `{(error.text or '').strip()}`"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if _is_own(frame.filename, path.parent)]
+        place = (
+            Place(relative(own[-1].filename), own[-1].lineno or 1) if own else Place(path.name, 1)
+        )
+        advised = _on_import_failure(error, path.parent, frames)
+    return f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}"
+
+
+def _on_import_failure(error: BaseException, folder: Path, frames: traceback.StackSummary) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        if (folder / top).exists():
+            return f"`{top}` is a folder of the app: look at the spelling of `{error.name}` in it."
+        return (
+            "Add the package that holds it to requirements.txt, and install it into the Python "
+            f"that runs devhost: `{sys.executable} -m pip install -r requirements.txt`"
+        )
+    if isinstance(error, KeyError) and frames[-1].filename == os.__file__:
+        name = error.args[0]
+        return f'Put `"{name}": "..."` under `Values` in local.settings.json.'
+    return "Nothing of the app loads until this line runs without an error."
+
+
+def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
+    """The only app among a module's attributes; two names for one app are two to the worker."""
+    apps = {n: value for n, value in vars(module).items() if isinstance(value, FunctionRegister)}
+    if len(apps) == 1:
+        return next(iter(apps.values()))
+    if not apps:
+        says = f"ValueError: Could not find top level function app instances in {path.name}."
+        has_blueprint = any(isinstance(value, func.Blueprint) for value in vars(module).values())
+        advised = (
+            "A blueprint is no app: write `app = df.DFApp()` and `app.register_functions(...)`."
+            if has_blueprint
+            else "Write `app = df.DFApp()` at the top level of the file."
+        )
+        place = Place(path.name, 1)
+    else:
+        first, second = list(apps)[:2]
+        says = (
+            f"ValueError: More than one {type(apps[first]).__name__} or other top level function "
+            "app instances are defined."
+        )
+        advised = (
+            f"Keep `{first}` and make `{second}` a `df.Blueprint()`, registered with "
+            f"`{first}.register_functions({second})`."
+            if apps[first] is not apps[second]
+            else f"`{first}` and `{second}` are two names for one app: keep one."
+        )
+        place = Place(path.name, _line_of_name(path, second))
+    raise AppDoesNotLoad(f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}")
+
+
+def _line_of_name(path: Path, name: str) -> int:
+    """Where the top level of a file last gives something this name."""
+    line = 1
+    for statement in ast.parse(path.read_bytes()).body:
+        named = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        named |= {a.asname or a.name for a in ast.walk(statement) if isinstance(a, ast.alias)}
+        binds = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.ImportFrom, ast.Import))
+        if binds and name in named:
+            line = statement.lineno
+    return line
+
+
+def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
+    try:
+        return list(app.get_functions())
+    except ValueError as error:  # two of one name, or one without a trigger
+        place, advised = _unlistable(app)
+        says = f"{type(error).__name__}: {error}"
+        raise AppDoesNotLoad(f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}") from error
+
+
+def _unlistable(app: FunctionRegister) -> tuple[Place | str, str]:
+    seen: dict[str, Place] = {}
+    for builder in app._function_builders:  # the SDK names the function, not where it stands
+        function = builder._function
+        name = str(function.get_function_name())
+        place = place_of(user_function_of(function.get_user_function()))
+        if function.get_trigger() is None:
+            return place, (
+                "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
+                "below `@app.function_name` if there is one; or take its decorators away."
+            )
+        if name in seen:
+            return place, (
+                f"`{name}` stands at {seen[name]} already; names are shared by the app and all its "
+                'blueprints: rename one, or write `@app.function_name("...")` above it.'
+            )
+        seen[name] = place
+    return "an unknown place", "Rename one of the functions."
