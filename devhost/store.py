@@ -366,6 +366,12 @@ class SqliteBackend:
             self._purged = False
             self._connection.execute("PRAGMA incremental_vacuum").fetchall()
 
+    def lose_unsaved(self) -> None:
+        """What a killed process loses: all since the last flush, and what was being worked on."""
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._load_all()
+
     def close(self) -> None:
         self.flush()
         self._connection.close()

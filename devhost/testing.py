@@ -1,0 +1,380 @@
+"""Test orchestrators of any app: in this process, in memory, with a clock moved by hand.
+
+    async with ManualHub(app) as hub:
+        approval = await hub.start("expense_approval", {"id": "e-1"})
+        await hub.advance(timedelta(days=3))
+        assert hub.output(approval) == {"approved": False}
+
+There is no port, no sleep, and no thread left behind. Time stands still unless a test moves it
+(`advance`), or asks for something that takes time (`run_until_ended`, `run_until_custom_status`):
+then it jumps to the next timer whenever nothing else is to do.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from devhost import work
+from devhost.actions import HTTP_ACTIVITY
+from devhost.backend import ActivityWork, Instance, Message, Problem, Query
+from devhost.clock import ManualClock
+from devhost.errors import FunctionFailed
+from devhost.functions import FunctionTable
+from devhost.history import Event, event_raised, task_completed
+from devhost.http_activity import HttpCaller
+from devhost.hub import Hub, compact
+from devhost.invocation import Invoker
+from devhost.loading import index_app, load_app
+from devhost.settings import Settings
+from devhost.stand_in import Call, StandIns
+from devhost.store import MEMORY, SqliteBackend
+from devhost.work import NotForThisApp
+
+__all__ = ["Call", "Crashed", "ManualHub", "Stuck"]
+
+_SPIN: Final = 10_000  # rounds in which no time passes: the app spins
+
+
+class Stuck(AssertionError):
+    """What a test waits for cannot come any more."""
+
+
+class Crashed(Exception):
+    """The hub stopped where `crash_after` said. `hub.crash()` goes on from what was saved."""
+
+
+class ManualHub:
+    """A task hub whose time and work are in the hands of a test."""
+
+    def __init__(
+        self,
+        app: object,
+        *,
+        start: datetime | None = None,
+        settings: Settings | None = None,
+        data: Path | str = MEMORY,
+    ) -> None:
+        """`app` is the app object, its folder, or a table of its functions."""
+        self._table = _table_of(app)
+        self._settings = settings or Settings()
+        self._data = data
+        self.clock = ManualClock(start)
+        self._stand_ins = StandIns(self.clock)
+        self._invoker = Invoker(own_loop=False)
+        self._http = HttpCaller()
+        self._backend = SqliteBackend(data)
+        self._hub = self._new_hub()
+        self._commits_left: int | None = None
+
+    def _new_hub(self) -> Hub:
+        return Hub(
+            self._backend,
+            self.clock,
+            self._table,
+            lambda: None,
+            default_version=self._settings.default_version,
+            may_replace_running=self._settings.may_replace_running,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End everything."""
+        self._backend.close()
+        await self._http.close()
+        self._invoker.close()
+
+    # Activities
+
+    def replace_activity(self, name: str, replacement: Callable[[Any], Any]) -> None:
+        """Run `replacement` wherever the activity `name` is called; it may be async."""
+        self._stand_ins.replace(self._activity_name(name), replacement)
+
+    def fail_activity(self, name: str, error: Exception, *, on_call: int = 1) -> None:
+        """Make the nth call of an activity fail instead of running it."""
+        self._stand_ins.fail(self._activity_name(name), error, on_call)
+
+    def calls(self, name: str | None = None) -> list[Call]:
+        """The runs of an activity (of all), in order."""
+        wanted = None if name is None else self._activity_name(name)
+        return [call for call in self._stand_ins.calls if wanted in (None, call.name)]
+
+    def _activity_name(self, name: str) -> str:
+        function = self._table.activity(name)
+        if function is None:
+            known = ", ".join(self._table.durable_names("activity"))
+            raise LookupError(f"the app has no activity '{name}'; it has: {known}")
+        return function.durable_name
+
+    # What a client does
+
+    async def start(
+        self,
+        orchestrator: str | Callable[..., Any],
+        input: Any = None,
+        *,
+        instance_id: str | None = None,
+        version: str | None = None,
+    ) -> str:
+        """Start an instance as the SDK's client does, and run until nothing is to do now."""
+        text = None if input is None else compact(json.dumps(input))
+        name = orchestrator if isinstance(orchestrator, str) else _name_of(orchestrator)
+        if self._table.orchestrator(name) is None:
+            known = ", ".join(self._table.durable_names("orchestration"))
+            raise LookupError(f"the app has no orchestrator '{name}'; it has: {known}")
+        started = self._hub.start(name, instance_id, text, version)
+        await self.run_until_idle()
+        return started
+
+    async def raise_event(
+        self,
+        instance_id: str,
+        name: str,
+        data: Any = None,
+        *,
+        after: timedelta | None = None,
+        as_http: bool = False,
+    ) -> None:
+        """Send an event as the SDK's client does, or as plain HTTP does; now, or in a while.
+
+        The client sends JSON text and plain HTTP sends the value: orchestrators get both forms.
+        """
+        value = data if as_http else json.dumps(data)
+        if after is not None:
+            when = self.clock.now() + after
+            event = event_raised(when, name, compact(value))
+            self._backend.send(Message(instance_id, event, due=when))
+            self._backend.flush()
+            return
+        self._hub.raise_event(instance_id, name, value)
+        await self.run_until_idle()
+
+    async def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:
+        """Signal an entity as the SDK's client does."""
+        text = None if input is None else compact(json.dumps(input))
+        self._hub.signal(entity, key, operation, text)
+        await self.run_until_idle()
+
+    async def terminate(self, instance_id: str, reason: str = "") -> None:
+        self._hub.terminate(instance_id, reason)
+        await self.run_until_idle()
+
+    async def suspend(self, instance_id: str, reason: str = "") -> None:
+        self._hub.suspend(instance_id, reason)
+        await self.run_until_idle()
+
+    async def resume(self, instance_id: str, reason: str = "") -> None:
+        self._hub.resume(instance_id, reason)
+        await self.run_until_idle()
+
+    # What there is to see
+
+    def instance(self, instance_id: str) -> Instance:
+        """What is known of an instance. Raises InstanceNotFound."""
+        return self._hub.status(instance_id)
+
+    def instances(self, prefix: str = "") -> list[Instance]:
+        """All instances whose id begins so, in order of their ids."""
+        return self._backend.list_instances(Query(prefix=prefix, top=None))
+
+    def status(self, instance_id: str) -> str:
+        """Its runtime status, such as 'Running'."""
+        return self.instance(instance_id).status
+
+    def output(self, instance_id: str) -> Any:
+        """What it returned, or the words of its failure."""
+        return json.loads(self.instance(instance_id).output or "null")
+
+    def custom_status(self, instance_id: str) -> Any:
+        return json.loads(self.instance(instance_id).custom_status or "null")
+
+    def history(self, instance_id: str) -> list[Event]:
+        """The events of its current execution, oldest first."""
+        return self._hub.events(instance_id)
+
+    def entity_state(self, entity: str, key: str) -> Any:
+        """The state of an entity, None where it has none. Raises InstanceNotFound."""
+        return json.loads(self._hub.entity_state(entity, key))
+
+    def problems(self, instance_id: str | None = None) -> list[Problem]:
+        """What devhost noticed and the real host would not say."""
+        return self._backend.problems(instance_id)
+
+    # Time and work
+
+    async def run_until_idle(self) -> None:
+        """Work until nothing is to do at this moment."""
+        for _ in range(_SPIN):
+            if not await self._round():
+                return
+        raise Stuck(f"the app was still busy after {_SPIN} rounds in which no time passed")
+
+    async def advance(self, by: timedelta) -> None:
+        """Let time pass, and everything happen that comes due meanwhile."""
+        until = self.clock.now() + by
+        await self.run_until_idle()
+        while (due := self._backend.next_due()) is not None and due <= until:
+            await self._jump_to(due)
+        self.clock.move_to(until)
+
+    async def run_until_ended(
+        self, instance_id: str, within: timedelta = timedelta(days=365)
+    ) -> Instance:
+        """Work, and let time pass, until the instance has ended."""
+        await self._run_until(lambda: self.instance(instance_id).ended, instance_id, within)
+        return self.instance(instance_id)
+
+    async def run_until_custom_status(
+        self, instance_id: str, value: Any, within: timedelta = timedelta(days=365)
+    ) -> None:
+        """Work, and let time pass, until the custom status equals `value`."""
+        await self._run_until(
+            lambda: bool(self.custom_status(instance_id) == value), instance_id, within
+        )
+
+    async def _run_until(
+        self, reached: Callable[[], bool], instance_id: str, within: timedelta
+    ) -> None:
+        until = self.clock.now() + within
+        await self.run_until_idle()
+        while not reached():
+            due = self._backend.next_due()
+            if due is None or due > until:
+                raise Stuck(self._why_stuck(instance_id, within if due else None))
+            await self._jump_to(due)
+
+    async def _jump_to(self, due: datetime) -> None:
+        if due > self.clock.now():
+            self.clock.move_to(due)
+        await self.run_until_idle()
+
+    def _why_stuck(self, instance_id: str, within: timedelta | None) -> str:
+        instance = self.instance(instance_id)
+        said = [f"- {problem.text}" for problem in self.problems(instance_id)]
+        why = f"not within {within}" if within else "and nothing more is to come"
+        return "\n".join(
+            [
+                f"{instance_id} ({instance.name}) is {instance.status},"
+                f" custom status {instance.custom_status}: {why}",
+                *said,
+            ]
+        )
+
+    # Crashes
+
+    def crash_after(self, commits: int) -> None:
+        """Stop dead at the nth commit from now: it is lost, and `Crashed` is raised."""
+        self._commits_left = commits
+
+    def crash(self) -> None:
+        """Lose all that was not saved, and go on from the store, replaying from history."""
+        self._commits_left = None
+        self._backend.lose_unsaved()
+
+    def _count_commit(self) -> None:
+        if self._commits_left is not None:
+            self._commits_left -= 1
+            if self._commits_left <= 0:
+                raise Crashed
+
+    async def _round(self) -> bool:
+        """Do all that is ready, once over; whether there was anything."""
+        self._backend.release(self.clock.now())
+        self._backend.flush()
+        did = self._orchestrations() + self._entities()
+        return did + await self._activities() > 0
+
+    def _orchestrations(self) -> int:
+        did = 0
+        while orchestration := self._backend.next_orchestration():
+            did += 1
+            instance = orchestration.instance
+            function = self._table.orchestrator(instance.name)
+            call = partial(self._invoker.orchestrate, function) if function else None
+            try:
+                outcome = work.orchestrate(
+                    orchestration, call, self._table, self.clock, self._settings
+                )
+            except NotForThisApp as refused:
+                self._backend.note(instance.id, [refused.finding], self.clock.now())
+                self._backend.abandon_orchestration(orchestration)
+                continue
+            self._count_commit()
+            self._backend.commit_orchestration(orchestration, outcome)
+            self._backend.note(instance.id, outcome.findings, self.clock.now())
+            self._backend.flush()
+        return did
+
+    def _entities(self) -> int:
+        did = 0
+        while entity := self._backend.next_entity():
+            did += 1
+            function = self._table.entity(entity.id.split("@")[1])
+            if function is None:
+                self._backend.abandon_entity(entity)
+                continue
+            outcome = work.operate(entity, partial(self._invoker.operate, function), self.clock)
+            self._count_commit()
+            self._backend.commit_entity(entity, outcome)
+            self._backend.note(entity.id, outcome.findings, self.clock.now())
+            self._backend.flush()
+        return did
+
+    async def _activities(self) -> int:
+        waiting = []
+        while activity := self._backend.next_activity():
+            waiting.append(activity)
+        events = await asyncio.gather(*map(self._end_of, waiting))
+        for activity, event in zip(waiting, events, strict=True):
+            self._count_commit()
+            self._backend.commit_activity(activity, event)
+            self._backend.flush()
+        return len(waiting)
+
+    async def _end_of(self, activity: ActivityWork) -> Event:
+        try:
+            result = await self._stand_ins.run(activity, self._run)
+        except FunctionFailed as failure:
+            return work.failed_activity(activity.task_id, activity.name, failure, self.clock)
+        except OSError as error:
+            return work.failed_http(activity.task_id, str(error), self.clock)
+        return task_completed(self.clock.now(), activity.task_id, result)
+
+    async def _run(self, activity: ActivityWork) -> str:
+        if activity.name == HTTP_ACTIVITY:
+            return await self._http(activity.input)
+        function = self._table.activity(activity.name)
+        assert function is not None, f"no episode schedules the unknown activity {activity.name}"
+        return await self._invoker.activity(function, activity.input, activity.instance_id)
+
+
+def _table_of(app: object) -> FunctionTable:
+    if isinstance(app, FunctionTable):
+        return app
+    if isinstance(app, (str, Path)):
+        return load_app(Path(app))
+    return index_app(app)
+
+
+def _name_of(orchestrator: Callable[..., Any]) -> str:
+    """The name of a decorated function, which is a builder of the SDK's and no function."""
+    function = getattr(orchestrator, "_function", None)
+    trigger = function.get_trigger() if function else None
+    name = getattr(trigger, "orchestration", None) or (
+        function.get_function_name() if function else orchestrator.__name__
+    )
+    return str(name)
