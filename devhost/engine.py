@@ -41,7 +41,9 @@ class Caller(Protocol):
 
     def operate(self, function: Function, body: str) -> str: ...
 
-    async def activity(self, function: Function, input_text: str, instance_id: str) -> str: ...
+    async def activity(
+        self, function: Function, input_text: str, instance_id: str, client_payload: str
+    ) -> str: ...
 
 
 class Engine:
@@ -56,6 +58,7 @@ class Engine:
         settings: Settings,
         call_http: Callable[[str], Awaitable[str]],
         tell: Tell,
+        client_payload: str = "",
     ) -> None:
         self._backend = backend
         self._table = table
@@ -64,6 +67,9 @@ class Engine:
         self._settings = settings
         self._call_http = call_http
         self._tell = tell
+        self._client_payload = client_payload
+        limit = settings.function_timeout
+        self._time_limit = limit.total_seconds() if limit else None
         self._wakeup = asyncio.Event()
         self._stopping = False
         self._stopped = asyncio.Event()
@@ -313,7 +319,18 @@ class Engine:
             words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
             return history.task_failed(self._clock.now(), task_id, words, None)
         try:
-            result = await self._caller.activity(function, activity.input, activity.instance_id)
+            async with asyncio.timeout(self._time_limit):
+                result = await self._caller.activity(
+                    function, activity.input, activity.instance_id, self._client_payload
+                )
+        except TimeoutError:
+            limit = self._settings.function_timeout
+            failure = FunctionFailed(
+                "FunctionTimeoutException",
+                f"Timeout value of {limit} exceeded by function: Functions.{function.name}",
+                "",
+            )
+            return work.failed_activity(task_id, name, failure, self._clock)
         except FunctionFailed as failure:
             log.warning("activity %s of %s failed: %s", name, activity.instance_id, failure)
             return work.failed_activity(task_id, name, failure, self._clock)

@@ -65,7 +65,12 @@ def read_stamp(text: str) -> datetime:
 
 def compact(value: Any) -> str:
     """JSON as the host writes a value it has read: no blanks, no escapes it does not need."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair can only be written escaped
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def to_text(event: Event) -> str:

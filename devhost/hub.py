@@ -146,7 +146,7 @@ class Hub:
         """Take back what failed and go on. Raises InstanceNotFound, or WrongState if not Failed."""
         instance = self._backend.instance(instance_id)
         if instance is None:
-            raise InstanceNotFound(f'No orchestration with instance ID "${{{instance_id}}}" found.')
+            raise InstanceNotFound(f'No orchestration with instance ID "${instance_id}" found.')
         if instance.status != "Failed":
             raise WrongState(
                 f"This orchestration has status {instance.status}, but only orchestrations in the"
@@ -224,7 +224,7 @@ class Hub:
         }
         self._send(Message(entity_id(name, key), request))
 
-    def entity_state(self, name: str, key: str) -> str | None:
+    def entity_state(self, name: str, key: str) -> str:
         """The JSON text of an entity's state, 'null' where it has none. Raises InstanceNotFound."""
         instance = self.status(entity_id(name, key))
         return state_of(instance)

@@ -25,9 +25,9 @@ from devhost.backend import ActivityWork, Instance, Message, Problem, Query
 from devhost.clock import ManualClock
 from devhost.errors import FunctionFailed
 from devhost.functions import FunctionTable
-from devhost.history import Event, event_raised, task_completed
+from devhost.history import Event, compact, event_raised, task_completed
 from devhost.http_activity import HttpCaller
-from devhost.hub import Hub, compact
+from devhost.hub import Hub
 from devhost.invocation import Invoker
 from devhost.loading import index_app, load_app
 from devhost.settings import Settings
@@ -96,7 +96,7 @@ class ManualHub:
         """End everything."""
         self._backend.close()
         await self._http.close()
-        self._invoker.close()
+        await self._invoker.close()
 
     # Activities
 

@@ -1,0 +1,199 @@
+"""Puts a devhost together, starts it, and stops it."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from devhost import console
+from devhost.clock import SystemClock
+from devhost.engine import Engine
+from devhost.errors import CannotStart
+from devhost.functions import FunctionTable
+from devhost.history import stamp
+from devhost.http_activity import HttpCaller
+from devhost.hub import Hub
+from devhost.invocation import Invoker
+from devhost.loading import load_app
+from devhost.settings import load_settings
+from devhost.store import SqliteBackend
+from devhost.triggers import Triggers
+from devhost.web.admin import Admin
+from devhost.web.app import RPC, public_app, rpc_app
+from devhost.web.auth import load_keys
+from devhost.web.functions import HttpFunctions
+from devhost.web.management import Management
+from devhost.web.urls import client_payload
+
+log = logging.getLogger("devhost")
+
+_LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    folder: Path
+    host: str
+    port: int | None
+    data: str
+    keys: Path | None
+
+
+class Host:
+    """One app, served from `start` to `stop`."""
+
+    def __init__(self, options: Options) -> None:
+        """Read what there is to read. Raises CannotStart with all that a person needs to see."""
+        self._began = time.perf_counter()
+        self._options = options
+        self._settings = load_settings(options.folder, os.environ)
+        console.set_up_logging(self._settings.log_levels)
+        self._keys = load_keys(options.keys)
+        self._table: FunctionTable = load_app(options.folder)
+        self._ends = AsyncExitStack()
+        self.ended = asyncio.Event()  # set where the work loop has died
+
+    async def start(self) -> None:
+        """Serve the app and work off its hub. Raises CannotStart."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End what was started, in reverse order; what did not end goes on next time."""
+        await self._ends.aclose()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        public = _listen(self._options.host, self._port())
+        rpc = _listen(_LOOPBACK, 0)
+        origin = f"http://{_shown_host(self._options.host)}:{public.getsockname()[1]}"
+        payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
+        backend = SqliteBackend(self._options.data)
+        self._ends.callback(backend.close)
+        clock, invoker, http = SystemClock(), Invoker(own_loop=True), HttpCaller()
+        self._ends.push_async_callback(http.close)
+        self._ends.push_async_callback(invoker.close)
+        own_payload = payload(origin, {})
+        engine = Engine(
+            backend, self._table, invoker, clock, settings, http, console.tell, own_payload
+        )
+        self._run(engine)
+        hub = Hub(
+            backend,
+            clock,
+            self._table,
+            engine.wake,
+            default_version=settings.default_version,
+            may_replace_running=settings.may_replace_running,
+        )
+        management = Management(
+            hub, engine.saved, settings.hub_name, settings.connection_name, self._keys.durable
+        )
+        triggers = Triggers(
+            self._table,
+            lambda function, value: invoker.trigger(function, value, own_payload),
+            clock,
+            os.environ,
+            _Kept(backend),
+            disabled=settings.disabled,
+        )
+        admin = Admin(
+            self._table, settings, self._keys, triggers.run_now, partial(_problems, backend)
+        )
+        functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
+        await self._serve(rpc, rpc_app(settings, management))
+        await self._serve(
+            public, public_app(settings, self._keys, management, admin.handle, functions.handle)
+        )
+        triggers.start()
+        self._ends.push_async_callback(triggers.stop)
+        self._show(origin)
+
+    def _port(self) -> int:
+        if self._options.port is not None:
+            return self._options.port
+        return self._settings.port or 7071
+
+    def _payload(self, rpc: str, origin: str, binding: Mapping[str, Any]) -> str:
+        settings = self._settings
+        return client_payload(
+            origin, rpc, settings.hub_name, settings.connection_name, self._keys.durable, binding
+        )
+
+    def _run(self, engine: Engine) -> None:
+        running = asyncio.create_task(engine.run())
+        running.add_done_callback(self._engine_ended)
+        self._ends.push_async_callback(engine.stop)
+
+    def _engine_ended(self, running: asyncio.Task[None]) -> None:
+        if not running.cancelled() and (error := running.exception()):
+            log.error("devhost's work loop has failed; please report this", exc_info=error)
+            self.ended.set()
+
+    async def _serve(self, listening: socket.socket, app: web.Application) -> None:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        self._ends.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listening, backlog=1024).start()
+
+    def _show(self, origin: str) -> None:
+        console.show_app(self._table, origin, self._settings.route_prefix)
+        console.show_unused(self._settings.unused)
+        console.say(f"Hub: {self._options.data}")
+        seconds = time.perf_counter() - self._began
+        console.say(f"Ready at {origin} in {seconds:.2f} s. Ctrl-C stops it.")
+
+
+class _Kept:
+    """What triggers remember, in the hub file."""
+
+    def __init__(self, backend: SqliteBackend) -> None:
+        self._backend = backend
+
+    def get(self, key: str) -> str | None:
+        return self._backend.get_value(key)
+
+    def put(self, key: str, value: str) -> None:
+        self._backend.put_value(key, value)
+        self._backend.flush()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except OSError as error:
+        raise CannotStart(
+            f"Port {port} on {host} cannot be used: {error.strerror}."
+            " Stop what has it, or name another one with --port (0 takes any that is free)."
+        ) from None
+
+
+def _shown_host(host: str) -> str:
+    return "localhost" if host in (_LOOPBACK, "0.0.0.0") else host
+
+
+def _problems(backend: SqliteBackend, instance_id: str | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "instanceId": problem.instance_id,
+            "kind": problem.kind,
+            "subject": problem.subject,
+            "text": problem.text,
+            "at": stamp(problem.at),
+        }
+        for problem in backend.problems(instance_id)
+    ]

@@ -1,0 +1,91 @@
+"""Instances and histories as the management API shows them."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from devhost import history
+from devhost.backend import Instance
+from devhost.history import Event
+
+
+def shown_instance(
+    instance: Instance, *, with_input: bool = True, events: Sequence[Event] | None = None
+) -> dict[str, Any]:
+    """The status of an instance."""
+    shown = {
+        "name": instance.name,
+        "instanceId": instance.id,
+        "runtimeStatus": instance.status,
+        "input": _value(instance.input) if with_input else None,
+        "customStatus": _value(instance.custom_status),
+        "output": _value(instance.output),
+        "createdTime": _seconds(instance.created),
+        "lastUpdatedTime": _seconds(instance.updated),
+    }
+    if events is not None:
+        shown["historyEvents"] = events
+    return shown
+
+
+def shown_history(
+    events: Sequence[Event], *, with_output: bool, with_input: bool
+) -> list[dict[str, Any]]:
+    """A history without what only the host needs; an end stands for what scheduled it."""
+    scheduled = {
+        event["EventId"]: event
+        for event in events
+        if event["EventType"] in (history.TASK_SCHEDULED, history.SUB_ORCHESTRATION_CREATED)
+    }
+    ended = {event["TaskScheduledId"] for event in events if "TaskScheduledId" in event}
+    return [
+        _shown_event(event, scheduled, with_output=with_output, with_input=with_input)
+        for event in events
+        if event["EventType"] not in (history.ORCHESTRATOR_STARTED, history.ORCHESTRATOR_COMPLETED)
+        and not (event["EventId"] in ended and event["EventId"] in scheduled)
+    ]
+
+
+def _shown_event(
+    event: Event, scheduled: dict[int, Event], *, with_output: bool, with_input: bool
+) -> dict[str, Any]:
+    kind = event["EventType"]
+    shown = {**event, "EventType": history.NAMES[kind]}
+    if kind == history.EXECUTION_STARTED:
+        shown["FunctionName"] = shown.pop("Name")
+        for hidden in ("OrchestrationInstance", "ParentInstance", "Version", "Tags"):
+            del shown[hidden]
+    elif kind in (history.TASK_SCHEDULED, history.SUB_ORCHESTRATION_CREATED):
+        del shown["Version"]
+    elif kind == history.TIMER_FIRED:
+        del shown["TimerId"]
+    elif "TaskScheduledId" in shown:
+        began = scheduled.get(shown.pop("TaskScheduledId"))
+        if began is not None:
+            shown["ScheduledTime"] = began["Timestamp"]
+            shown["FunctionName"] = began["Name"]
+            shown["Input"] = began["Input"]
+    if "Result" in shown:
+        if with_output:
+            shown["Result"] = _value(shown["Result"])
+        else:
+            del shown["Result"]
+    if not with_input:
+        shown.pop("Input", None)
+    del shown["EventId"], shown["IsPlayed"]
+    return shown
+
+
+def _value(text: str | None) -> Any:
+    """The JSON a text holds; words that hold none stand for themselves."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _seconds(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
