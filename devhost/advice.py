@@ -193,7 +193,8 @@ def on_schedule() -> str:
     )
 
 
-def on_unresolved(name: str) -> str:
-    return (
-        f'Put `"{name}": "..."` under `Values` in local.settings.json, and into the app settings.'
-    )
+def on_unresolved(text: str) -> str:
+    names = ", ".join(f'`"{name}": "..."`' for name in re.findall("%([^%]+)%", text))
+    if not names:
+        return "Write settings as `%NAME%`, with a `%` on both sides."
+    return f"Put {names} under `Values` in local.settings.json, and into the app settings."

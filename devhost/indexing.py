@@ -9,6 +9,7 @@ import json
 import linecache
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ from devhost import advice
 from devhost.errors import AppDoesNotLoad
 from devhost.functions import Function, FunctionTable, Kind, LeftOut, Place
 from devhost.signatures import Fault, faults, read_signature
-from devhost.triggers import ncrontab
 
 NOTHING_LOADS = "On Azure no function of this app loads: every route answers 404."
 _HOST_DOES_NOT_RUN = "On Azure the host does not run with this app: every route answers 503."
+_EXTENSION_TYPES = (
+    "The app uses azurefunctions-extensions-*: the real host takes the types of these packages "
+    "for parameters, devhost does not."
+)
 
 _KIND_OF_TRIGGER: Mapping[str, Kind] = {
     "httpTrigger": "http",
@@ -52,6 +56,8 @@ def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
         if fault is not None:
             complaints.append(complaint(fault.says, function.place, fault.advice))
     if complaints:
+        if "azurefunctions.extensions.base" in sys.modules:
+            complaints.append(_EXTENSION_TYPES)
         raise AppDoesNotLoad("\n\n".join([*complaints, NOTHING_LOADS]))
     left_out = _left_out(functions)
     names = {function.name for function in left_out}
@@ -227,17 +233,24 @@ def _indexing_refusal(function: Function) -> _Refusal | None:
     if function.kind not in _RESOLVED:
         return None
     text = str(function.trigger.get(_RESOLVED[function.kind], ""))
-    for name in re.findall("%([^%]+)%", text):
-        if not os.environ.get(name):
-            words = f"{error} Microsoft.Azure.WebJobs.Host: '%{name}%' does not resolve to a value."
-            return _Refusal(words, advice.on_unresolved(name))
-        text = text.replace(f"%{name}%", os.environ[name])
-    if function.kind == "timer":
+    return _trigger_refusal(function.kind, text, error)
+
+
+def _trigger_refusal(kind: Kind, text: str, error: str) -> _Refusal | None:
+    # The package brings the storage SDK; an app without such triggers need not wait for it.
+    from devhost.triggers import names, ncrontab
+
+    try:
+        resolved = names.resolve(text, os.environ)
+    except ValueError as unresolved:
+        words = f"{error} Microsoft.Azure.WebJobs.Host: {unresolved}"
+        return _Refusal(words, advice.on_unresolved(text))
+    if kind == "timer":
         try:
-            ncrontab.parse(text)
+            ncrontab.parse(resolved)
         except ValueError:
             words = (
-                f"{error} Microsoft.Azure.WebJobs.Extensions: The schedule expression '{text}' "
+                f"{error} Microsoft.Azure.WebJobs.Extensions: The schedule expression '{resolved}' "
                 "was not recognized as a valid cron expression or timespan string."
             )
             return _Refusal(words, advice.on_schedule())

@@ -131,7 +131,7 @@ def _on_import_failure(error: BaseException, folder: Path, frames: traceback.Sta
             "Add the package that holds it to requirements.txt, and install it into the Python "
             f"that runs devhost: `{sys.executable} -m pip install -r requirements.txt`"
         )
-    if isinstance(error, KeyError) and frames[-1].filename == os.__file__:
+    if isinstance(error, KeyError) and frames[-1].filename in (os.__file__, "<frozen os>"):
         name = error.args[0]
         return f'Put `"{name}": "..."` under `Values` in local.settings.json.'
     return "Nothing of the app loads until this line runs without an error."

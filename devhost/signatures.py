@@ -205,7 +205,9 @@ def _return_faults(signature: Signature) -> Iterator[Fault]:
     annotation = signature.annotations["return"]
     binding_type = str(signature.returned.type)
     advised = advice.on_return(binding_type)
-    if typing.get_origin(annotation) and _is_out(annotation):
+    if _is_bare_generic(annotation):  # the worker stumbles over these itself
+        yield Fault("AttributeError: 'NoneType' object has no attribute '__name__'", advised)
+    elif typing.get_origin(annotation) and _is_out(annotation):
         yield _fault(signature, "return annotation should not be azure.functions.Out", advised)
     elif not isinstance(annotation, type):
         words = f"has invalid non-type return annotation {annotation!r}"
@@ -216,6 +218,12 @@ def _return_faults(signature: Signature) -> Iterator[Fault]:
             f'does not match binding type "{binding_type}"'
         )
         yield _fault(signature, words, advised)
+
+
+def _is_bare_generic(annotation: Any) -> bool:
+    if isinstance(annotation, type):
+        return typing.Generic in annotation.__mro__
+    return _is_acceptable(annotation) and not hasattr(annotation, "__args__")
 
 
 def _fits_return(binding_type: str, annotation: type) -> bool:

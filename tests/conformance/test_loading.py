@@ -1,0 +1,80 @@
+"""The 52 recorded apps load, or do not load, as on the real host."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+HERE = Path(__file__).parent
+RECORDING = HERE / "loading.json"
+CASES: dict[str, dict[str, Any]] = json.loads(RECORDING.read_text())
+NAMES = list(CASES)
+
+
+def where(outcome: str) -> list[str]:
+    return [name for name, case in CASES.items() if case["outcome"].startswith(outcome)]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, dict[str, Any]]:
+    """All apps loaded in one process of their own: each is a module `function_app`."""
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(HERE / "load_each.py"), str(RECORDING)],
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return cast(dict[str, dict[str, Any]], json.loads(ran.stdout))
+
+
+def test_there_are_52_recorded_apps() -> None:
+    assert len(NAMES) == 52
+
+
+@pytest.mark.parametrize("name", where("loads"))
+def test_a_sound_app_loads_whole(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    assert outcomes[name] == {
+        "loads": True,
+        "says": "",
+        "listed": CASES[name]["functions"],
+        "left_out": [],
+    }
+
+
+@pytest.mark.parametrize("name", where("one function is left out"))
+def test_one_function_is_left_out_in_the_hosts_words(
+    name: str, outcomes: dict[str, dict[str, Any]]
+) -> None:
+    outcome = outcomes[name]
+
+    assert outcome["loads"]
+    assert len(outcome["left_out"]) == 1
+    assert outcome["says"] == CASES[name]["says"]
+    assert outcome["listed"] == CASES[name]["functions"]
+
+
+@pytest.mark.parametrize("name", where("no function loads"))
+def test_no_function_loads_and_the_hosts_words_come_first(
+    name: str, outcomes: dict[str, dict[str, Any]]
+) -> None:
+    outcome = outcomes[name]
+
+    assert not outcome["loads"]
+    assert CASES[name]["says"] in outcome["says"].splitlines()[0]
+    assert "function_app.py:" in outcome["says"].splitlines()[1]
+    assert "every route answers 404" in outcome["says"].splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", where("host does not run"))
+def test_the_host_does_not_run(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    outcome = outcomes[name]
+
+    assert not outcome["loads"]
+    assert outcome["says"].splitlines()[0] == CASES[name]["says"]
+    assert "every route answers 503" in outcome["says"].splitlines()[-1]
