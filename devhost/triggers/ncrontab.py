@@ -133,7 +133,7 @@ def parse(expression: str) -> Schedule:
             return CronSchedule(*(_parse_field(text, *field) for text, field in fields))
         except ValueError:
             pass  # the host, too, tries a TimeSpan next
-    interval = _parse_time_span(expression.strip())
+    interval = parse_time_span(expression)
     if interval is None:
         raise ValueError(
             f"The schedule expression '{expression}' was not recognized as a valid cron expression"
@@ -192,7 +192,9 @@ _TIME_SPANS = (
 _MOST_DAYS = 10_675_199
 
 
-def _parse_time_span(text: str) -> timedelta | None:
+def parse_time_span(text: str) -> timedelta | None:
+    """Read a .NET TimeSpan; None if it is none."""
+    text = text.strip()
     sign = -1 if text.startswith("-") else 1
     for form in _TIME_SPANS:
         if match := re.fullmatch(form, text.removeprefix("-")):

@@ -1,0 +1,56 @@
+"""The path of a blob trigger, `container/{name}.{ext}`, and the blobs it takes."""
+
+import re
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[^{}]+|[{}]")
+
+
+@dataclass(frozen=True)
+class BlobPath:
+    """What a blob trigger watches."""
+
+    container: str
+    prefix: str  # with which the names of all blobs it takes begin
+    pattern: re.Pattern[str]
+
+    def takes(self, blob_name: str) -> bool:
+        """Whether the trigger is for the blob of this name."""
+        return self.pattern.fullmatch(blob_name) is not None
+
+
+def parse_path(path: str) -> BlobPath:
+    """Read a path; raises ValueError for one the host does not take."""
+    container, slash, blob = path.partition("/")
+    if "{" in container:
+        raise ValueError(
+            f"Invalid blob trigger path '{path}'. "
+            "Container paths cannot contain {resolve} tokens."
+        )
+    if not container or (slash and not blob):
+        raise ValueError(
+            f"Invalid blob trigger path '{path}'. Paths must be in the format 'container/blob'."
+        )
+    if not blob:
+        return BlobPath(container, "", re.compile(".*", re.DOTALL))
+    tokens = [_pattern_of(token, path) for token in _TOKEN.findall(blob)]
+    prefix = ""
+    for literal, _ in tokens:
+        if literal is None:
+            break
+        prefix += literal
+    return BlobPath(container, prefix, re.compile("".join(pattern for _, pattern in tokens)))
+
+
+def _pattern_of(token: str, path: str) -> tuple[str | None, str]:
+    """A token's text, if it stands for itself, and the pattern of what it takes."""
+    if token in ("{{", "}}"):
+        return token[0], re.escape(token[0])
+    if token in ("{", "}"):
+        raise ValueError(f"Invalid template '{path}'. Missing closing or opening bracket.")
+    if not token.startswith("{"):
+        return token, re.escape(token)
+    name = token[1:-1].partition(":")[0]
+    if not name.isidentifier():
+        raise ValueError(f"Invalid template '{path}'. '{name}' is no parameter name.")
+    return None, ".*"

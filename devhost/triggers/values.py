@@ -1,0 +1,46 @@
+"""What trigger functions are given, made by the SDK's own converters as in the real worker."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import azure.functions as func
+from azure.functions.meta import Datum
+
+from devhost.signatures import converter_of
+from devhost.triggers.ncrontab import Schedule
+from devhost.triggers.schedule_status import ScheduleStatus
+
+
+def timer_request(
+    schedule: Schedule, status: ScheduleStatus | None, *, past_due: bool
+) -> func.TimerRequest:
+    """`status` is None for a schedule that is not monitored."""
+    info = {
+        "Schedule": {"AdjustForDST": schedule.is_cron},
+        "ScheduleStatus": status.to_json() if status else None,
+        "IsPastDue": past_due,
+    }
+    return cast(func.TimerRequest, decode("timerTrigger", as_json(info), {}))
+
+
+def from_text(trigger_type: str, text: str) -> object:
+    """What a trigger of another kind makes of a text; raises ValueError where it cannot."""
+    converter = converter_of(trigger_type)
+    if converter is None:
+        return text
+    for datum_type in ("json", "string"):
+        try:
+            return converter.decode(Datum(text, datum_type), trigger_metadata={})
+        # Each converter of the SDK refuses in a way of its own what it was not written for.
+        except (NotImplementedError, AttributeError, KeyError, TypeError, ValueError):
+            continue
+    raise ValueError(f"a {trigger_type} cannot be made from the text {text[:100]!r}")
+
+
+def decode(trigger_type: str, datum: Datum, metadata: Mapping[str, Datum]) -> Any:
+    return converter_of(trigger_type).decode(datum, trigger_metadata=metadata)
+
+
+def as_json(value: object) -> Datum:
+    return Datum(json.dumps(value), "json")
