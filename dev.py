@@ -1,0 +1,476 @@
+"""Set up, run, test and check this project: `python dev.py --help`.
+
+Needs Python 3.11 or later and nothing else. The rest it fetches: packages by pip into `.venv` and,
+where Node is there, Azurite (a local Azure Storage) by npm into `.azurite`.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+if sys.version_info < (3, 11):  # noqa: UP036  # whoever has an older one is told so
+    sys.exit(f"dev.py needs Python 3.11 or later, and {sys.executable} is older")
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+AZURITE = ROOT / ".azurite"
+AZURITE_VERSION = "3.37.0"
+AZURITE_PORTS = (10000, 10001, 10002)
+AZURITE_SCRIPT = AZURITE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+AZURITE_ADDRESS = AZURITE / "connection"  # the connection string, while one of ours runs
+# The account that every Azurite has; Microsoft publishes its key.
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+SETTINGS = ROOT / "local.settings.json"
+DEVHOST_PORT = 7071
+SANDBOX_PORT = 7072
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 10.0
+COLOURS = {"dev": 35, "azurite": 36, "sandbox": 33, "devhost": 32}
+REMADE = ("build", "dist", ".devhost", ".run", ".azurite/data", ".hypothesis")
+CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "*.egg-info")
+# Where the folders of one person's machine begin; `/home/site` is the same on every Azure host.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.-])(/(?:home(?!/site)|root|tmp|work|Users)/|[A-Z]:\\+Users\\)\S*"
+)
+
+FIRST_REQUEST = """\
+curl -i http://127.0.0.1:{port}/api/invoices -H 'Content-Type: application/json' \\
+    -d '{{"vendor": "acme", "number": "INV-1001", "order": "PO-1001", "amount_cents": 125000}}'"""
+
+
+def say(text: str, name: str = "dev") -> None:
+    """Print one line under the name of who speaks."""
+    label = f"{name:>7} |"
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
+    print(label, text, flush=True)
+
+
+class Failed(Exception):
+    """Nothing more can be done; the message is all a person needs to see."""
+
+
+class Stopped(Exception):
+    """Somebody asked for the end before there was anything to show."""
+
+
+class Children:
+    """Processes that live no longer than a `with` block, however it ends."""
+
+    def __init__(self) -> None:
+        self.stopped_by: int | None = None  # the signal by which somebody asked for the end
+        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._readers: list[threading.Thread] = []
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> "Children":
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+            if number := getattr(signal, name, None):
+                self._handlers[number] = signal.signal(number, self._note_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(self._running.values()):
+            stop(process)
+        for reader in self._readers:
+            reader.join(STOP_TIMEOUT)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def start(self, name: str, command: list[str], env: dict[str, str]) -> None:
+        """Start a process beside us and pass on what it prints, under its name."""
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            # A Ctrl-C reaches dev.py alone, which stops its children one after the other.
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._running[name] = process
+        self._readers.append(threading.Thread(target=self._pass_on, args=(name, process)))
+        self._readers[-1].start()
+
+    def run(self, command: list[str], env: dict[str, str]) -> int:
+        """Run a process in the foreground and return its exit code."""
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, text=True)
+        self._running["foreground"] = process
+        while process.poll() is None and self.stopped_by is None:
+            time.sleep(0.05)
+        if self.stopped_by == signal.SIGINT:  # the terminal sent it to the process as well
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                say("it does not end by itself")
+        return stop(process)
+
+    def wait_until_ready(self, name: str, *ports: int) -> None:
+        """Wait until the process answers HTTP on every port."""
+        give_up = time.monotonic() + START_TIMEOUT
+        for port in ports:
+            while not server_on(port):
+                if self.stopped_by is not None:
+                    raise Stopped
+                if self._running[name].poll() is not None:
+                    raise Failed(f"{name} did not start; what it said stands above")
+                if time.monotonic() > give_up:
+                    raise Failed(f"{name} does not answer on port {port}")
+                time.sleep(0.05)
+
+    def wait_for_an_end(self) -> None:
+        """Wait until somebody asks for the end; a process that ends before is a failure."""
+        while self.stopped_by is None:
+            for name, process in self._running.items():
+                if process.poll() is not None:
+                    raise Failed(f"{name} ended with exit code {process.returncode}")
+            time.sleep(0.1)
+
+    def _note_signal(self, number: int, _: object) -> None:
+        self.stopped_by = number
+
+    def _pass_on(self, name: str, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            try:
+                say(line.rstrip("\r\n"), name)
+            except OSError:  # nobody reads our output any more
+                self.stopped_by = signal.SIGTERM
+
+
+def stop(process: subprocess.Popen[str]) -> int:
+    """End a process and what it started, kindly first; return its exit code."""
+    if process.poll() is None:
+        process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+    try:
+        code = process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    if os.name != "nt":
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return code
+
+
+def server_on(port: int) -> str:
+    """What speaks HTTP there, by its own name or as "unnamed"; empty where nothing does."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:
+        headers = error.headers
+        error.close()
+    except OSError:
+        return ""
+    return headers.get("Server") or "unnamed"
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if os.name != "nt":  # there it would let us bind beside a listener
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = tuple(probe.getsockname()[1] for probe in probes)
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def require_free(port: int, option: str) -> None:
+    if not is_free(port):
+        other = port + 100
+        raise Failed(f"port {port} is taken by another program; choose another: {option} {other}")
+
+
+def set_up_python() -> None:
+    """Make `.venv` and install into it, unless nothing changed since the last time."""
+    stamp = VENV / ".made-from"
+    files = b"\0".join((ROOT / n).read_bytes() for n in ("pyproject.toml", "requirements.txt"))
+    python, packages = f"{sys.version} {ROOT}", hashlib.sha256(files).hexdigest()
+    made_from = stamp.read_text("utf-8").split("\0") if stamp.exists() else ["", ""]
+    if made_from == [python, packages]:
+        return
+    if made_from[0] != python:
+        say("making .venv")
+        maker = getattr(sys, "_base_executable", sys.executable)
+        if subprocess.run([maker, "-m", "venv", "--clear", str(VENV)], check=False).returncode:
+            raise Failed("Python cannot make .venv; on Debian or Ubuntu: apt install python3-venv")
+    say("installing packages by pip: a minute, this once")
+    pip = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    wanted = ["-e", f"{ROOT}[dev]", "-r", str(ROOT / "requirements.txt")]
+    if subprocess.run(pip + wanted, check=False).returncode:
+        raise Failed("pip could not install the packages; what it said stands above")
+    stamp.write_text(f"{python}\0{packages}", "utf-8")
+
+
+def set_up_azurite(wanted: bool = True) -> bool:
+    """Install Azurite unless it is there; False where it is not to be had."""
+    if not wanted:
+        return False
+    npm = shutil.which("npm")
+    if not npm or not shutil.which("node"):
+        say("there is no Node here, so no Azurite: what needs blobs or queues is left out")
+        return False
+    stamp = AZURITE / ".installed"
+    if stamp.exists() and stamp.read_text("utf-8") == AZURITE_VERSION:
+        return True
+    say(f"installing Azurite {AZURITE_VERSION} by npm: half a minute, this once")
+    AZURITE.mkdir(exist_ok=True)
+    quietly = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+    install = [npm, "install", "--prefix", str(AZURITE), *quietly, f"azurite@{AZURITE_VERSION}"]
+    if subprocess.run(install, stdout=subprocess.DEVNULL, check=False).returncode:
+        raise Failed("npm could not install Azurite; to go on without it: --no-azurite")
+    stamp.write_text(AZURITE_VERSION, "utf-8")
+    return True
+
+
+def azurite_command() -> list[str]:
+    """What starts Azurite; where it listens and keeps its data is the caller's to add."""
+    flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    return [shutil.which("node") or "node", str(AZURITE_SCRIPT), *flags]
+
+
+def connection_string(ports: tuple[int, ...]) -> str:
+    """How storage clients find the Azurite that listens on these ports."""
+    account = "devstoreaccount1"
+    parts = ["DefaultEndpointsProtocol=http", f"AccountName={account}", f"AccountKey={AZURITE_KEY}"]
+    for service, port in zip(("Blob", "Queue", "Table"), ports, strict=True):
+        parts.append(f"{service}Endpoint=http://127.0.0.1:{port}/{account}")
+    return ";".join(parts)
+
+
+def running_azurite() -> str:
+    """The connection string of the Azurite of another `dev.py`; empty where none answers."""
+    connection = AZURITE_ADDRESS.read_text("utf-8") if AZURITE_ADDRESS.exists() else ""
+    port = re.search(r"BlobEndpoint=http://127\.0\.0\.1:(\d+)/", connection)
+    return connection if port and "Azurite" in server_on(int(port[1])) else ""
+
+
+def start_azurite(children: Children, ports: tuple[int, ...], *flags: str) -> str:
+    """Start Azurite, wait until it answers and return its connection string."""
+    named = zip(("--blobPort", "--queuePort", "--tablePort"), map(str, ports), strict=True)
+    listening = [word for pair in named for word in pair]
+    children.start("azurite", [*azurite_command(), *listening, *flags], {})
+    children.wait_until_ready("azurite", *ports)
+    return connection_string(ports)
+
+
+def start_kept_azurite(children: Children) -> str:
+    """Start the Azurite that keeps its data, or use the one that has them open."""
+    if connection := running_azurite():
+        say("using the Azurite that runs already")
+        return connection
+    ports = AZURITE_PORTS if all(map(is_free, AZURITE_PORTS)) else free_ports(3)
+    connection = start_azurite(children, ports, "--location", str(AZURITE / "data"))
+    AZURITE_ADDRESS.write_text(connection, "utf-8")
+    return connection
+
+
+def set_up_settings(sandbox_port: int) -> dict[str, str]:
+    """Make `local.settings.json` unless it is there; return what this run has otherwise."""
+    if not SETTINGS.exists():
+        say("making local.settings.json from local.settings.json.example")
+        shutil.copyfile(f"{SETTINGS}.example", SETTINGS)
+    try:
+        values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
+    except ValueError as error:
+        raise Failed(f"local.settings.json is not JSON: {error}") from None
+    usual, now = f"//127.0.0.1:{SANDBOX_PORT}", f"//127.0.0.1:{sandbox_port}"
+    moved = {} if usual == now else {n: str(v) for n, v in values.items() if usual in str(v)}
+    return {name: value.replace(usual, now) for name, value in moved.items()}
+
+
+def set_up_outside(chosen: argparse.Namespace) -> tuple[dict[str, str], bool]:
+    """Install what `start_outside` starts: the environment for it, and whether Azurite is there."""
+    require_free(chosen.sandbox_port, "--sandbox-port")
+    set_up_python()
+    return set_up_settings(chosen.sandbox_port), set_up_azurite(not chosen.no_azurite)
+
+
+def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str]:
+    """Start what the app speaks to; return the environment by which the app finds Azurite."""
+    env = {"AzureWebJobsStorage": start_kept_azurite(children)} if azurite else {}
+    children.start("sandbox", [PYTHON, "-m", "sandbox", "--port", str(port)], {})
+    children.wait_until_ready("sandbox", port)
+    return env
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Azurite, the sandbox and devhost with this app, until Ctrl-C; what follows -- goes to it."""
+    require_free(chosen.port, "--port")
+    env, azurite = set_up_outside(chosen)
+    devhost = [PYTHON, "-m", "devhost", "start", chosen.app, "--port", str(chosen.port)]
+    with Children() as children:
+        env |= start_outside(children, chosen.sandbox_port, azurite)
+        children.start("devhost", devhost + chosen.rest, env)
+        children.wait_until_ready("devhost", chosen.port)
+        say(f"the app      http://127.0.0.1:{chosen.port}/")
+        say(f"the sandbox  http://127.0.0.1:{chosen.sandbox_port}/")
+        say("a first request, to paste into another terminal; Ctrl-C here stops all:")
+        print(FIRST_REQUEST.format(port=chosen.port), flush=True)
+        children.wait_for_an_end()
+        say("stopping")
+    return 0
+
+
+def sandbox(chosen: argparse.Namespace) -> int:
+    """Azurite and the sandbox, to stand beside `func start`, until Ctrl-C."""
+    _, azurite = set_up_outside(chosen)
+    with Children() as children:
+        env = start_outside(children, chosen.sandbox_port, azurite)
+        say(f"the sandbox  http://127.0.0.1:{chosen.sandbox_port}/")
+        for name, value in env.items():
+            say(f"{name}={value}")
+        children.wait_for_an_end()
+        say("stopping")
+    return 0
+
+
+def test(chosen: argparse.Namespace) -> int:
+    """The tests; what follows -- goes to pytest."""
+    set_up_python()
+    azurite = set_up_azurite(not chosen.no_azurite)
+    env: dict[str, str] = {}
+    pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+    with Children() as children:
+        if azurite:
+            connection = start_azurite(children, free_ports(3), "--inMemoryPersistence")
+            command = json.dumps(azurite_command())
+            env = {"AZURITE_CONNECTION": connection, "AZURITE_COMMAND": command}
+        else:
+            say("leaving out the tests marked azurite")
+            pytest += ["-m", "not azurite"]
+        return children.run(pytest + chosen.rest, env)
+
+
+def check(chosen: argparse.Namespace) -> int:
+    """Lint, format, types, and no path of one machine in a tracked file."""
+    set_up_python()
+    failed = []
+    for tool in ("ruff check", "ruff format --check", "mypy ."):
+        if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:
+            failed.append(tool)
+    if places := machine_paths(ROOT):
+        failed.append("paths of one machine")
+        for place in places:
+            say(place)
+    say("failed: " + ", ".join(failed) if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def machine_paths(folder: Path) -> list[str]:
+    """Where a tracked file names a path that exists on one machine only."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    found = []
+    for name in filter(None, listed.stdout.split("\0")):
+        file = folder / name
+        text = file.read_bytes().decode("utf-8", "replace") if file.exists() else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if path := MACHINE_PATH.search(line):
+                found.append(f"{name}:{number} names {path[0][:80]}: write what holds everywhere")
+    return found
+
+
+def demo_files(chosen: argparse.Namespace) -> int:
+    """Sample invoices, into the `invoices` container of Azurite."""
+    set_up_python()
+    if not set_up_azurite():
+        raise Failed("sample files need Azurite, and Azurite needs Node: install Node 18 or later")
+    with Children() as children:
+        env = {"AzureWebJobsStorage": start_kept_azurite(children)}
+        return children.run([PYTHON, "-m", "sandbox.demo_files", *chosen.rest], env)
+
+
+def module(chosen: argparse.Namespace) -> int:
+    """Run a module of this repository; what follows -- goes to it."""
+    set_up_python()
+    with Children() as children:
+        return children.run([PYTHON, "-m", chosen.module, *chosen.rest], {})
+
+
+def setup(chosen: argparse.Namespace) -> int:
+    """Install what the other commands need, and no more."""
+    set_up_python()
+    set_up_azurite()
+    return 0
+
+
+def clean(chosen: argparse.Namespace) -> int:
+    """Remove caches, task hubs and blobs; with --all .venv and .azurite as well."""
+    doomed = [ROOT / name for name in (*REMADE, *((".venv", ".azurite") if chosen.all else ()))]
+    ours = [folder for folder in ROOT.iterdir() if folder.is_dir() and folder.name[0] != "."]
+    doomed += [found for cache in CACHES for found in ROOT.glob(cache)]
+    doomed += [found for folder in ours for found in folder.rglob("__pycache__")]
+    for folder in doomed:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dev.py", description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for function in (run, sandbox, test, check, demo_files, setup, clean):
+        command = commands.add_parser(function.__name__.replace("_", "-"), help=function.__doc__)
+        command.set_defaults(command=function)
+        if function in (run, sandbox, test):
+            command.add_argument("--no-azurite", action="store_true", help="leave Azurite out")
+        if function in (run, sandbox):
+            command.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT)
+        if function is run:
+            command.add_argument("app", nargs="?", default=".", help="folder of the app to serve")
+            command.add_argument("--port", type=int, default=DEVHOST_PORT)
+        if function is clean:
+            command.add_argument("--all", action="store_true")
+    for name, place in (("bench", "bench"), ("chaos", "tests.chaos")):
+        command = commands.add_parser(name, help=f"Run `python -m {place}`.")
+        command.set_defaults(command=module, module=place)
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    rest = arguments.index("--") if "--" in arguments else len(arguments)
+    chosen = command_line().parse_args(arguments[:rest])
+    chosen.rest = arguments[rest + 1 :]
+    try:
+        return int(chosen.command(chosen))
+    except Failed as failure:
+        say(str(failure))
+    except (KeyboardInterrupt, Stopped):
+        say("stopped")
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
