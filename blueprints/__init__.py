@@ -1,0 +1,1 @@
+"""The patterns, one module each: starters, orchestrator, entity, top to bottom."""

@@ -1,0 +1,1 @@
+"""What starters share: checked bodies, problem+json answers, the 202 and its links."""

@@ -1,0 +1,59 @@
+"""Answers with a JSON body; above all the 202, with the links to what was started."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import azure.functions as func
+
+OPERATIONS: Final = "/api/operations"
+RETRY_AFTER_SECONDS: Final = 5
+
+
+def json_answer(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        json.dumps(value),
+        status_code=status,
+        headers=dict(headers or {}),
+        mimetype="application/json",
+    )
+
+
+def accepted(
+    req: func.HttpRequest,
+    instance_id: str,
+    status: int = 202,
+    retry_after_seconds: int = RETRY_AFTER_SECONDS,
+) -> func.HttpResponse:
+    """The answer to a start, with the links that clients of Durable Functions know.
+
+    They point at the app's own operations: the host's carry a key to every instance of the hub.
+    """
+    links = links_of(req, instance_id)
+    headers = {"Location": links["statusQueryGetUri"]}
+    if status == 202:
+        headers["Retry-After"] = str(retry_after_seconds)
+    return json_answer(links, status, headers)
+
+
+def links_of(req: func.HttpRequest, instance_id: str) -> dict[str, str]:
+    """What a caller may do with an instance; `{eventName}` and `{text}` are theirs to fill."""
+    here = operation_url(req, instance_id)
+    return {
+        "id": instance_id,
+        "statusQueryGetUri": here,
+        "sendEventPostUri": f"{here}/events/{{eventName}}",
+        "terminatePostUri": f"{here}/cancel?reason={{text}}",
+        "purgeHistoryDeleteUri": here,
+        "restartPostUri": f"{here}/retry",
+        "suspendPostUri": f"{here}/suspend?reason={{text}}",
+        "resumePostUri": f"{here}/resume?reason={{text}}",
+    }
+
+
+def operation_url(req: func.HttpRequest, instance_id: str) -> str:
+    asked = urlsplit(req.url)
+    return f"{asked.scheme}://{asked.netloc}{OPERATIONS}/{quote(instance_id, safe=':')}"

@@ -1,0 +1,41 @@
+"""Starting an instance once, however often it is asked for."""
+
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from http_api.answers import accepted
+from http_api.instances import find, has_ended, input_of
+from http_api.problems import Problem
+
+
+async def start_once(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    orchestrator: str,
+    instance_id: str,
+    work: Any,
+) -> func.HttpResponse:
+    """Start an instance, or find the one that was started with the same work.
+
+    202 while it runs, 200 once it has ended, 409 where it was started with other work. So `work`
+    holds nothing that differs between two requests for the same.
+    """
+    existing = await client.get_status(instance_id, show_input=True)
+    if not existing:
+        try:
+            await client.start_new(orchestrator, instance_id, work)
+            return accepted(req, instance_id)
+        except Exception as error:  # the client raises nothing narrower
+            if "already exists" not in str(error):
+                raise
+            existing = await find(client, instance_id)  # somebody was faster
+    if input_of(existing) != work:
+        raise Problem(
+            409,
+            "other_work",
+            f"operation {instance_id!r} was started with another body: look at it, or send this "
+            "under an identity of its own",
+        )
+    return accepted(req, instance_id, status=200 if has_ended(existing) else 202)

@@ -1,0 +1,1 @@
+"""What orchestrators share: plain generator functions, used with `yield from`."""

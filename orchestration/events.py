@@ -1,0 +1,38 @@
+"""External events: which there are, and what they carry.
+
+The SDK's client delivers an event as JSON text and plain HTTP delivers the value itself, so
+whoever waits for one reads it with `event_data`.
+"""
+
+import json
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+
+# Asks work that has to clean up to end by itself. All other work is terminated.
+CANCEL_EVENT: Final = "CancelRequested"
+ENDS_BY_ITSELF: Final[frozenset[str]] = frozenset()
+
+# What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
+# who they are has a route of its own and is not in this list.
+OPEN_EVENTS: Final = frozenset({CANCEL_EVENT})
+
+
+def event_value(raw: object) -> Any:
+    """The value that was sent, in whichever of its two forms it arrived."""
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+def event_data(raw: object, kind: type[M]) -> M | None:
+    """What an event carries; None if it is malformed, which its sender cannot be told any more."""
+    try:
+        return kind.model_validate(event_value(raw), strict=True)
+    except ValidationError:
+        return None

@@ -1,0 +1,32 @@
+"""The ids of all instances, each built from what identifies its work.
+
+Starting the same work twice is then one instance. Everything in an id is plain in a URL and on
+the platform, which refuses `/ \\ # ?` and takes a leading `@` for an entity.
+"""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import StringConstraints
+
+# A field of a request that becomes part of an id.
+IdPart = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,199}")
+
+
+def intake_id(vendor: str, number: str) -> str:
+    """The intake of one invoice: numbers are a vendor's own."""
+    return _joined("intake", vendor, number)
+
+
+def is_instance_id(text: str) -> bool:
+    """Whether an instance of this app may have this id: none is an entity's, or leaves a URL."""
+    return _ID.fullmatch(text) is not None
+
+
+def _joined(*parts: str) -> str:
+    joined = ":".join(parts)
+    if not is_instance_id(joined) or any(":" in part for part in parts):
+        raise ValueError(f"instance id {joined!r}: use letters, digits, '-', '_' and '.' in parts")
+    return joined
