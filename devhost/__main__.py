@@ -5,8 +5,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from devhost import console, reload
 from devhost.errors import CannotStart
@@ -76,9 +77,10 @@ async def _serve(options: Options, reloading: bool) -> int:
     stop = asyncio.Event()
     _on_signals(stop)
     await host.start()
-    waiting = [asyncio.create_task(stop.wait()), asyncio.create_task(host.ended.wait())]
+    until: list[Coroutine[Any, Any, object]] = [stop.wait(), host.ended.wait()]
     if reloading:
-        waiting.append(asyncio.create_task(reload.changed(options.folder)))
+        until.append(reload.changed(options.folder))
+    waiting = [asyncio.create_task(one) for one in until]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -243,9 +243,10 @@ class Backend(Protocol):
         """When the next delayed message comes in."""
         ...
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         """Write all since the last flush in one transaction, and offer what it made as work.
 
+        Returns whether that were messages, which may be work at once.
         Raises HubFull where the disk takes no more: then nothing since the last flush happened.
         """
         ...

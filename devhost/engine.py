@@ -102,7 +102,7 @@ class Engine:
             self._wakeup.clear()
             try:
                 more = self._round()
-                self._flush()
+                more = self._flush() or more
             except HubFull as full:
                 await self._recover(full)
                 continue
@@ -147,8 +147,9 @@ class Engine:
                 return True
         return False
 
-    def _flush(self) -> None:
-        self._backend.flush()
+    def _flush(self) -> bool:
+        """Save, answer who waits for it; whether that made more work."""
+        more = self._backend.flush()
         self._in_hand.clear()
         self._unsaved.clear()
         for losses, saved in self._waiting:
@@ -162,6 +163,7 @@ class Engine:
         found, self._found = self._found, []
         for instance_id, name, finding in found:
             self._tell(instance_id, name, finding)
+        return more
 
     async def _recover(self, full: HubFull) -> None:
         """Nothing since the last flush happened: put it all back, say so, and wait."""

@@ -16,7 +16,7 @@ _NOT_THE_APP: Final = frozenset({".venv", "venv", ".git", "node_modules", "__pyc
 async def changed(folder: Path) -> None:
     """Return once a file of the app has changed, come, or gone."""
     before = _look(folder)
-    while (now := _look(folder)) == before:
+    while (now := _look(folder)) == before:  # noqa: ASYNC110  # files send no events
         await asyncio.sleep(_LOOK_EVERY)
     different = sorted(path for path, _ in before.items() ^ now.items())
     console.say(f"{different[0].relative_to(folder)} has changed.")

@@ -348,7 +348,7 @@ class SqliteBackend:
 
     # Writing
 
-    def flush(self) -> None:
+    def flush(self) -> bool:
         if self._in_transaction:
             try:
                 self._connection.execute("COMMIT")
@@ -365,6 +365,7 @@ class SqliteBackend:
         if self._purged:
             self._purged = False
             self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+        return bool(messages)
 
     def lose_unsaved(self) -> None:
         """What a killed process loses: all since the last flush, and what was being worked on."""

@@ -17,7 +17,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
+
+from azure.functions.decorators.function_app import FunctionRegister
 
 from devhost import work
 from devhost.actions import HTTP_ACTIVITY
@@ -367,7 +369,7 @@ def _table_of(app: object) -> FunctionTable:
         return app
     if isinstance(app, (str, Path)):
         return load_app(Path(app))
-    return index_app(app)
+    return index_app(cast(FunctionRegister, app))  # whatever it is, it is asked for functions
 
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:

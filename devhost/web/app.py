@@ -6,9 +6,11 @@ from typing import Final
 from aiohttp import web
 
 from devhost.settings import Settings
+from devhost.web.admin import Admin
 from devhost.web.auth import Keys
 from devhost.web.cors import cors
 from devhost.web.errors import errors_as_status
+from devhost.web.functions import HttpFunctions
 from devhost.web.management import Management
 from devhost.web.paths import split_target
 from devhost.web.urls import WEBHOOKS
@@ -19,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def public_app(
-    settings: Settings, keys: Keys, management: Management, admin: Handler, functions: Handler
+    settings: Settings, keys: Keys, management: Management, admin: Admin, functions: HttpFunctions
 ) -> web.Application:
     """What callers see: webhooks, admin pages, and the app's own routes."""
 
@@ -32,9 +34,10 @@ def public_app(
         path = _path(request).lower()
         if path.startswith(WEBHOOKS + "/"):
             return await webhooks(request)
-        if path.startswith("/admin/") or path == "/":
-            return await admin(request)
-        return await functions(request)
+        if path.startswith("/admin/"):
+            return await admin.handle(request)
+        # An app may have a route of its own at the root.
+        return await functions.handle(request, admin.home)
 
     return _app(settings, dispatch)
 

@@ -43,7 +43,7 @@ def shown_history(
         _shown_event(event, scheduled, with_output=with_output, with_input=with_input)
         for event in events
         if event["EventType"] not in (history.ORCHESTRATOR_STARTED, history.ORCHESTRATOR_COMPLETED)
-        and not (event["EventId"] in ended and event["EventId"] in scheduled)
+        and not (event["EventId"] in ended and scheduled.get(event["EventId"]) is event)
     ]
 
 
