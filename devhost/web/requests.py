@@ -1,0 +1,68 @@
+"""What a function sees of a request, as the host hands it to the Python worker."""
+
+import logging
+
+from aiohttp import ClientPayloadError, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from azure.functions.http import HttpRequest
+
+from devhost.web.paths import decoded_path, encoded_path, query_parameters, split_target
+
+log = logging.getLogger(__name__)
+
+
+def origin_of(request: web.BaseRequest) -> str:
+    """Scheme, host and port as the caller named them."""
+    return f"{request.scheme}://{request.headers.get(hdrs.HOST, '')}"
+
+
+async def read_request(
+    request: web.BaseRequest, route_params: dict[str, str], body_limit: int
+) -> HttpRequest:
+    """Raises the web error to answer with where the body is too large or cut off."""
+    path, query = split_target(request.raw_path)
+    return HttpRequest(
+        method=request.method,
+        url=origin_of(request) + encoded_path(decoded_path(path)) + query,
+        headers=_headers(request),
+        params=query_parameters(query),
+        route_params=route_params,
+        body_type="bytes",
+        body=await _body(request, body_limit),
+    )
+
+
+def _headers(request: web.BaseRequest) -> dict[str, str]:
+    """The headers by lower-case name; repeated ones are joined by commas."""
+    joined: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        joined.setdefault(name.lower(), []).append(value)
+    return {name: ",".join(filter(None, values)) for name, values in joined.items()}
+
+
+async def _body(request: web.BaseRequest, limit: int) -> bytes:
+    if hdrs.CONTENT_LENGTH not in request.headers:
+        if request.can_read_body:
+            log.warning(
+                "%s %s: the body came in chunks, without a Content-Length. Like the real host "
+                "devhost gives the function an empty body; send a Content-Length.",
+                request.method,
+                request.path,
+            )
+        return b""
+    return await read_body(request, limit)
+
+
+async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+    """The whole body; raises the web error to answer with where it is too large or cut off."""
+    if (request.content_length or 0) > limit:
+        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
+    body = bytearray()
+    try:
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, len(body))
+    except (HttpProcessingError, ClientPayloadError) as error:
+        raise web.HTTPBadRequest from error
+    return bytes(body)
