@@ -1,15 +1,16 @@
-"""Bodies of requests, checked before anything is started."""
+"""Bodies and queries of requests, checked before anything is started."""
 
-from typing import Final, TypeVar
+import json
+from typing import Any, Final, TypeVar
 
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from http_api.problems import FieldError, Problem
 
 MAX_BYTES: Final = 64 * 1024
 _MOST_ERRORS: Final = 20
+_KEYS: Final = ("code", "clientId")  # how the platform takes a function's key
 
 
 class Body(BaseModel):
@@ -18,29 +19,57 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Query(BaseModel):
+    """The query of a request: no parameter it does not know, as a misspelt one would do nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 B = TypeVar("B", bound=Body)
+Q = TypeVar("Q", bound=Query)
 
 
 def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = MAX_BYTES) -> B:
     """Return the body as this kind. Raises Problem: 413, 400 for no JSON, 422 naming fields."""
+    try:
+        return kind.model_validate_json(_capped(req, max_bytes))
+    except ValidationError as error:
+        raise _problem_of("body", error) from error
+
+
+def read_json(req: func.HttpRequest, max_bytes: int = MAX_BYTES) -> Any:
+    """Return the body as any JSON value. Raises Problem: 413, or 400 for no JSON."""
+    try:
+        return json.loads(_capped(req, max_bytes))
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "no_json", "the body is no JSON: send a JSON value") from error
+
+
+def read_query(req: func.HttpRequest, kind: type[Q]) -> Q:
+    """Return the query as this kind, the caller's key aside. Raises Problem 422."""
+    given = {name: value for name, value in req.params.items() if name not in _KEYS}
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise _problem_of("query", error) from error
+
+
+def _capped(req: func.HttpRequest, max_bytes: int) -> bytes:
     body = req.get_body()
     if len(body) > max_bytes:
-        raise Problem(
-            413, "body_too_large", f"the body has {len(body)} bytes: send at most {max_bytes}"
-        )
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        raise _problem_of(error.errors(include_url=False, include_context=False)) from error
+        detail = f"the body has {len(body)} bytes: send at most {max_bytes}"
+        raise Problem(413, "body_too_large", detail)
+    return body
 
 
-def _problem_of(errors: list[ErrorDetails]) -> Problem:
+def _problem_of(what: str, error: ValidationError) -> Problem:
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
         return Problem(400, "no_json", f"the body is no JSON: {_words(errors[0]['msg'])}")
     fields = [FieldError(field=_path(e["loc"]), message=_words(e["msg"])) for e in errors]
-    names = ", ".join(dict.fromkeys(field["field"] or "the body" for field in fields[:5]))
-    detail = f"the body has {len(errors)} wrong field(s): correct {names}"
-    return Problem(422, "invalid_body", detail, fields[:_MOST_ERRORS])
+    names = ", ".join(dict.fromkeys(field["field"] or f"the {what}" for field in fields[:5]))
+    detail = f"the {what} has {len(fields)} error(s): correct {names}"
+    return Problem(422, f"invalid_{what}", detail, fields[:_MOST_ERRORS])
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -1,21 +1,20 @@
-"""Instances as a caller may see them, and the SDK's client without its bare exceptions."""
+"""Instances as callers may see them, and the SDK's client without its bare exceptions."""
 
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import azure.durable_functions as df
-from azure.durable_functions.models.DurableOrchestrationStatus import (
-    DurableOrchestrationStatus as Status,
-)
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from http_api.problems import Problem
 from orchestration.failures import failure_of
 
-ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
+_ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 # What the client's exceptions say (their class is Exception), and what that is over HTTP.
 _SAYS: Final = (
@@ -25,12 +24,57 @@ _SAYS: Final = (
 )
 
 
-async def find(client: df.DurableOrchestrationClient, instance_id: str) -> Status:
-    """Return the status of an instance. Raises Problem 404."""
+@dataclass(frozen=True)
+class Instance:
+    """What the platform knows of an instance, apart from its history."""
+
+    id: str
+    name: str
+    state: str
+    input: Any
+    custom_status: Any
+    output: Any
+    created: datetime | None
+    updated: datetime | None
+
+    @classmethod
+    def of(cls, status: DurableOrchestrationStatus) -> Self:
+        return cls(
+            id=status.instance_id or "",
+            name=status.name or "",
+            state=status.runtime_status.name if status.runtime_status else "Pending",
+            input=_input(status.input_),
+            custom_status=status.custom_status,
+            output=status.output,
+            created=status.created_time,
+            updated=status.last_updated_time,
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in _ENDED
+
+    def as_operation(self) -> dict[str, Any]:
+        """The shape of Durable's own status; but a failure is a code and a sentence."""
+        failed = self.state == "Failed"
+        return {
+            "name": self.name,
+            "instanceId": self.id,
+            "runtimeStatus": self.state,
+            "input": self.input,
+            "customStatus": self.custom_status,
+            "output": failure_of(self.output).as_data() if failed else self.output,
+            "createdTime": _time(self.created),
+            "lastUpdatedTime": _time(self.updated),
+        }
+
+
+async def find(client: df.DurableOrchestrationClient, instance_id: str) -> Instance:
+    """Return what is known of an instance. Raises Problem 404."""
     status = await client.get_status(instance_id, show_input=True)
     if not status:
         raise unknown(instance_id)
-    return status
+    return Instance.of(status)
 
 
 def unknown(instance_id: str) -> Problem:
@@ -38,52 +82,27 @@ def unknown(instance_id: str) -> Problem:
     return Problem(404, "unknown_operation", detail)
 
 
-def has_ended(status: Status) -> bool:
-    return state_of(status) in ENDED
-
-
-def state_of(status: Status) -> str:
-    """Its runtime status, such as 'Running'."""
-    return str(status.runtime_status.name) if status.runtime_status else "Pending"
-
-
-def input_of(status: Status) -> Any:
-    """What the instance was started with: the SDK's client has the host keep it as JSON text."""
-    if not isinstance(status.input_, str):
-        return status.input_
-    try:
-        return json.loads(status.input_)
-    except ValueError:
-        return status.input_
-
-
-def as_operation(status: Status) -> dict[str, Any]:
-    """The shape of Durable's own status; but a failure is a code and a sentence."""
-    state = state_of(status)
-    return {
-        "name": status.name,
-        "instanceId": status.instance_id,
-        "runtimeStatus": state,
-        "input": input_of(status),
-        "customStatus": status.custom_status,
-        "output": failure_of(status.output).as_data() if state == "Failed" else status.output,
-        "createdTime": _time(status.created_time),
-        "lastUpdatedTime": _time(status.last_updated_time),
-    }
-
-
 @contextmanager
 def sdk_problems(instance_id: str) -> Iterator[None]:
     """Turn what the SDK's client raises into the Problem it means."""
     try:
         yield
-    except Problem:
-        raise
     except Exception as error:  # the client raises nothing narrower
         for words, status, code, what in _SAYS:
             if words.search(str(error)):
-                raise Problem(status, code, f"operation {instance_id!r} {what}") from error
+                detail = f"operation {instance_id!r} {what}: look at its status"
+                raise Problem(status, code, detail) from error
         raise
+
+
+def _input(kept: Any) -> Any:
+    """What an instance was started with: by the SDK's client, the host keeps it as JSON text."""
+    if not isinstance(kept, str):
+        return kept
+    try:
+        return json.loads(kept)
+    except ValueError:
+        return kept
 
 
 def _time(moment: datetime | None) -> str | None:

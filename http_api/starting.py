@@ -6,7 +6,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from http_api.answers import accepted
-from http_api.instances import find, has_ended, input_of
+from http_api.instances import Instance, find
 from http_api.problems import Problem
 
 
@@ -22,8 +22,10 @@ async def start_once(
     202 while it runs, 200 once it has ended, 409 where it was started with other work. So `work`
     holds nothing that differs between two requests for the same.
     """
-    existing = await client.get_status(instance_id, show_input=True)
-    if not existing:
+    status = await client.get_status(instance_id, show_input=True)
+    if status:
+        existing = Instance.of(status)
+    else:
         try:
             await client.start_new(orchestrator, instance_id, work)
             return accepted(req, instance_id)
@@ -31,11 +33,10 @@ async def start_once(
             if "already exists" not in str(error):
                 raise
             existing = await find(client, instance_id)  # somebody was faster
-    if input_of(existing) != work:
-        raise Problem(
-            409,
-            "other_work",
-            f"operation {instance_id!r} was started with another body: look at it, or send this "
-            "under an identity of its own",
+    if existing.input != work:
+        detail = (
+            f"operation {instance_id!r} was started with another body: "
+            "look at it, or send yours under an identity of its own"
         )
-    return accepted(req, instance_id, status=200 if has_ended(existing) else 202)
+        raise Problem(409, "other_work", detail)
+    return accepted(req, instance_id, status=200 if existing.has_ended else 202)

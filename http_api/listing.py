@@ -1,0 +1,70 @@
+"""Lists of instances in pages, which the SDK's client cannot give: it knows the first page only."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import aiohttp
+import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+from http_api.bodies import Query
+from http_api.instances import Instance
+
+State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
+
+_TOKEN: Final = "x-ms-continuation-token"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+
+
+class Listing(Query):
+    """Which operations to list."""
+
+    status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=200)
+    created_from: AwareDatetime | None = Field(None, alias="from")
+    created_to: AwareDatetime | None = Field(None, alias="to")
+    top: int = Field(50, ge=1, le=100)
+    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=2000)
+
+    def as_host_query(self) -> dict[str, str]:
+        """The query of the host's own API, which ignores what it cannot read."""
+        query = {
+            "top": str(self.top),
+            "instanceIdPrefix": self.prefix,
+            "createdTimeFrom": _utc(self.created_from),
+            "createdTimeTo": _utc(self.created_to),
+            "runtimeStatus": ",".join(self.status),
+        }
+        return {name: value for name, value in query.items() if value}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some instances, in order of their ids, and what to ask for the next ones with."""
+
+    instances: list[Instance]
+    next_token: str  # empty on the last page
+
+
+async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> Page:
+    """Ask the host for a page.
+
+    Entities are left out, so a page may hold fewer instances than asked for, or none.
+    """
+    # The address that the client itself asks; it has no public name.
+    url = f"{client._orchestration_bindings.rpc_base_url}instances/"
+    headers = {_TOKEN: listing.after} if listing.after else {}
+    async with (
+        aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as session,
+        session.get(url, params=listing.as_host_query(), headers=headers) as answer,
+    ):
+        statuses = map(DurableOrchestrationStatus.from_json, await answer.json())
+        instances = [Instance.of(status) for status in statuses]
+        token = answer.headers.get(_TOKEN, "")
+    return Page([instance for instance in instances if not instance.id.startswith("@")], token)
+
+
+def _utc(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else ""
