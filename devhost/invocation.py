@@ -6,6 +6,7 @@ import logging
 import os
 import traceback
 import warnings
+from functools import partial
 from typing import cast
 
 import azure.functions as func
@@ -69,8 +70,8 @@ class Invoker:
         if call is None:
             call = self._calls[id(function)] = Call.of(function)
         if not function.is_async:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, _call_sync, call, value, client_payload, instance_id
+            return await self._pool.run(
+                partial(_call_sync, call, value, client_payload, instance_id)
             )
         coroutine = _call_async(call, value, client_payload, instance_id)
         return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
@@ -81,16 +82,20 @@ class Invoker:
         Whoever waits for a function that is cancelled here gets a CancelledError. A sync
         function cannot be told; it is cut off when the process ends.
         """
+        self._pool.close()
         if self._loop_thread is None:
             await _close_client_session()
-        closer = DaemonPool(1)
-        await asyncio.get_running_loop().run_in_executor(closer, self._close_threads)
-        closer.close(seconds=0.1)
+        else:
+            self._loop_thread.close(_close_client_session)
+        joiner = DaemonPool(1)
+        await joiner.run(self._join)
+        joiner.close()
+        joiner.join(0.1)
 
-    def _close_threads(self) -> None:
+    def _join(self) -> None:
         if self._loop_thread is not None:
-            self._loop_thread.close(0.4, _close_client_session)
-        self._pool.close(seconds=0.4)
+            self._loop_thread.join(0.4)
+        self._pool.join(0.4)
 
 
 def _turn(function: Function, context: object) -> str:
