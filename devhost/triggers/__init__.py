@@ -85,7 +85,7 @@ class Triggers:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
                 await asyncio.gather(*stopping)
-                await asyncio.gather(*self._serving)
+                await asyncio.gather(*self._serving, return_exceptions=True)
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
@@ -163,6 +163,6 @@ def _will_not_fire(function: Function, what: str = "") -> None:
         "%s: %s does not fire here. Run it by POST /admin/functions/%s with "
         '{"input": "..."} as its body.',
         function.name,
-        what or f"a {function.trigger['type']}",
+        what or f"its trigger, a {function.trigger['type']},",
         function.name,
     )

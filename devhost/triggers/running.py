@@ -20,7 +20,7 @@ async def succeeds(
     try:
         value = make_value()
     except ValueError as error:
-        log.error("%s cannot be given %s: %s", function.name, about, error)
+        log.error("%s was not run on %s: %s", function.name, about, error)
         return False
     try:
         await invoke(function, value)

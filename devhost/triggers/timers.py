@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from devhost.clock import Clock
 from devhost.functions import Function
@@ -62,11 +63,13 @@ class TimerTrigger:
         self._schedule = parse(resolve(str(function.trigger.get("schedule", "")), environ))
         self._running = asyncio.Lock()
         self._stopped = False
+        self._serving: asyncio.Task[Any] | None = None
         monitor = function.trigger.get("useMonitor")
         self._is_monitored = monitor is not False and self._schedule.is_monitored
 
     async def serve(self) -> None:
         """Run the function whenever it is due."""
+        self._serving = asyncio.current_task()
         started = self._clock.now()
         kept = self._kept(started)
         status = kept or ScheduleStatus(NEVER_YET, self._schedule.next_after(started), NEVER_YET)
@@ -75,7 +78,7 @@ class TimerTrigger:
             status = await self._run(status, past_due=True)
         elif self._function.trigger.get("runOnStartup"):
             status = await self._run(status)
-        while status.next < NEVER:
+        while status.next < NEVER and not self._stopped:
             await self._sleep_until(status.next)
             if self._stopped:
                 break
@@ -87,6 +90,8 @@ class TimerTrigger:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds), self._running:
                 pass
+        if self._serving is not None:
+            self._serving.cancel()
 
     def _kept(self, now: datetime) -> ScheduleStatus | None:
         """What is known of earlier starts; None for a timer seen for the first time."""

@@ -29,13 +29,14 @@ def from_text(trigger_type: str, text: str) -> object:
     converter = converter_of(trigger_type)
     if converter is None:
         return text
+    metadata = {"UserProperties": as_json({})}  # without, no Service Bus message is made
     for datum_type in ("json", "string"):
         try:
-            return converter.decode(Datum(text, datum_type), trigger_metadata={})
+            return converter.decode(Datum(text, datum_type), trigger_metadata=metadata)
         # Each converter of the SDK refuses in a way of its own what it was not written for.
         except (NotImplementedError, AttributeError, KeyError, TypeError, ValueError):
             continue
-    raise ValueError(f"a {trigger_type} cannot be made from the text {text[:100]!r}")
+    raise ValueError(f"{text[:100]!r} means nothing to a {trigger_type}")
 
 
 def decode(trigger_type: str, datum: Datum, metadata: Mapping[str, Datum]) -> Any:
