@@ -116,7 +116,7 @@ class Host:
         )
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
         await self._serve(rpc, rpc_app(settings, management))
-        await self._serve(public, public_app(settings, self._keys, management, admin, functions))
+        await self._serve(public, public_app(settings, self._keys, management, functions, admin))
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
         self._show(origin)

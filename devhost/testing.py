@@ -12,7 +12,7 @@ then it jumps to the next timer whenever nothing else is to do.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,15 +30,24 @@ from devhost.functions import FunctionTable
 from devhost.history import Event, compact, event_raised, task_completed
 from devhost.http_activity import HttpCaller
 from devhost.hub import Hub
+from devhost.in_process import Answer, Front
 from devhost.invocation import Invoker
 from devhost.loading import index_app, load_app
 from devhost.settings import Settings
 from devhost.stand_in import Call, StandIns
 from devhost.store import MEMORY, SqliteBackend
+from devhost.triggers.ncrontab import parse
+from devhost.triggers.values import timer_request
+from devhost.web.app import RPC, public_app, rpc_app
+from devhost.web.auth import Keys
+from devhost.web.functions import HttpFunctions
+from devhost.web.management import Management
+from devhost.web.urls import client_payload
 from devhost.work import NotForThisApp
 
 __all__ = ["Call", "Crashed", "ManualHub", "Stuck"]
 
+_ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
 _SPIN: Final = 10_000  # rounds in which no time passes: the app spins
 
 
@@ -71,6 +80,7 @@ class ManualHub:
         self._http = HttpCaller()
         self._backend = SqliteBackend(data)
         self._hub = self._new_hub()
+        self._front = self._new_front()
         self._commits_left: int | None = None
 
     def _new_hub(self) -> Hub:
@@ -82,6 +92,32 @@ class ManualHub:
             default_version=self._settings.default_version,
             may_replace_running=self._settings.may_replace_running,
         )
+
+    def _new_front(self) -> Front:
+        settings, keys = self._settings, Keys()
+        management = Management(
+            self._hub, self._saved, settings.hub_name, settings.connection_name, keys.durable
+        )
+        functions = HttpFunctions(self._table, settings, self._invoker, self._payload, keys)
+        return Front(
+            public_app(settings, keys, management, functions),
+            rpc_app(settings, management),
+            _ORIGIN,
+        )
+
+    def _payload(self, origin: str, binding: Mapping[str, Any]) -> str:
+        settings = self._settings
+        return client_payload(
+            origin,
+            f"{_ORIGIN}{RPC}/",
+            settings.hub_name,
+            settings.connection_name,
+            Keys().durable,
+            binding,
+        )
+
+    async def _saved(self) -> None:
+        self._backend.flush()
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,6 +132,7 @@ class ManualHub:
 
     async def close(self) -> None:
         """End everything."""
+        await self._front.close()
         self._backend.close()
         await self._http.close()
         await self._invoker.close()
@@ -163,6 +200,34 @@ class ManualHub:
             self._backend.flush()
             return
         self._hub.raise_event(instance_id, name, value)
+        await self.run_until_idle()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request to the app's routes, such as '/api/approvals', and run until idle."""
+        answer = await self._front.request(method, path, json=json, data=data, headers=headers)
+        await self.run_until_idle()
+        return answer
+
+    async def fire(self, function: str, value: object = None) -> None:
+        """Run a timer, queue or blob function on a value of its kind; a timer needs none.
+
+        Raises FunctionFailed where it raised.
+        """
+        found = next((one for one in self._table.functions if one.name == function), None)
+        if found is None or found.kind not in ("timer", "queue", "blob"):
+            raise LookupError(f"the app has no timer, queue or blob function '{function}'")
+        if value is None and found.kind == "timer":
+            value = timer_request(parse(str(found.trigger["schedule"])), None, past_due=False)
+        await self._front.lend_session()
+        await self._invoker.trigger(found, value, self._payload(_ORIGIN, {}))
         await self.run_until_idle()
 
     async def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:

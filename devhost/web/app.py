@@ -21,7 +21,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def public_app(
-    settings: Settings, keys: Keys, management: Management, admin: Admin, functions: HttpFunctions
+    settings: Settings,
+    keys: Keys,
+    management: Management,
+    functions: HttpFunctions,
+    admin: Admin | None = None,
 ) -> web.Application:
     """What callers see: webhooks, admin pages, and the app's own routes."""
 
@@ -34,6 +38,8 @@ def public_app(
         path = _path(request).lower()
         if path.startswith(WEBHOOKS + "/"):
             return await webhooks(request)
+        if admin is None:
+            return await functions.handle(request)
         if path.startswith("/admin/"):
             return await admin.handle(request)
         # An app may have a route of its own at the root.

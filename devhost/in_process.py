@@ -1,0 +1,99 @@
+"""HTTP without a port: a client whose every connection is a pair of sockets in this process."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
+from azure.durable_functions.models.utils import http_utils
+from multidict import CIMultiDictProxy
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request came back with."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Front:
+    """The HTTP functions of an app, and the endpoint that its durable clients speak to."""
+
+    def __init__(self, public: web.Application, rpc: web.Application, origin: str) -> None:
+        self._apps = (public, rpc)
+        self._origin = origin
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._ends = AsyncExitStack()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request to the app; redirects are not followed."""
+        public = await self.lend_session()
+        async with public.request(
+            method,
+            self._origin + path,
+            json=json,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def lend_session(self) -> aiohttp.ClientSession:
+        """Have the app's durable clients speak to this hub; the session for its own routes."""
+        if self._sessions is None:
+            public, rpc = [await self._session(app) for app in self._apps]
+            self._sessions = public, rpc
+        # The SDK keeps one session for all its clients, and takes the one it finds.
+        http_utils._client_session = self._sessions[1]
+        return self._sessions[0]
+
+    async def close(self) -> None:
+        await self._ends.aclose()
+
+    async def _session(self, app: web.Application) -> aiohttp.ClientSession:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        self._ends.push_async_callback(runner.cleanup)
+        session = aiohttp.ClientSession(connector=_Connector(runner))
+        self._ends.push_async_callback(session.close)
+        return session
+
+
+class _Connector(aiohttp.BaseConnector):
+    """Connects to one server, whatever the address."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        super().__init__()
+        self._runner = runner
+
+    async def _create_connection(self, *asked: object) -> ResponseHandler:
+        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None, "the runner is set up before the first request"
+        ours, theirs = socket.socketpair()
+        await loop.connect_accepted_socket(server, theirs)
+        _, protocol = await loop.create_connection(self._factory, sock=ours)
+        return protocol
