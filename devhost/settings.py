@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from devhost.errors import CannotStart
 from devhost.host_json import HostJson, read_host_json
 from devhost.local_settings import read_local_settings
+from devhost.unused_settings import unused_settings
 
 VersionMatch = Literal["None", "Strict", "CurrentOrOlder"]
 VersionFailure = Literal["Reject", "Fail"]
@@ -19,65 +20,6 @@ DURABLE = "extensions.durableTask"
 BODY_LIMIT = 104_857_600  # the host's own: 100 MB
 
 _LEVELS = ("Trace", "Debug", "Information", "Warning", "Error", "Critical", "None")
-_USED = {
-    "extensions.durabletask.hubname",
-    "extensions.durabletask.maxconcurrentactivityfunctions",
-    "extensions.durabletask.maxconcurrentorchestratorfunctions",
-    "extensions.durabletask.maxconcurrententityfunctions",
-    "extensions.durabletask.defaultversion",
-    "extensions.durabletask.versionmatchstrategy",
-    "extensions.durabletask.versionfailurestrategy",
-    "extensions.durabletask.overridableexistinginstancestates",
-    "extensions.durabletask.storageprovider.connectionname",
-    "extensions.durabletask.storageprovider.connectionstringname",
-    "extensions.http.routeprefix",
-}
-_UNUSED_DURABLE = {
-    "appleaseoptions",
-    "entitymessagereorderwindowinminutes",
-    "extendedsessionidletimeoutinseconds",
-    "extendedsessionsenabled",
-    "grpcendpointenabled",
-    "httpsettings",
-    "localrpcendpointenabled",
-    "maxentityoperationbatchsize",
-    "maxgrpcmessagesizeinbytes",
-    "maxorchestrationactions",
-    "notifications",
-    "rollbackentityoperationsonexceptions",
-    "storageprovider",
-    "storeinputsinorchestrationhistory",
-    "throwstatusexceptionsonraiseevent",
-    "tracing",
-    "useapplease",
-    "usegracefulshutdown",
-}
-_UNUSED_HTTP = {
-    "customheaders",
-    "dynamicthrottlesenabled",
-    "hsts",
-    "maxconcurrentrequests",
-    "maxoutstandingrequests",
-}
-# Of these either all is used, or nothing in them would make a difference here.
-_SILENT = {"extensionbundle", "functiontimeout", "logging", "version"}
-_UNUSED_TOP = {
-    "aggregator",
-    "concurrency",
-    "customhandler",
-    "functions",
-    "healthmonitor",
-    "isdefaulthostconfig",
-    "manageddependency",
-    "manageddependencies",
-    "metadataprovidertimeout",
-    "retry",
-    "sendcanceledinvocationstoworker",
-    "singleton",
-    "telemetrymode",
-    "watchdirectories",
-    "watchfiles",
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +75,7 @@ def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
         disabled=_disabled(environ),
         homepage=environ.get("AzureWebJobsDisableHomepage", "").lower() != "true",
         body_limit=_body_limit(environ),
-        unused=tuple(_unused(host)),
+        unused=tuple(unused_settings(host)),
         raw=host.values,
     )
 
@@ -244,30 +186,3 @@ def _disabled(environ: Mapping[str, str]) -> frozenset[str]:
 def _body_limit(environ: Mapping[str, str]) -> int:
     limit = environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", "")
     return int(limit) if re.fullmatch(r"\d{1,15}", limit) else BODY_LIMIT
-
-
-def _unused(host: HostJson) -> Iterator[str]:
-    """What the file sets and devhost does nothing with; what nobody knows is said to be so."""
-    for name in host.values:
-        if name.lower() not in _SILENT | {"extensions"}:
-            yield _as_known(name, name.lower() in _UNUSED_TOP)
-    for extension in host.section("extensions"):
-        if extension.lower() not in ("durabletask", "http"):
-            yield f"extensions.{extension}"
-    for path, known in (
-        (DURABLE, _UNUSED_DURABLE),
-        (f"{DURABLE}.storageProvider", None),
-        ("extensions.http", _UNUSED_HTTP),
-    ):
-        yield from _unused_of(host, path, known)
-
-
-def _unused_of(host: HostJson, path: str, known: set[str] | None) -> Iterator[str]:
-    for name in host.section(path):
-        full = f"{path}.{name}"
-        if full.lower() not in _USED and name.lower() != "storageprovider":
-            yield _as_known(full, known is None or name.lower() in known)
-
-
-def _as_known(path: str, known: bool) -> str:
-    return path if known else f"{path} (no such setting)"

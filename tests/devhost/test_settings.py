@@ -289,7 +289,12 @@ def test_settings_devhost_does_nothing_with_are_named_and_typing_errors_said_to_
         extensionBundle={"id": "Microsoft.Azure.Functions.ExtensionBundle", "version": "[4.*, 5)"},
         retry={"strategy": "fixedDelay"},
         extenions={},
-        extensions={"http": {"hsts": {}, "routPrefix": "x"}, "serviceBus": {}},
+        extensions={
+            "http": {"hsts": {}, "routPrefix": "x"},
+            "queues": {"batchSize": 4, "batchSizes": 4},
+            "blobs": {"poisonBlobThreshold": 5},
+            "serviceBus": {},
+        },
         durable={
             "tracing": {"version": "V2"},
             "hubNam": "x",
@@ -299,11 +304,13 @@ def test_settings_devhost_does_nothing_with_are_named_and_typing_errors_said_to_
 
     assert sorted(settings.unused) == [
         "extenions (no such setting)",
+        "extensions.blobs.poisonBlobThreshold",
         "extensions.durableTask.hubNam (no such setting)",
         "extensions.durableTask.storageProvider.partitionCount",
         "extensions.durableTask.tracing",
         "extensions.http.hsts",
         "extensions.http.routPrefix (no such setting)",
+        "extensions.queues.batchSizes (no such setting)",
         "extensions.serviceBus",
         "retry",
     ]
