@@ -67,7 +67,7 @@ def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
     return FunctionTable(tuple(serving), tuple(left_out), tuple(remarks))
 
 
-def complaint(says: str, place: Place | str, advised: str) -> str:
+def complaint(says: str, place: Place, advised: str) -> str:
     """The host's words, where, and what to write instead."""
     return f"{says}\n  at {place}\n  {advised}"
 

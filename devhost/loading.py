@@ -182,13 +182,15 @@ def _line_of_name(path: Path, name: str) -> int:
 def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
     try:
         return list(app.get_functions())
-    except ValueError as error:  # two of one name, or one without a trigger
-        place, advised = _unlistable(app)
-        says = f"{type(error).__name__}: {error}"
-        raise AppDoesNotLoad(f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}") from error
+    except ValueError as error:  # two of one name, one without a trigger, or a second call
+        if unlistable := _unlistable(app):
+            says = f"{type(error).__name__}: {error}"
+            message = complaint(says, *unlistable)
+            raise AppDoesNotLoad(f"{message}\n\n{NOTHING_LOADS}") from error
+        return [builder.build(app.auth_level) for builder in app._function_builders]
 
 
-def _unlistable(app: FunctionRegister) -> tuple[Place | str, str]:
+def _unlistable(app: FunctionRegister) -> tuple[Place, str] | None:
     seen: dict[str, Place] = {}
     for builder in app._function_builders:  # the SDK names the function, not where it stands
         function = builder._function
@@ -205,4 +207,4 @@ def _unlistable(app: FunctionRegister) -> tuple[Place | str, str]:
                 'blueprints: rename one, or write `@app.function_name("...")` above it.'
             )
         seen[name] = place
-    return "an unknown place", "Rename one of the functions."
+    return None

@@ -92,6 +92,15 @@ def test_an_app_object_is_indexed_again_with_the_same_result() -> None:
     assert index_app(app) is index_app(app)
 
 
+def test_an_app_whose_functions_somebody_listed_before_is_indexed_all_the_same() -> None:
+    def act(x: Any) -> None: ...
+
+    app = app_with_activity(act)
+    app.get_functions()
+
+    assert index_app(app).listed == ["act"]
+
+
 def test_the_folder_of_the_app_is_current_and_first_on_the_path(load: LoadText) -> None:
     load('@app.route(route="r")\ndef hello(req): ...')
 
