@@ -2,8 +2,7 @@
 
 import logging
 
-from aiohttp import ClientPayloadError, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
 from azure.functions.http import HttpRequest
 
 from devhost.web.paths import decoded_path, encoded_path, query_parameters, split_target
@@ -63,6 +62,6 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
             body += chunk
             if len(body) > limit:
                 raise web.HTTPRequestEntityTooLarge(limit, len(body))
-    except (HttpProcessingError, ClientPayloadError) as error:
+    except web.RequestPayloadError as error:
         raise web.HTTPBadRequest from error
     return bytes(body)

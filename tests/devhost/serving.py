@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
 from azure.functions.decorators.function_app import FunctionRegister
 from multidict import CIMultiDictProxy
@@ -88,7 +88,8 @@ async def serving(
 
     front = web.Application(middlewares=[cors(settings), errors_as_status])
     front.router.add_route("*", "/{path:.*}", dispatch)
-    async with TestServer(front) as server, ClientSession() as session:
+    connector = TCPConnector(limit=0)
+    async with TestServer(front) as server, ClientSession(connector=connector) as session:
         yield Caller(session, str(server.make_url("")).rstrip("/"))
         await admin.close()
         await invoker.close()
