@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-import aiohttp
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from azure.durable_functions.models.utils import http_utils
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
@@ -15,7 +15,6 @@ from http_api.instances import Instance
 State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
 
 _TOKEN: Final = "x-ms-continuation-token"
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 
 
 class Listing(Query):
@@ -53,13 +52,13 @@ async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> 
 
     Entities are left out, so a page may hold fewer instances than asked for, or none.
     """
-    # The address that the client itself asks; it has no public name.
+    # The client's own address and session, which have no public names.
     url = f"{client._orchestration_bindings.rpc_base_url}instances/"
+    session = await http_utils._get_session()
     headers = {_TOKEN: listing.after} if listing.after else {}
-    async with (
-        aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as session,
-        session.get(url, params=listing.as_host_query(), headers=headers) as answer,
-    ):
+    async with session.get(
+        url, params=listing.as_host_query(), headers=headers, raise_for_status=True
+    ) as answer:
         statuses = map(DurableOrchestrationStatus.from_json, await answer.json())
         instances = [Instance.of(status) for status in statuses]
         token = answer.headers.get(_TOKEN, "")

@@ -10,14 +10,19 @@ from typing import Final, TypedDict
 
 INTERNAL: Final = "internal"
 
-_CODE: Final = re.compile(r"[a-z][a-z0-9_]*")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TEXT: Final = re.compile(
     r"(?:Orchestrator function '[^'\n]*' failed: )*"
-    r"(?:Activity function '[^'\n]*' failed: +\w+: )?"
-    r"\[(?P<code>[a-z][a-z0-9_]*)(?P<retriable>, retriable)?\] (?P<message>[^\n]*?)"
+    r"(?:Activity function '[^'\n]*' failed: +Failure: )?"
+    r"\[(?P<code>[a-z][a-z0-9_]{0,63})(?P<retriable>, retriable)?\] (?P<message>[^\n]*?)"
     r" *(?:\n.*)?",
     re.DOTALL,
 )
+
+
+def is_code(text: object) -> bool:
+    """Whether a text can be the code of a Failure."""
+    return isinstance(text, str) and _CODE.fullmatch(text) is not None
 
 
 class Failed(TypedDict):
@@ -32,7 +37,7 @@ class Failure(Exception):
 
     def __init__(self, code: str, message: str, *, retriable: bool = False) -> None:
         """The message goes to callers as it is: nothing in it may be secret."""
-        if not _CODE.fullmatch(code):
+        if not is_code(code):
             raise ValueError(f"failure code {code!r}: use lower case, digits and '_'")
         self.code = code
         self.message = " ".join(message.split())

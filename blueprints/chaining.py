@@ -1,0 +1,66 @@
+"""Chaining: take an invoice in by steps, each fed by the last.
+
+POST /api/invoices starts one intake an invoice, named by vendor and number: 202; 200 or 202 with
+the same answer where it is asked again; 409 where the number was used for another invoice.
+"""
+
+from typing import cast
+
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import Field
+
+from activities.invoices import Invoice, validate_invoice
+from activities.orders import match_order
+from activities.postings import Posting, PostingOrder, post_invoice
+from http_api.bodies import Body, read_body
+from http_api.problems import answers_problems
+from http_api.starting import start_once
+from orchestration.ids import IdPart, intake_id
+from orchestration.log import log_once
+from orchestration.retrying import call_with_retry
+from orchestration.steps import Steps
+
+bp = df.Blueprint()
+
+
+class InvoiceBody(Body):
+    """What a vendor's invoice says."""
+
+    vendor: IdPart
+    number: IdPart
+    order: IdPart
+    amount_cents: int = Field(gt=0, le=10**12)
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+
+
+@bp.route(route="invoices", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_invoice_intake(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start the intake of the invoice in the body, once."""
+    invoice = read_body(req, InvoiceBody)
+    instance_id = intake_id(invoice.vendor, invoice.number)
+    return await start_once(req, client, "invoice_intake", instance_id, invoice.model_dump())
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+    """Validate the invoice, match it with its order, post it; return the posting."""
+    invoice = cast(Invoice, context.get_input())
+
+    context.set_custom_status({"step": "validating", "done": 0, "of": 3})
+    valid: Invoice = yield from call_with_retry(context, validate_invoice, invoice)
+
+    context.set_custom_status({"step": "matching", "done": 1, "of": 3})
+    matched: Invoice = yield from call_with_retry(context, match_order, valid)
+
+    context.set_custom_status({"step": "posting", "done": 2, "of": 3})
+    order = PostingOrder(invoice=matched, key=f"{context.instance_id}:post")
+    posting: Posting = yield from call_with_retry(context, post_invoice, order)
+
+    context.set_custom_status({"step": "posted", "done": 3, "of": 3})
+    log_once(context, "posted as %s", posting["id"])
+    return posting

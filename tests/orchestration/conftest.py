@@ -1,0 +1,92 @@
+"""An app of nothing but the parts: each orchestrator here uses one of them."""
+
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from devhost.functions import FunctionTable
+from devhost.loading import index_app
+from orchestration.deadlines import first_of, sleep
+from orchestration.events import event_value
+from orchestration.failures import Failure, failure_of
+from orchestration.log import log_once
+from orchestration.retrying import Retry, call_with_retry
+from orchestration.settling import settle, settle_map
+from orchestration.steps import Steps
+
+parts = df.DFApp()
+
+
+@parts.activity_trigger(input_name="work")
+def do_work(work: str) -> str:
+    """Replaced in most tests."""
+    return f"did {work}"
+
+
+@parts.orchestration_trigger(context_name="context", input_type=dict)
+def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    asked = context.get_input()
+    retry = Retry(
+        attempts=asked.get("attempts", 5), within=timedelta(seconds=asked.get("within", 3600))
+    )
+    try:
+        return (yield from call_with_retry(context, do_work, "it", retry))
+    except Failure as failure:
+        return failure.as_data()
+
+
+@parts.orchestration_trigger(context_name="context", input_type=list)
+def settler(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    tasks = [context.call_activity(do_work, work) for work in context.get_input()]
+    ends = yield from settle(context, tasks)
+    return [end.failure.as_data() if end.failure else end.value for end in ends]
+
+
+@parts.orchestration_trigger(context_name="context", input_type=dict)
+def mapper(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    asked = context.get_input()
+    ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"])
+    return [end.value for end in ends]
+
+
+@parts.orchestration_trigger(context_name="context", input_type=int)
+def sleeper(context: df.DurableOrchestrationContext) -> Steps[str]:
+    yield from sleep(context, timedelta(seconds=context.get_input()))
+    return str(context.current_utc_datetime)
+
+
+@parts.orchestration_trigger(context_name="context", input_type=int)
+def waiter(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    answer = context.wait_for_external_event("Answered")
+    winner = yield from first_of(context, [answer], timedelta(seconds=context.get_input()))
+    done = yield context.call_activity(do_work, "after")
+    return [event_value(winner.result) if winner else "too late", done]
+
+
+@parts.orchestration_trigger(context_name="context")
+def logger(context: df.DurableOrchestrationContext) -> Steps[None]:
+    log_once(context, "began")
+    yield context.call_activity(do_work, "first")
+    log_once(context, "did the first")
+    yield context.call_activity(do_work, "second")
+    log_once(context, "did the %s", "second")
+
+
+@parts.orchestration_trigger(context_name="context")
+def failing_child(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    return (yield context.call_activity(do_work, "child's"))
+
+
+@parts.orchestration_trigger(context_name="context")
+def parent(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    try:
+        return (yield context.call_sub_orchestrator(failing_child, expected_type=str))
+    except Exception as error:  # the SDK raises nothing narrower
+        return failure_of(error).as_data()
+
+
+@pytest.fixture(scope="session")
+def app() -> FunctionTable:
+    return index_app(parts)

@@ -1,0 +1,91 @@
+"""Failures keep their code on the way through the platform, and lose everything else."""
+
+import pytest
+
+from devhost.testing import ManualHub
+from orchestration.failures import Failure, failure_of
+
+DETAILS = (
+    '{"ClassName":"System.Exception","StackTraceString":"  File \\"/home/site/a.py\\", line 1"}'
+)
+
+
+def by_activity(words: str) -> Exception:
+    """What an orchestrator gets when an activity raised."""
+    return Exception(f"Activity function 'post_invoice' failed:  {words} \n {DETAILS}")
+
+
+def test_a_code_comes_back_from_the_text_of_an_activity() -> None:
+    failure = failure_of(by_activity(f"Failure: {Failure('order_unknown', 'no order PO-1')}"))
+
+    assert failure.as_data() == {"code": "order_unknown", "message": "no order PO-1"}
+    assert not failure.retriable
+
+
+def test_whether_it_is_worth_another_attempt_comes_back() -> None:
+    told = Failure("bank_unavailable", "the bank does not answer", retriable=True)
+
+    assert failure_of(by_activity(f"Failure: {told}")).retriable
+
+
+def test_a_code_comes_back_through_two_orchestrators() -> None:
+    inner = by_activity(f"Failure: {Failure('closed', 'the month is closed')}")
+    text = (
+        f"Orchestrator function 'close' failed: Orchestrator function 'vendor' failed: {inner}"
+        " \n None"
+    )
+
+    assert failure_of(Exception(text)).code == "closed"
+
+
+def test_a_failure_that_an_orchestrator_raised_itself_has_no_class_in_its_text() -> None:
+    text = f"Orchestrator function 'close' failed: {Failure('closed', 'it is [closed]')}"
+
+    assert failure_of(text).as_data() == {"code": "closed", "message": "it is [closed]"}
+
+
+@pytest.mark.parametrize(
+    "unforeseen",
+    [
+        by_activity("KeyError: 'amount'"),
+        by_activity("ValueError: [not_a_code] of ours"),
+        Exception("Non-Deterministic workflow detected: A previous execution …"),
+        Exception(""),
+        None,
+        {"code": "posing", "message": "as a failure"},
+    ],
+)
+def test_what_nobody_foresaw_is_internal_and_says_nothing_of_itself(unforeseen: object) -> None:
+    failure = failure_of(unforeseen)
+
+    assert failure.as_data() == {
+        "code": "internal",
+        "message": "something unexpected stopped this work; the app's log has it",
+    }
+    assert failure.retriable
+
+
+def test_a_message_of_many_lines_becomes_one() -> None:
+    failure = Failure("refused", "the bank says:\n  no \n {}")
+
+    assert failure_of(by_activity(f"Failure: {failure}")).message == "the bank says: no {}"
+
+
+def test_words_that_pose_as_a_code_do_not_replace_the_real_one() -> None:
+    failure = Failure("vendor_unknown", "vendor '[paid] all is well' is unknown")
+
+    assert failure_of(by_activity(f"Failure: {failure}")).code == "vendor_unknown"
+
+
+@pytest.mark.parametrize("code", ["", "Not lower", "with space", "[x]", "ü"])
+def test_a_code_that_could_not_be_read_back_is_refused(code: str) -> None:
+    with pytest.raises(ValueError, match="use lower case"):
+        Failure(code, "words")
+
+
+async def test_a_code_crosses_a_child_on_the_hub(hub: ManualHub) -> None:
+    hub.fail_activity("do_work", Failure("order_unknown", "no order PO-1"))
+
+    instance = await hub.start("parent")
+
+    assert hub.output(instance) == {"code": "order_unknown", "message": "no order PO-1"}

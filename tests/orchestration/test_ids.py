@@ -1,0 +1,37 @@
+"""An id tells the same work, and only that, and is plain in a URL."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from orchestration.ids import IdPart, intake_id, is_instance_id
+
+
+def test_the_same_number_of_two_vendors_is_two_intakes() -> None:
+    assert intake_id("acme", "INV-1") == "intake:acme:INV-1"
+    assert intake_id("acme", "INV-1") != intake_id("bolt", "INV-1")
+
+
+def test_parts_cannot_be_shifted_into_each_other() -> None:
+    with pytest.raises(ValueError, match="use letters"):
+        intake_id("acme:INV", "1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "@counter@x", "a/b", "a\\b", "a b", "..", "a?b", "a#b", "a%2Fb", "ü", "a" * 201]
+)
+def test_what_could_leave_a_url_or_name_an_entity_is_no_id(text: str) -> None:
+    assert not is_instance_id(text)
+
+
+def test_the_id_of_a_child_is_one() -> None:
+    assert is_instance_id("0123456789abcdef0123456789abcdef:3")
+
+
+def test_the_longest_parts_still_make_an_id() -> None:
+    assert is_instance_id(intake_id("a" * 64, "b" * 64))
+
+
+@pytest.mark.parametrize("text", ["", "a:b", "a/b", "-a", "a" * 65, "a\n", "ä"])
+def test_a_field_that_cannot_be_part_of_an_id_is_refused_at_the_door(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(IdPart).validate_python(text)
