@@ -1,0 +1,1 @@
+"""The outside world to run against: bank, document reader, tax office, rates, mail, orders."""

@@ -1,0 +1,114 @@
+"""The books of accounts payable: purchase orders to match invoices with, and postings."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from sandbox.answers import Answers, Body, Refused, body
+
+VENDORS = ("acme", "globex", "initech", "umbrella")
+Text = Annotated[str, Field(min_length=1, max_length=100)]
+Cents = Annotated[int, Field(gt=0, le=10**12)]
+
+
+class Order(Body):
+    vendor: Text
+    amount_cents: Cents
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
+    open: bool = True
+
+
+class Posting(Body):
+    kind: Literal["invoice", "payment"]
+    vendor: Text
+    number: Text
+    amount_cents: Cents
+    order: Text | None = None
+
+
+def seeded_orders() -> dict[str, Order]:
+    """PO-1001 to PO-1020, of the vendors in turn: PO-1001 is acme's, over 1250.00."""
+    return {
+        f"PO-{1001 + n}": Order(vendor=VENDORS[n % 4], amount_cents=125_000 + 25_000 * n)
+        for n in range(20)
+    }
+
+
+class Orders:
+    """Orders by number, and one posting for each document, however often it is asked for."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.reset()
+
+    def reset(self) -> None:
+        self._answers = Answers()
+        self._orders = seeded_orders()
+        self._postings: dict[str, dict[str, Any]] = {}
+        self._standing: dict[tuple[str, str, str], str] = {}  # posting of each document
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/orders/{number}", self.show_order),
+            web.put("/orders/{number}", self.put_order),
+            web.post("/postings", self.post),
+            web.get("/postings", self.show_postings),
+            web.post("/postings/{id}/reversal", self.reverse),
+        ]
+
+    async def show_order(self, request: web.Request) -> web.Response:
+        """A purchase order."""
+        number = request.match_info["number"]
+        if number not in self._orders:
+            raise Refused(404, "order_unknown", f"there is no order {number}")
+        return web.json_response({"number": number, **self._orders[number].model_dump()})
+
+    async def put_order(self, request: web.Request) -> web.Response:
+        """Write a purchase order."""
+        self._orders[request.match_info["number"]] = await body(request, Order)
+        return await self.show_order(request)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Post an invoice or a payment; each document once."""
+        posting = await body(request, Posting)
+        return await self._answers.once(request, lambda key: self._post(posting, key))
+
+    async def reverse(self, request: web.Request) -> web.Response:
+        """Take a posting back; its document may then be posted again."""
+        posting = self._postings.get(request.match_info["id"])
+        if posting is None:
+            raise Refused(404, "posting_unknown", f"there is no posting {request.match_info['id']}")
+
+        def work(key: str) -> dict[str, Any]:
+            if posting["reversed"]:
+                raise Refused(409, "already_reversed", f"{posting['id']} is reversed already")
+            posting["reversed"] = True
+            del self._standing[posting["kind"], posting["vendor"], posting["number"]]
+            return {"id": posting["id"], "reversed": True, "key": key}
+
+        return await self._answers.once(request, work)
+
+    async def show_postings(self, request: web.Request) -> web.Response:
+        """Every posting, or those of one `vendor`, `number` or `kind`."""
+        wanted = {n: v for n, v in request.query.items() if n in ("vendor", "number", "kind")}
+        found = [
+            posting
+            for posting in self._postings.values()
+            if all(posting[name] == value for name, value in wanted.items())
+        ]
+        return web.json_response({"postings": found})
+
+    def _post(self, posting: Posting, key: str) -> dict[str, Any]:
+        document = (posting.kind, posting.vendor, posting.number)
+        if known := self._standing.get(document):
+            message = f"{posting.kind} {posting.number} of {posting.vendor} is {known}"
+            raise Refused(409, "already_posted", message)
+        posting_id = f"posting-{len(self._postings) + 1}"
+        time = self._now().isoformat()
+        written = {"id": posting_id, "time": time, "key": key, **posting.model_dump()}
+        self._postings[posting_id] = written | {"reversed": False}
+        self._standing[document] = posting_id
+        return written

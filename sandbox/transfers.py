@@ -1,0 +1,110 @@
+"""Transfers: money leaves at once and arrives when the transfer settles, or comes back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sandbox.answers import Body, Refused
+from sandbox.books import SUSPENSE, Books
+
+
+class Settlement(Body):
+    """How the transfers to one account settle: after some looks, or some seconds."""
+
+    after_looks: Annotated[int, Field(ge=0)] | None = None
+    after_seconds: Annotated[float, Field(ge=0)] | None = None
+    outcome: Literal["settled", "failed"] = "settled"
+
+
+@dataclass
+class Transfer:
+    id: str
+    status: Literal["pending", "settled", "failed"]
+    giver: str
+    taker: str
+    amount_cents: int
+    key: str
+    payment: str
+    sent_at: str
+    ended_at: str | None = None
+    reason: str | None = None  # why it failed
+    looks: int = 0
+
+
+class Transfers:
+    """The transfers of a bank. Nothing runs beside: they settle when somebody looks."""
+
+    def __init__(self, books: Books, now: Callable[[], datetime], settle_after: float) -> None:
+        self._books = books
+        self._now = now
+        self._usual = Settlement(after_seconds=settle_after)
+        self._transfers: dict[str, Transfer] = {}
+        self.settlements: dict[str, Settlement] = {}
+
+    def send(self, giver: str, taker: str, amount_cents: int, key: str, payment: str) -> Transfer:
+        self._books.account(taker)
+        sent = self._books.move("transfer_sent", giver, SUSPENSE, amount_cents, key, payment)
+        transfer = Transfer(
+            f"transfer-{len(self._transfers) + 1}",
+            "pending",
+            giver,
+            taker,
+            amount_cents,
+            key,
+            payment,
+            sent.time,
+        )
+        self._transfers[transfer.id] = transfer
+        return transfer
+
+    def look(self, transfer_id: str) -> Transfer:
+        """The transfer as it is now; the look counts."""
+        if transfer_id not in self._transfers:
+            raise Refused(404, "transfer_unknown", f"there is no transfer {transfer_id}")
+        transfer = self._transfers[transfer_id]
+        transfer.looks += 1
+        self._settle_if_due(transfer)
+        return transfer
+
+    def settle_due(self) -> None:
+        for transfer in self._transfers.values():
+            self._settle_if_due(transfer)
+
+    def _settle_if_due(self, transfer: Transfer) -> None:
+        how = self.settlements.get(transfer.taker, self._usual)
+        if transfer.status != "pending" or not self._is_due(transfer, how):
+            return
+        if how.outcome == "failed":
+            self._give_back(transfer, "rejected")
+            return
+        try:
+            self._end(transfer, "settled", transfer.taker)
+        except Refused as refused:  # the taker's account is frozen
+            self._give_back(transfer, refused.code)
+
+    def _is_due(self, transfer: Transfer, how: Settlement) -> bool:
+        if how.after_looks is not None and transfer.looks < how.after_looks:
+            return False
+        wait = timedelta(seconds=how.after_seconds or 0)
+        return self._now() >= datetime.fromisoformat(transfer.sent_at) + wait
+
+    def _give_back(self, transfer: Transfer, reason: str) -> None:
+        try:
+            self._end(transfer, "failed", transfer.giver)
+        except Refused:  # the giver's account is frozen: it stays pending until it is not
+            return
+        transfer.reason = reason
+
+    def _end(self, transfer: Transfer, status: Literal["settled", "failed"], taker: str) -> None:
+        entry = self._books.move(
+            "transfer_settled" if status == "settled" else "transfer_failed",
+            SUSPENSE,
+            taker,
+            transfer.amount_cents,
+            transfer.key,
+            transfer.payment,
+        )
+        transfer.status, transfer.ended_at = status, entry.time
