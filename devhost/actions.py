@@ -29,7 +29,7 @@ class Known(Protocol):
     def activity(self, name: str) -> object | None: ...
     def entity(self, name: str) -> object | None: ...
     def durable_names(self, kind: Kind) -> list[str]: ...
-    def why_left_out(self, name: str) -> str: ...
+    def why_left_out(self, kind: Kind, durable_name: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,13 @@ class Walk:
         if not isinstance(scheduled, _SCHEDULED_BY[kind]):
             raise NonDeterministic(_another(kind, event, _HOST_CLASS[type(scheduled)]))
         self.matched.append((event, self.scheduled.pop(event["EventId"])))
+        if isinstance(scheduled, SendRequest) and scheduled.request_id not in event["Input"]:
+            self._await_under_recorded_id(scheduled, event)
+
+    def _await_under_recorded_id(self, request: SendRequest, event: Event) -> None:
+        """A history from elsewhere: the answer will come under the id the request had there."""
+        if waiting := self._waiting_for.pop(request.request_id, None):
+            self._waiting_for[json.loads(event["Input"])["id"].lower()] = waiting
 
     def _raise_event(self, event: Event) -> None:
         if self.continued is not None:

@@ -49,8 +49,10 @@ def set_up_logging(levels: Mapping[str, str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for quiet in ("aiohttp.access", "azure", "asyncio"):
+    for quiet in ("azure", "asyncio"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
+    # It logs a traceback for every malformed request; the caller gets a 400.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     for category, level in levels.items():
         name = _CATEGORIES.get(category, category.removeprefix("Function."))
         logging.getLogger(name).setLevel(_LEVELS.get(level.lower(), logging.INFO))
@@ -65,11 +67,21 @@ def show_app(table: FunctionTable, origin: str, prefix: str) -> None:
     say("Functions:")
     for function in sorted(table.functions, key=_by_kind):
         say(f"  {_shown(function, origin, prefix)}")
+    for remark in [*table.remarks, *map(_unserved, table.functions)]:
+        if remark:
+            say(f"Note: {remark}")
     for left_out in table.left_out:
         say()
         say(f"Left out: {left_out.name} ({left_out.place})")
         say(f"  {left_out.says}")
         say(f"  {left_out.advice}")
+
+
+def _unserved(function: Function) -> str:
+    kinds = ", ".join(str(binding["type"]) for binding in function.unserved_bindings)
+    if not kinds:
+        return ""
+    return f"{function.name} ({function.place}) has bindings that devhost does not serve: {kinds}."
 
 
 def _by_kind(function: Function) -> tuple[bool, str, str]:

@@ -25,7 +25,7 @@ def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str =
     nearest = next((known for known in names if near and known.lower() == near[0]), None)
     did_you_mean = f" Did you mean '{nearest}'?" if nearest else ""
     listed = ", ".join(f"'{known}'" for known in names) or "none"
-    why = f" It was left out: {left_out}." if left_out else ""
+    why = f" It was left out: {left_out}" if left_out else ""
     return Finding(
         "unknown-function",
         f"{kind} {name}",

@@ -256,7 +256,7 @@ class _Conclusion:
     def _unknown(self, kind: str, name: str) -> Finding:
         of_kind = _KINDS[kind]
         return diagnosis.unknown_function(
-            kind, name, self.table.durable_names(of_kind), self.table.why_left_out(name)
+            kind, name, self.table.durable_names(of_kind), self.table.why_left_out(of_kind, name)
         )
 
     def _of_replay(self) -> list[Finding]:

@@ -87,19 +87,17 @@ class FunctionTable:
     def entity(self, name: str) -> Function | None:
         return self._durable.get(("entity", name.lower()))
 
-    def why_left_out(self, name: str) -> str:
-        """The host's words about a function it left out; empty where it left out none so called."""
-        for left_out in self.left_out:
-            if left_out.name.lower() == name.lower():
-                return f"{left_out.says} ({left_out.place})"
-        return ""
-
     def missing(self, kind: Kind, durable_name: str) -> LeftOut | None:
         """The left-out function that callers of this durable name wait for, if there is one."""
         for left_out in self.left_out:
             if (left_out.kind, left_out.durable_name.lower()) == (kind, durable_name.lower()):
                 return left_out
         return None
+
+    def why_left_out(self, kind: Kind, durable_name: str) -> str:
+        """Why callers of this durable name wait: the host's words, and what to do; else empty."""
+        left_out = self.missing(kind, durable_name)
+        return f"{left_out.says} {left_out.advice} ({left_out.place})" if left_out else ""
 
     @property
     def listed(self) -> list[str]:

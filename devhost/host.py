@@ -80,7 +80,9 @@ class Host:
         settings = self._settings
         public = _listen(self._options.host, self._port())
         rpc = _listen(_LOOPBACK, 0)
-        origin = f"http://{_shown_host(self._options.host)}:{public.getsockname()[1]}"
+        at = f"{_shown_host(self._options.host)}:{public.getsockname()[1]}"
+        os.environ.setdefault("WEBSITE_HOSTNAME", at)
+        origin = f"http://{at}"
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
         backend = SqliteBackend(self._options.data)
         self._ends.callback(backend.close)
@@ -115,6 +117,7 @@ class Host:
             self._table, settings, self._keys, triggers.run_now, partial(_problems, backend)
         )
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
+        self._ends.push_async_callback(admin.close)
         await self._serve(rpc, rpc_app(settings, management))
         await self._serve(public, public_app(settings, self._keys, management, functions, admin))
         triggers.start()
@@ -143,7 +146,7 @@ class Host:
             self.ended.set()
 
     async def _serve(self, listening: socket.socket, app: web.Application) -> None:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)
         await runner.setup()
         self._ends.push_async_callback(runner.cleanup)
         await web.SockSite(runner, listening, backlog=1024).start()

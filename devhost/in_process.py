@@ -74,7 +74,7 @@ class Front:
         await self._ends.aclose()
 
     async def _session(self, app: web.Application) -> aiohttp.ClientSession:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
         await runner.setup()
         self._ends.push_async_callback(runner.cleanup)
         session = aiohttp.ClientSession(connector=_Connector(runner))

@@ -61,7 +61,7 @@ def rpc_app(settings: Settings, management: Management) -> web.Application:
 
 def _app(settings: Settings, handler: Handler) -> web.Application:
     app = web.Application(
-        middlewares=[errors_as_status, cors(settings)], client_max_size=settings.body_limit
+        middlewares=[cors(settings), errors_as_status], client_max_size=settings.body_limit
     )
     # Not aiohttp's routes: they decode paths, and know 405 where the host says 404.
     app.router.add_route("*", "/{path:.*}", handler)
