@@ -1,3 +1,3 @@
 """Fixtures for the tests of every folder."""
 
-pytest_plugins = ["tests.azurite"]
+pytest_plugins = ["tests.azurite", "tests.outside"]
