@@ -27,7 +27,7 @@ def do_work(work: str) -> str:
 
 @parts.orchestration_trigger(context_name="context", input_type=dict)
 def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
-    asked = context.get_input()
+    asked: Any = context.get_input()
     retry = Retry(
         attempts=asked.get("attempts", 5), within=timedelta(seconds=asked.get("within", 3600))
     )
@@ -39,28 +39,31 @@ def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
 def settler(context: df.DurableOrchestrationContext) -> Steps[Any]:
-    tasks = [context.call_activity(do_work, work) for work in context.get_input()]
+    asked: Any = context.get_input()
+    tasks = [context.call_activity(do_work, work) for work in asked]
     ends = yield from settle(context, tasks)
     return [end.failure.as_data() if end.failure else end.value for end in ends]
 
 
 @parts.orchestration_trigger(context_name="context", input_type=dict)
 def mapper(context: df.DurableOrchestrationContext) -> Steps[Any]:
-    asked = context.get_input()
+    asked: Any = context.get_input()
     ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"])
     return [end.value for end in ends]
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
 def sleeper(context: df.DurableOrchestrationContext) -> Steps[str]:
-    yield from sleep(context, timedelta(seconds=context.get_input()))
+    seconds: Any = context.get_input()
+    yield from sleep(context, timedelta(seconds=seconds))
     return str(context.current_utc_datetime)
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
 def waiter(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    seconds: Any = context.get_input()
     answer = context.wait_for_external_event("Answered")
-    winner = yield from first_of(context, [answer], timedelta(seconds=context.get_input()))
+    winner = yield from first_of(context, [answer], timedelta(seconds=seconds))
     done = yield context.call_activity(do_work, "after")
     return [event_value(winner.result) if winner else "too late", done]
 

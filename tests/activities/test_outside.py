@@ -1,0 +1,163 @@
+"""What a party outside answers becomes a value, or a Failure that says whether to ask again."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer as Server
+
+from activities import outside
+from activities.outside import ask
+from orchestration.failures import Failure
+
+Says = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Bank = Callable[[Says], Awaitable[None]]
+
+
+@pytest_asyncio.fixture
+async def bank(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bank]:
+    """Gives the bank something to say to every request."""
+    servers = []
+
+    async def speak(says: Says) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{rest:.*}", says)
+        server = Server(app)
+        await server.start_server()
+        servers.append(server)
+        monkeypatch.setenv("BANK_URL", str(server.make_url("/bank")))
+
+    yield speak
+    await outside.close()
+    for server in servers:
+        await server.close()
+
+
+def saying(status: int, body: object) -> Says:
+    async def says(_: web.Request) -> web.Response:
+        return web.json_response(body, status=status)
+
+    return says
+
+
+async def failure(within: timedelta = outside.TIMEOUT) -> Failure:
+    with pytest.raises(Failure) as caught:
+        await ask("bank", "POST", "/debits", json={}, within=within)
+    return caught.value
+
+
+async def test_a_good_answer_is_its_json(bank: Bank) -> None:
+    await bank(saying(201, {"id": "debit-1"}))
+
+    assert await ask("bank", "POST", "/debits", json={}) == {"id": "debit-1"}
+
+
+async def test_an_empty_answer_is_nothing(bank: Bank) -> None:
+    async def says(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    await bank(says)
+
+    assert await ask("bank", "DELETE", "/debits/1") is None
+
+
+async def test_path_body_and_key_arrive(bank: Bank) -> None:
+    seen = []
+
+    async def says(request: web.Request) -> web.Response:
+        seen.append((request.path, await request.json(), request.headers["Idempotency-Key"]))
+        return web.json_response({})
+
+    await bank(says)
+    await ask("bank", "POST", "/debits", json={"cents": 5}, key="pay:1:debit")
+
+    assert seen == [("/bank/debits", {"cents": 5}, "pay:1:debit")]
+
+
+async def test_a_refusal_keeps_the_party_s_code_and_is_not_worth_another_attempt(
+    bank: Bank,
+) -> None:
+    await bank(saying(409, {"code": "account_frozen", "message": "account a is frozen"}))
+
+    refused = await failure()
+
+    assert refused.as_data() == {"code": "account_frozen", "message": "account a is frozen"}
+    assert not refused.retriable
+
+
+@pytest.mark.parametrize("body", [None, [], "no", {}, {"code": "Not A Code"}, {"code": 5}])
+async def test_a_refusal_without_a_code_gets_one(bank: Bank, body: object) -> None:
+    await bank(saying(400, body))
+
+    assert (await failure()).as_data() == {
+        "code": "bank_refused",
+        "message": "the bank answered 400",
+    }
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_an_outage_is_worth_another_attempt(bank: Bank, status: int) -> None:
+    await bank(saying(status, {"code": "out_of_order", "message": "secret details"}))
+
+    down = await failure()
+
+    assert (down.code, down.retriable) == ("bank_unavailable", True)
+    assert "secret" not in down.message
+
+
+async def test_junk_is_worth_another_attempt(bank: Bank) -> None:
+    async def says(_: web.Request) -> web.Response:
+        return web.Response(text="<html>", content_type="text/html")
+
+    await bank(says)
+
+    assert (await failure()).retriable
+
+
+async def test_a_connection_that_breaks_is_worth_another_attempt(bank: Bank) -> None:
+    async def says(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    await bank(says)
+
+    assert (await failure()).retriable
+
+
+async def test_an_answer_that_never_comes_is_not_waited_for(bank: Bank) -> None:
+    async def says(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"{")
+        await request.content.read()
+        assert request.transport is not None
+        while not request.transport.is_closing():
+            await answer.write(b" " * 65_536)
+        return answer
+
+    await bank(says)
+
+    assert (await failure(within=timedelta(milliseconds=50))).retriable
+
+
+async def test_nobody_at_the_address_is_worth_another_attempt(
+    monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("BANK_URL", f"http://127.0.0.1:{unused_tcp_port}")
+
+    down = await failure()
+    await outside.close()
+
+    assert down.retriable
+
+
+async def test_a_missing_address_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BANK_URL", raising=False)
+
+    missing = await failure()
+
+    assert (missing.code, missing.retriable) == ("not_configured", False)
+    assert "BANK_URL" in missing.message

@@ -1,0 +1,205 @@
+"""Chaining: an invoice is validated, matched with its order and posted, once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from devhost.functions import FunctionTable
+from devhost.testing import ManualHub
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+
+INVOICE = {
+    "vendor": "acme",
+    "number": "INV-1",
+    "order": "PO-1001",
+    "amount_cents": 12_500,
+    "currency": "EUR",
+}
+ID = "intake:acme:INV-1"
+
+
+async def take_in(hub: ManualHub, **changes: Any) -> dict[str, Any]:
+    """Send an invoice, let its intake end, and return the operation."""
+    started = await hub.request("POST", "/api/invoices", json=INVOICE | changes)
+    assert started.status == 202, started.text
+    await hub.run_until_ended(started.json()["id"])
+    shown = await hub.request("GET", f"/api/operations/{started.json()['id']}")
+    operation: dict[str, Any] = shown.json()
+    return operation
+
+
+async def test_an_invoice_is_posted(hub: ManualHub, sandbox: Sandbox) -> None:
+    operation = await take_in(hub)
+
+    [posting] = await sandbox.postings()
+    assert operation["runtimeStatus"] == "Completed"
+    assert operation["output"] == {"id": posting["id"], "amount_cents": 12_500}
+    assert posting["number"] == "INV-1"
+
+
+async def test_each_step_is_fed_by_the_last(hub: ManualHub, sandbox: Sandbox) -> None:
+    await take_in(hub)
+
+    assert [call.name for call in hub.calls()] == [
+        "validate_invoice",
+        "match_order",
+        "post_invoice",
+    ]
+    [posting] = hub.calls("post_invoice")
+    assert posting.input["invoice"] == INVOICE | {"ordered_cents": 125_000}
+
+
+async def test_the_custom_status_says_how_far_it_is(hub: ManualHub) -> None:
+    seen = []
+
+    def look(value: dict[str, Any]) -> dict[str, Any]:
+        seen.append(hub.custom_status(ID))
+        return value | {"id": "posting-1"}
+
+    for activity in ("validate_invoice", "match_order", "post_invoice"):
+        hub.replace_activity(activity, look)
+    operation = await take_in(hub)
+
+    assert [status["step"] for status in seen] == ["validating", "matching", "posting"]
+    assert [status["done"] for status in seen] == [0, 1, 2]
+    assert operation["customStatus"] == {"step": "posted", "done": 3, "of": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"currency": "XXX"}, "currency_unknown"),
+        ({"amount_cents": 5_000_001}, "over_limit"),
+        ({"order": "PO-1"}, "order_unknown"),
+        ({"vendor": "globex"}, "other_vendor"),
+        ({"amount_cents": 125_001}, "over_order"),
+        ({"currency": "USD"}, "other_currency"),
+    ],
+)
+async def test_an_invoice_that_is_not_right_ends_with_a_code_and_no_posting(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], code: str
+) -> None:
+    operation = await take_in(hub, **changes)
+
+    assert operation["runtimeStatus"] == "Failed"
+    assert operation["output"]["code"] == code
+    assert set(operation["output"]) == {"code", "message"}
+    assert await sandbox.postings() == []
+
+
+async def test_a_closed_order_takes_no_invoice(hub: ManualHub, sandbox: Sandbox) -> None:
+    await sandbox.put("/orders/PO-7", vendor="acme", amount_cents=99_000, open=False)
+
+    operation = await take_in(hub, order="PO-7")
+
+    assert operation["output"]["code"] == "order_closed"
+
+
+@pytest.mark.parametrize("party", ["orders", "postings"])
+async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, party: str) -> None:
+    await sandbox.fault(party, fail_next=3)
+
+    operation = await take_in(hub)
+
+    assert operation["runtimeStatus"] == "Completed"
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_a_posting_whose_answer_was_lost_is_not_made_twice(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", lose_answer_next=2)
+
+    operation = await take_in(hub)
+
+    [posting] = await sandbox.postings()
+    assert operation["output"]["id"] == posting["id"]
+    assert len(hub.calls("post_invoice")) == 3
+
+
+async def test_an_outage_ends_with_a_code_and_a_retry_posts_once_it_is_over(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", lose_answer_next=100)
+    operation = await take_in(hub)
+    assert operation["output"]["code"] == "postings_unavailable"
+
+    await sandbox.mend()
+    again = await hub.request("POST", f"/api/operations/{ID}/retry")
+    await hub.run_until_ended(ID)
+
+    assert again.status == 202
+    assert hub.status(ID) == "Completed"
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_asking_twice_is_one_intake(hub: ManualHub, sandbox: Sandbox) -> None:
+    first = await hub.request("POST", "/api/invoices", json=INVOICE)
+    second = await hub.request("POST", "/api/invoices", json=INVOICE)
+
+    assert (first.status, second.status) == (202, 200)
+    assert second.json() == first.json()
+    assert len(hub.calls("post_invoice")) == 1
+
+
+async def test_many_who_ask_in_one_moment_start_one_intake(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    asked = [hub.request("POST", "/api/invoices", json=INVOICE) for _ in range(10)]
+    answers = await asyncio.gather(*asked)
+    await hub.run_until_ended(ID)
+
+    assert {answer.status for answer in answers} <= {200, 202}
+    assert [instance.id for instance in hub.instances("intake:")] == [ID]
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_a_number_used_for_another_invoice_is_a_conflict_and_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await take_in(hub)
+
+    other = await hub.request("POST", "/api/invoices", json=INVOICE | {"amount_cents": 1})
+
+    assert (other.status, other.json()["code"]) == (409, "other_work")
+    assert [posting["amount_cents"] for posting in await sandbox.postings()] == [12_500]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"amount_cents": 0}, "amount_cents"),
+        ({"amount_cents": "12500"}, "amount_cents"),
+        ({"amount_cents": 1.5}, "amount_cents"),
+        ({"number": "INV/1"}, "number"),
+        ({"vendor": "a" * 65}, "vendor"),
+        ({"currency": "euro"}, "currency"),
+        ({"iban": "DE00"}, "iban"),
+    ],
+)
+async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+    hub: ManualHub, changes: dict[str, Any], field: str
+) -> None:
+    answer = await hub.request("POST", "/api/invoices", json=INVOICE | changes)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.instances() == []
+
+
+async def test_a_crash_between_any_two_steps_posts_once(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        await hub.request("POST", "/api/invoices", json=INVOICE)
+        await hub.run_until_ended(ID)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(ID)
+
+        assert hub.status(ID) == "Completed"
+        assert hub.problems(ID) == []
+        assert len(await sandbox.postings()) == 1
+        await sandbox.reset()

@@ -1,0 +1,47 @@
+"""A Problem is an answer; a bug is not made one."""
+
+import json
+
+import azure.functions as func
+import pytest
+
+from http_api.problems import FieldError, Problem, answers_problems
+
+
+async def test_a_problem_that_is_raised_becomes_its_answer() -> None:
+    @answers_problems
+    async def refusing() -> func.HttpResponse:
+        raise Problem(
+            409, "other_work", "it says something else", [FieldError(field="a", message="b")]
+        )
+
+    answer = await refusing()
+
+    assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+    assert json.loads(answer.get_body()) == {
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "it says something else",
+        "code": "other_work",
+        "errors": [{"field": "a", "message": "b"}],
+    }
+
+
+async def test_an_answer_passes_unchanged() -> None:
+    given = func.HttpResponse("fine")
+
+    @answers_problems
+    async def answering() -> func.HttpResponse:
+        return given
+
+    assert await answering() is given
+
+
+async def test_a_bug_stays_one() -> None:
+    @answers_problems
+    async def buggy() -> func.HttpResponse:
+        raise KeyError("a")
+
+    with pytest.raises(KeyError):
+        await buggy()
