@@ -4,6 +4,7 @@ import base64
 import json
 import logging
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceModifiedError, ResourceNotFoundError
@@ -23,6 +24,9 @@ from devhost.triggers.storage_values import blob_stream
 log = logging.getLogger(__name__)
 
 _POISON_QUEUE = "webjobs-blobtrigger-poison"
+# Reading a list takes time from all that devhost does: in small parts, and long ones less often.
+_PAGE = 500
+_PAUSE_PER_BLOB = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class BlobTrigger:
         self._at_work: set[str] = set()
         self._troubled: set[str] = set()  # blobs the storage would not hand out
         self._running = Tasks()
-        longest = options.queues.max_polling_interval
-        self._polling = Polling(function.name, self._container.url, longest)
+        self._longest_pause = options.queues.max_polling_interval
+        self._polling = Polling(function.name, self._container.url, self._longest_pause)
 
     async def serve(self) -> None:
         """Take blobs until stopped."""
@@ -89,8 +93,11 @@ class BlobTrigger:
         await self._runs(container, name, content, properties)
 
     async def _look(self) -> bool:
-        found = False
-        async for blob in self._container.list_blobs(name_starts_with=self._path.prefix or None):
+        found, listed = False, 0
+        async for blob in self._container.list_blobs(
+            name_starts_with=self._path.prefix or None, results_per_page=_PAGE
+        ):
+            listed += 1
             if not self._path.takes(blob.name) or blob.name in self._at_work:
                 continue
             if self._receipt(blob.name, blob.etag).done:
@@ -101,6 +108,7 @@ class BlobTrigger:
                 break
             self._at_work.add(blob.name)
             self._running.start(self._process(blob.name))
+        self._polling.longest = max(self._longest_pause, _PAUSE_PER_BLOB * listed)
         return found
 
     async def _process(self, name: str) -> None:

@@ -66,6 +66,11 @@ class Connections:
                 return _from_connection_string(kind, prefix, text)
             if uri := self._service_uri(prefix, service):
                 return kind(uri, credential=self._credential(prefix), **_CLIENT_OPTIONS)
+            if any(known.lower().startswith(f"{prefix}__".lower()) for known in self._environ):
+                raise ValueError(
+                    f"there is no setting {prefix}__{service}ServiceUri beside the others of "
+                    f"{prefix}. Blob triggers take one for the blob and one for the queue service."
+                )
         raise ValueError(
             f"there is no setting {' or '.join(prefixes)}. Put it under Values in "
             'local.settings.json: a connection string, or "UseDevelopmentStorage=true" for Azurite.'

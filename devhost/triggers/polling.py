@@ -19,7 +19,7 @@ class Polling:
     def __init__(self, function: str, address: str, longest: timedelta) -> None:
         self._function = function
         self._address = address
-        self._longest = max(longest, SHORTEST)
+        self.longest = max(longest, SHORTEST)
         self._answers = True
         self.stopped = False
         self._wake = asyncio.Event()
@@ -30,7 +30,7 @@ class Polling:
         while not self.stopped:
             try:
                 found = await self._look(look)
-                longest = self._longest
+                longest = self.longest
             except AzureError as error:
                 self._does_not_answer(error)
                 found, longest = False, LONGEST_AFTER_FAILURE

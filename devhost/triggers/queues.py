@@ -66,6 +66,8 @@ class QueueTrigger:
 
     async def _look(self) -> bool:
         await self._running.until_fewer_than(self._options.new_batch_threshold + 1)
+        if self._polling.stopped:
+            return False
         pages = self._queue.receive_messages(
             messages_per_page=self._options.batch_size,
             visibility_timeout=int(self._options.lease.total_seconds()),
@@ -101,22 +103,16 @@ class QueueTrigger:
 
     async def _handle(self, message: QueueMessage, lease: "Lease") -> None:
         tries = message.dequeue_count or 1
+        most_tries = self._options.max_dequeue_count
         body = self._body(message)
-        if body is None or tries > self._options.max_dequeue_count:
+        if body is None or tries > most_tries:
             await self._put_by(message, lease)
             return
         async with lease.kept():
             done = await self._runs(body, message, f"message {message.id}")
         if done:
             await self._queue.delete_message(message.id, lease.receipt)
-        elif tries >= self._options.max_dequeue_count:
-            log.warning(
-                "%s: Message has reached MaxDequeueCount of %s. Moving message to queue '%s%s'.",
-                self._function.name,
-                self._options.max_dequeue_count,
-                self._queue.queue_name,
-                _POISON,
-            )
+        elif tries >= most_tries:
             await self._put_by(message, lease)
         elif self._poison:
             await lease.end(self._options.visibility_timeout)
@@ -131,15 +127,27 @@ class QueueTrigger:
             return base64.b64decode("".join(text.split()), validate=True)
         except binascii.Error:
             log.warning(
-                "%s: message %s is not base64; moving it unread to the queue '%s%s'. Send it "
-                "with a QueueClient that has message_encode_policy=TextBase64EncodePolicy(), or "
-                'put "messageEncoding": "none" below extensions.queues in host.json.',
+                "%s: message %s of the queue %s is not base64, and is not read. Send it with a "
+                "QueueClient that has message_encode_policy=TextBase64EncodePolicy(), or put "
+                '"messageEncoding": "none" below extensions.queues in host.json.',
                 self._function.name,
                 message.id,
                 self._queue.queue_name,
-                _POISON,
             )
             return None
+
+    async def _put_by(self, message: QueueMessage, lease: "Lease") -> None:
+        if self._poison is None:
+            return
+        log.warning(
+            "%s: moving message %s, taken %s times, to the queue %s",
+            self._function.name,
+            message.id,
+            message.dequeue_count,
+            self._poison.queue_name,
+        )
+        await send(self._poison, str(message.content or ""))
+        await self._queue.delete_message(message.id, lease.receipt)
 
     async def _runs(self, body: bytes, message: QueueMessage | None, about: str) -> bool:
         binary = str(self._function.trigger.get("dataType", "")).lower() == "binary"
@@ -162,12 +170,6 @@ class QueueTrigger:
                 self._function.name,
                 ", ".join(sorted(hidden)),
             )
-
-    async def _put_by(self, message: QueueMessage, lease: "Lease") -> None:
-        if self._poison is None:
-            return
-        await send(self._poison, str(message.content or ""))
-        await self._queue.delete_message(message.id, lease.receipt)
 
 
 class Lease:
@@ -203,7 +205,9 @@ class Lease:
         while True:
             await self._sleep(self._length.total_seconds() / 2)
             async with self._renewing:
-                await self.end(self._length)
+                # A storage that does not answer is the polling's to speak of.
+                with contextlib.suppress(AzureError):
+                    await self.end(self._length)
 
     async def end(self, after: timedelta = timedelta(0)) -> None:
         """Let others have the message after this time."""

@@ -174,8 +174,7 @@ async def test_a_message_that_fails_five_times_is_put_by_as_it_was_sent(
     assert await queue.length() == 0
     assert await queue.put_by() == [encoded("poison")]
     assert said(caplog)[-1] == (
-        "on_message: Message has reached MaxDequeueCount of 5. "
-        f"Moving message to queue '{queue.name}-poison'."
+        f"on_message: moving message {tries[0].id}, taken 5 times, to the queue {queue.name}-poison"
     )
 
 
@@ -206,8 +205,9 @@ async def test_what_is_not_base64_is_put_by_unread_and_said_to_be(
     assert message.get_body() == b"after it"
     assert seen.is_empty
     assert await queue.put_by() == ["<plain & simple>"]
-    (text,) = said(caplog)
-    assert f"is not base64; moving it unread to the queue '{queue.name}-poison'" in text
+    unread, moved = said(caplog)
+    assert f"of the queue {queue.name} is not base64, and is not read. Send it with" in unread
+    assert moved.endswith(f"taken 1 times, to the queue {queue.name}-poison")
 
 
 async def test_message_encoding_none_gives_the_message_as_it_was_sent(queue: Queue) -> None:
