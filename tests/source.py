@@ -1,0 +1,50 @@
+"""What stands in this repository, read as text: its files, and who imports whom."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def patterns() -> list[str]:
+    """The stems of the patterns; `operations` and `retention` serve all of them and are none."""
+    serving = {"__init__", "operations", "retention"}
+    return sorted({path.stem for path in (ROOT / "blueprints").glob("*.py")} - serving)
+
+
+def tracked_files() -> list[Path]:
+    """The files of this repository, those not yet added included, those ignored not."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def modules_below(folder: Path, root: Path = ROOT) -> dict[str, Path]:
+    """The modules in a folder by their dotted names."""
+    found = {}
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every dotted name a file imports; `from a import b` gives `a` and `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively: write the full name"
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def import_graph(modules: dict[str, Path]) -> dict[str, set[str]]:
+    """Which of these modules each of them imports."""
+    return {
+        name: {imported for imported in imports_of(path) if imported in modules} - {name}
+        for name, path in modules.items()
+    }

@@ -1,0 +1,119 @@
+"""The arrows in docs/architecture.md, and the names a reader can count on."""
+
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.source import ROOT, import_graph, imports_of, modules_below, patterns, tracked_files
+
+FOLDERS = {"activities", "bench", "blueprints", "devhost", "http_api", "orchestration", "sandbox"}
+OURS = FOLDERS | {"function_app", "tests"}
+
+# what of ours a package may import, itself aside; a test may import all
+ARROWS = {
+    "function_app": {"activities", "blueprints"},
+    "blueprints": {"activities", "http_api", "orchestration"},
+    "activities": {"orchestration.failures"},
+    "http_api": {"orchestration.failures"},
+    "orchestration": set[str](),
+    "devhost": set[str](),
+    "sandbox": set[str](),
+}
+
+LEAVES = ("errors", "history", "clock", "functions")
+# what of devhost a part of devhost may never import, however far the arrows lead
+NEVER = {
+    "actions": {"backend", "engine", "hub", "store", "web"},
+    "episode": {"backend", "clock", "engine", "hub", "store", "web"},
+    "backend": {"engine", "hub", "store", "web"},
+    "store": {"engine", "episode", "hub", "web"},
+    "engine": {"hub", "store", "web"},
+    "hub": {"engine", "store", "web"},
+    "web": {"engine", "episode", "store"},
+    "triggers": {"engine", "hub", "store", "web"},
+}
+
+SAY_NOTHING = {"base", "common", "core", "helpers", "managers", "misc", "services", "utils"}
+
+DEVHOST = import_graph(modules_below(ROOT / "devhost"))
+
+
+def is_below(name: str, packages: set[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def part_of(package: str) -> dict[str, str]:
+    """The modules of a part of devhost, be it a file or a folder, and what each imports."""
+    return {
+        f"{name} -> {imported}": imported
+        for name in DEVHOST
+        if is_below(name, {f"devhost.{package}"})
+        for imported in DEVHOST[name]
+    }
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_imports_follow_the_arrows(package):
+    paths = modules_below(ROOT / package) or {package: ROOT / f"{package}.py"}
+    allowed = ARROWS[package] | {package}
+
+    against = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths.values()
+        if path.exists()
+        for name in imports_of(path)
+        # `from orchestration import failures` names the package on its way to the module
+        if is_below(name, OURS)
+        and not is_below(name, allowed)
+        and not any(arrow.startswith(f"{name}.") for arrow in allowed)
+    }
+
+    assert against == set()
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_leaf_of_devhost_imports_nothing_of_ours(leaf):
+    assert part_of(leaf) == {}
+
+
+@pytest.mark.parametrize("part", NEVER)
+def test_a_part_of_devhost_does_not_know_what_is_not_its_business(part):
+    never = {f"devhost.{name}" for name in NEVER[part]}
+
+    assert [arrow for arrow, imported in part_of(part).items() if is_below(imported, never)] == []
+
+
+def test_only_the_top_of_devhost_names_the_store_it_uses():
+    knowing = {name for name, imported in DEVHOST.items() if "devhost.store" in imported}
+
+    assert knowing <= {"devhost.__main__", "devhost.host", "devhost.testing"}
+
+
+@pytest.mark.parametrize("package", sorted(FOLDERS))
+def test_no_module_imports_itself_by_way_of_others(package):
+    try:
+        TopologicalSorter(import_graph(modules_below(ROOT / package))).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_every_name_of_a_file_or_folder_says_something():
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in tracked_files()
+        if SAY_NOTHING & {part.split(".")[0].strip("_") for part in path.relative_to(ROOT).parts}
+    ]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("pattern", patterns())
+def test_a_pattern_has_its_tests_and_its_page_under_the_same_stem(pattern):
+    assert (ROOT / "tests" / "blueprints" / f"test_{pattern}.py").is_file()
+    assert (ROOT / "docs" / "patterns" / f"{pattern}.md").is_file()
+
+
+def test_no_page_or_test_is_left_of_a_pattern_that_is_gone():
+    pages = {path.stem for path in (ROOT / "docs" / "patterns").glob("*.md")}
+
+    assert pages - {"index", "operations", "retention"} <= set(patterns())

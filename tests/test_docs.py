@@ -1,0 +1,92 @@
+"""The docs keep up with the code: links lead somewhere, pages are short, each pattern has one."""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from tests.source import ROOT, patterns, tracked_files
+
+PAGES = sorted(path for path in tracked_files() if path.suffix == ".md")
+README = (ROOT / "README.md").read_text("utf-8")
+
+FENCE = re.compile(r"^(?: {0,3})(`{3,}|~{3,})(.*?)^(?: {0,3})\1", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+
+
+def without_code(text: str) -> str:
+    """A page without its fenced blocks and inline code, where brackets are no links."""
+    return re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors GitHub makes of a page's headings: the second of a name gets -1."""
+    titles = HEADING.findall(FENCE.sub("", page.read_text("utf-8")))
+    slugs = sorted(slug(title) for title in titles)
+    numbered = [list(same) for _, same in groupby(slugs)]
+    return {f"{each}-{n}" if n else each for same in numbered for n, each in enumerate(same)}
+
+
+def slug(title: str) -> str:
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def dead_links(page: Path) -> Iterator[str]:
+    for links in LINK.findall(without_code(page.read_text("utf-8"))):
+        link = links[0] or links[1]
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists():
+            yield f"{link}: there is no such file"
+        elif anchor and target.suffix == ".md" and anchor not in anchors(target):
+            yield f"{link}: {target.name} has no such heading"
+        elif not target.is_relative_to(ROOT):
+            yield f"{link}: leads out of the repository"
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page):
+    assert list(dead_links(page)) == []
+
+
+def test_a_link_to_nowhere_is_noticed(tmp_path):
+    page = tmp_path / "page.md"
+    (tmp_path / "other.md").write_text("# One `two` (three)\n## Same\n## Same\n```\n# no\n```\n")
+    page.write_text(
+        "[a](other.md#one-two-three) [b](other.md#same-1) [c](https://example.com) `[d](code.md)`\n"
+        "[e](gone.md) [f](other.md#no) [g](#here)\n\n```\n[h](fenced.md)\n```\n[i]: also-gone.md\n"
+    )
+
+    assert [link.split(":")[0] for link in dead_links(page) if "leads out" not in link] == [
+        "gone.md",
+        "other.md#no",
+        "#here",
+        "also-gone.md",
+    ]
+
+
+def test_the_readme_is_read_in_one_go():
+    assert len(README.splitlines()) < 120
+
+
+@pytest.mark.parametrize("pattern", patterns())
+def test_a_pattern_has_a_row_in_the_readme(pattern):
+    assert re.search(rf"^\|.*\(blueprints/{pattern}\.py\).*\|$", README, re.MULTILINE)
+    assert re.search(rf"^\|.*\(docs/patterns/{pattern}\.md\).*\|$", README, re.MULTILINE)
+
+
+def test_a_page_about_a_pattern_is_one_page():
+    pages = (ROOT / "docs" / "patterns").glob("*.md")
+    lengths = {page.name: len(page.read_text("utf-8").splitlines()) for page in pages}
+
+    assert {name: length for name, length in lengths.items() if length > 80} == {}
