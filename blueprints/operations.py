@@ -135,7 +135,7 @@ async def retry_operation(
 @bp.route(route="operations/{id}/events/{event}", methods=["POST"])
 @bp.durable_client_input(client_name="client")
 @answers_problems
-async def send_event(
+async def send_event_to_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Send an event with the JSON value in the body."""

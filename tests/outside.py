@@ -22,20 +22,20 @@ class Sandbox:
         self._session = session
 
     async def get(self, path: str) -> Any:
-        return await self._send("GET", path)
+        return await self.send("GET", path)
 
     async def post(self, path: str, **body: Any) -> Any:
-        return await self._send("POST", path, body)
+        return await self.send("POST", path, body)
 
     async def put(self, path: str, **body: Any) -> Any:
-        return await self._send("PUT", path, body)
+        return await self.send("PUT", path, body)
 
     async def fault(self, on: str, **how: Any) -> None:
         """Let something go wrong, such as `fault("orders", fail_next=2)`."""
         await self.post("/faults", on=on, **how)
 
     async def mend(self) -> None:
-        await self._send("DELETE", "/faults")
+        await self.send("DELETE", "/faults")
 
     async def reset(self) -> None:
         await self.post("/reset")
@@ -44,7 +44,7 @@ class Sandbox:
         found: list[dict[str, Any]] = (await self.get("/postings"))["postings"]
         return found
 
-    async def _send(self, method: str, path: str, body: object = None) -> Any:
+    async def send(self, method: str, path: str, body: object = None) -> Any:
         async with self._session.request(method, path, json=body) as answer:
             assert answer.status < 300, f"{method} {path}: {await answer.text()}"
             return await answer.json()

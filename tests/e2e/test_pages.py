@@ -1,0 +1,101 @@
+"""Every request on a pattern's page is sent, and answered as the page says."""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devhost.testing import ManualHub
+from tests.outside import Sandbox
+from tests.pages import (
+    SANDBOX,
+    Expected,
+    Names,
+    Request,
+    Step,
+    difference,
+    read_http_file,
+    read_page,
+)
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "patterns").glob("*.md"))
+NEEDS_AZURITE = "<!-- needs: azurite -->"
+
+
+def with_marks(page: Path) -> Any:
+    marks = [pytest.mark.azurite] if NEEDS_AZURITE in page.read_text("utf-8") else []
+    return pytest.param(page, marks=marks, id=page.stem)
+
+
+@pytest.fixture
+def steps(
+    page: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> list[Step]:
+    """What the page does, in a world that has what it needs."""
+    if NEEDS_AZURITE in page.read_text("utf-8"):
+        connection = request.getfixturevalue("azurite_connection")
+        monkeypatch.setenv("AzureWebJobsStorage", connection)
+    return read_page(page)
+
+
+@pytest.mark.parametrize("page", [with_marks(page) for page in PAGES])
+async def test_every_request_is_answered_as_the_page_says(
+    hub: ManualHub, sandbox: Sandbox, page: Path, steps: list[Step]
+) -> None:
+    names, answer = Names(), None
+    for step in steps:
+        if isinstance(step, timedelta):
+            await hub.advance(step)
+        elif isinstance(step, Request):
+            answer = await send(hub, sandbox, step, names)
+        else:
+            assert answer is not None, "an answer stands before the first request"
+            check(step, answer, names)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_http_file_has_the_requests_of_the_page(page: Path) -> None:
+    sent = [step for step in read_page(page) if isinstance(step, Request)]
+
+    assert read_http_file(page.with_suffix(".http")) == sent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_tests_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"^- (test_\w+)$", page.read_text("utf-8"), re.M)
+    tests = (ROOT / "tests" / "blueprints" / f"test_{page.stem}.py").read_text("utf-8")
+
+    assert named, "the page names no test"
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_fits_on_a_screen_or_two(page: Path) -> None:
+    assert len(page.read_text("utf-8").splitlines()) <= 80
+
+
+Seen = tuple[int, dict[str, str], str]
+
+
+async def send(hub: ManualHub, sandbox: Sandbox, request: Request, names: Names) -> Seen:
+    target, body = names.filled(request.target), names.filled(request.body)
+    if target.startswith(SANDBOX):
+        told = await sandbox.send(
+            request.method, target.removeprefix(SANDBOX), json.loads(body) if body else None
+        )
+        return 200, {}, json.dumps(told)
+    answer = await hub.request(request.method, target, data=body.encode(), headers=request.headers)
+    return answer.status, dict(answer.headers), answer.text
+
+
+def check(expected: Expected, seen: Seen, names: Names) -> None:
+    status, headers, text = seen
+    assert status == expected.status, text
+    for name, pattern in expected.headers.items():
+        assert names.matches(pattern, headers[name]), f"{name}: {headers[name]}"
+    if expected.body is not None:
+        assert difference(expected.body, json.loads(text), names) == ""
