@@ -22,9 +22,10 @@ __all__ = ["QueueOptions", "TriggerOptions", "TriggerState", "Triggers"]
 
 log = logging.getLogger(__name__)
 
-# devhost ends within two seconds: so long may functions go on, and so long all of it take.
-_GRACE_SECONDS = 1.0
-_LONGEST_STOP_SECONDS = 1.6
+# devhost ends within two seconds. Of these, functions may go on for so long, and the putting
+# back of what they did not end may take the rest.
+_GRACE_SECONDS = 0.5
+_LONGEST_STOP_SECONDS = 1.0
 
 
 class Trigger(Protocol):
@@ -80,7 +81,7 @@ class Triggers:
                 _will_not_fire(function)
 
     async def stop(self) -> None:
-        """End within two seconds, whatever functions and storages do."""
+        """End within a second, whatever functions and storages do."""
         stopping = [trigger.stop(_GRACE_SECONDS) for trigger in self._triggers.values()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
