@@ -151,11 +151,13 @@ class Children:
         self.stopped_by = number
 
     def _pass_on(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            try:
-                say(line.rstrip("\r\n"), name)
-            except OSError:  # nobody reads our output any more
-                self.stopped_by = signal.SIGTERM
+        assert process.stdout is not None
+        with process.stdout as printed:
+            for line in printed:
+                try:
+                    say(line.rstrip("\r\n"), name)
+                except OSError:  # nobody reads our output any more
+                    self.stopped_by = signal.SIGTERM
 
 
 def stop(process: subprocess.Popen[str]) -> int:

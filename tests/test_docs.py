@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,16 @@ def test_a_link_to_nowhere_is_noticed(tmp_path):
         "#here",
         "also-gone.md",
     ]
+
+
+async def test_the_example_in_the_readme_does_what_it_shows(hub):
+    [example] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    namespace: dict[str, Any] = {}
+
+    exec(example, namespace)
+    [test] = [value for name, value in namespace.items() if name.startswith("test_")]
+
+    await test(hub)
 
 
 def test_the_readme_is_read_in_one_go():
