@@ -1,0 +1,1 @@
+"""How fast devhost is, beside its peers in the same run: `python -m bench`."""

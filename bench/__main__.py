@@ -1,0 +1,112 @@
+"""Prints one table: `python -m bench [--runs 5] [--only WORD]`. It takes some minutes."""
+
+import argparse
+import asyncio
+import statistics
+import sys
+
+from bench import figures
+from bench.durabletask_side import DurableTask, durabletask
+from bench.figures import Figure
+from bench.floor import Floor
+from bench.growth import growth
+from bench.shapes import SHAPES, Shape
+from bench.sides import Devhost, devhost
+
+FILE, MEMORY, FLOOR, PEER = "on a file", "in memory", "SDK's replay", "durabletask"
+_COLUMNS = (FILE, MEMORY, FLOOR, PEER)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="of each figure; default: 5")
+    parser.add_argument("--only", default="", help="only figures whose name holds this")
+    given = parser.parse_args()
+    wanted = [shape for shape in SHAPES if given.only.lower() in shape.name]
+    floor = Floor()
+    async with devhost() as on_file, devhost(":memory:") as in_memory:
+        with durabletask() as peer:
+            sides = {FILE: on_file, MEMORY: in_memory}
+            table = [await _compared(shape, sides, floor, peer, given.runs) for shape in wanted]
+        if not given.only:
+            lines = await growth(on_file, floor, min(3, given.runs))
+    if not given.only:
+        table += await _alone(given.runs)
+    print(_as_text(table))
+    if not given.only:
+        print("\nTen times the work takes (median):")
+        print("\n".join(f"  {line}" for line in lines))
+
+
+async def _compared(
+    shape: Shape, sides: dict[str, Devhost], floor: Floor, peer: DurableTask, runs: int
+) -> Figure:
+    """Each side once a round, so that all of them share the machine's moods."""
+    _progress(shape.name)
+    figure = Figure(shape.name, shape.unit, shape.goal, shape.recorded)
+    for side in sides.values():
+        await shape.measure(side)  # warm
+    if shape.peer:
+        await asyncio.to_thread(shape.peer, peer)
+    for _ in range(runs):
+        for name, side in sides.items():
+            figure.add(name, await shape.measure(side))
+        if shape.floor:
+            figure.add(FLOOR, shape.floor(floor))
+        if shape.peer:
+            figure.add(PEER, await asyncio.to_thread(shape.peer, peer))
+    return figure
+
+
+async def _alone(runs: int) -> list[Figure]:
+    """What only a devhost of its own can be asked for."""
+    _progress("start to ready")
+    ready = Figure("start to ready, this app", "s", "≤ 1.0", "6.5")
+    for _ in range(runs):
+        ready.add(FILE, await figures.start_to_ready())
+    _progress("100,000 ended instances")
+    page = Figure("a page of 100 of 100,000", "ms", "≤ 20")
+    new = Figure("three in a row beside 100,000 ended", "ms")
+    await figures.with_100_000_ended(page, new, runs)
+    _progress("memory after 10,000 instances")
+    memory = Figure("memory after 10,000 instances", "MB", "≤ 150", "551 idle")
+    for _ in range(runs):
+        memory.add(FILE, await figures.memory_after(10_000))
+    return [ready, page, new, memory]
+
+
+def _progress(what: str) -> None:
+    print(f"… {what}", file=sys.stderr, flush=True)
+
+
+def _as_text(table: list[Figure]) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("minimum / median / maximum", "goal", *_COLUMNS, "real host, recorded")
+    ]
+    rows += [
+        (
+            f"{figure.shape}, {figure.unit}",
+            figure.goal,
+            *(_spread(figure.runs.get(side, [])) for side in _COLUMNS),
+            figure.recorded,
+        )
+        for figure in table
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "-|-".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return ""
+    spread = (min(values), statistics.median(values), max(values))
+    return " / ".join(figures.readable(value) for value in spread)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

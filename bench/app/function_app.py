@@ -1,0 +1,64 @@
+"""The shapes that are measured."""
+
+from collections.abc import Generator
+from typing import Any
+
+import azure.durable_functions as df
+
+app = df.DFApp()
+Steps = Generator[Any, Any, Any]
+
+
+@app.activity_trigger(input_name="number")
+def square(number: int) -> int:
+    return number * number
+
+
+def asked(context: df.DurableOrchestrationContext) -> dict[str, Any]:
+    wanted: dict[str, Any] = context.get_input()
+    return wanted
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def chain(context: df.DurableOrchestrationContext) -> Steps:
+    total = 0
+    for number in range(asked(context)["n"]):
+        total += yield context.call_activity(square, number)
+    return total
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def fan_out(context: df.DurableOrchestrationContext) -> Steps:
+    tasks = [context.call_activity(square, number) for number in range(asked(context)["n"])]
+    return sum((yield context.task_all(tasks)))
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def sharded_fan_out(context: df.DurableOrchestrationContext) -> Steps:
+    shards = asked(context)["n"] // 100
+    tasks = [context.call_sub_orchestrator("fan_out", {"n": 100}) for _ in range(shards)]
+    return sum((yield context.task_all(tasks)))
+
+
+@app.orchestration_trigger(context_name="context")
+def reply(context: df.DurableOrchestrationContext) -> Steps:
+    return (yield context.wait_for_external_event("Asked", expected_type=str))
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def signal_many(context: df.DurableOrchestrationContext) -> Steps:
+    wanted = asked(context)
+    counters = [df.EntityId("counter", f"{wanted['key']}-{k}") for k in range(wanted["entities"])]
+    for number in range(wanted["n"]):
+        context.signal_entity(counters[number % len(counters)], "add", 1)
+    counts = yield context.task_all([context.call_entity(one, "get") for one in counters])
+    return sum(counts)
+
+
+@app.entity_trigger(context_name="context")
+def counter(context: df.DurableEntityContext) -> None:
+    count = context.get_state(lambda: 0)
+    if context.operation_name == "add":
+        count += context.get_input()
+    context.set_state(count)
+    context.set_result(count)

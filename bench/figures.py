@@ -1,0 +1,150 @@
+"""The figures: each is taken over several runs, side by side with its peers."""
+
+import asyncio
+import itertools
+import random
+import sqlite3
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.sides import ROOT, Devhost, devhost, timed
+
+_keys = itertools.count()
+
+
+@dataclass
+class Figure:
+    """One row of the table."""
+
+    shape: str
+    unit: str
+    goal: str = ""
+    recorded: str = "–"  # the real host over Azurite, from platform-facts
+    runs: dict[str, list[float]] = field(default_factory=dict)  # by side
+
+    def add(self, side: str, value: float) -> None:
+        self.runs.setdefault(side, []).append(value)
+
+
+async def chain(side: Devhost) -> float:
+    return 1000 * await timed(lambda: side.run("chain", {"n": 3}))
+
+
+async def many_chains(side: Devhost, n: int = 200, steps: int = 3) -> float:
+    """Instances a second."""
+    prefix = f"many-{next(_keys)}-"
+
+    async def all_of_them() -> None:
+        started = (side.start("chain", {"n": steps}, f"{prefix}{k}") for k in range(n))
+        await asyncio.gather(*started)
+        query = f"instanceIdPrefix={prefix}&runtimeStatus=Completed&top=1000&showInput=false"
+        while len(await side.list_instances(query)) < n:
+            await asyncio.sleep(0.005)
+
+    return n / await timed(all_of_them)
+
+
+def fan_out(n: int, name: str = "fan_out") -> Callable[[Devhost], Awaitable[float]]:
+    async def measure(side: Devhost) -> float:
+        return 1000 * await timed(lambda: side.run(name, {"n": n}, look_every=0.005))
+
+    return measure
+
+
+async def event_to_reply(side: Devhost) -> float:
+    instance = await side.start("reply", {})
+    while (await side.status(instance))["runtimeStatus"] != "Running":
+        await asyncio.sleep(0.001)
+
+    async def ask() -> None:
+        await side.raise_event(instance, "Asked", "hello")
+        await side.ended(instance)
+
+    return 1000 * await timed(ask)
+
+
+def signals(entities: int, n: int = 1000) -> Callable[[Devhost], Awaitable[float]]:
+    """Signals a second, from one orchestrator, until all have been applied."""
+
+    async def measure(side: Devhost) -> float:
+        asked = {"n": n, "entities": entities, "key": f"k{next(_keys)}"}
+
+        async def send_all() -> None:
+            assert await side.run("signal_many", asked) == n
+
+        return n / await timed(send_all)
+
+    return measure
+
+
+async def status_p99(side: Devhost) -> float:
+    """The 99th percentile of a status request, in ms, while 1,000 activities fan out and in."""
+    running = asyncio.create_task(side.run("fan_out", {"n": 1000}, look_every=0.02))
+    watched = await side.start("reply", {})
+    taken = []
+    while not running.done():
+        taken.append(1000 * await timed(lambda: side.status(watched)))
+        await asyncio.sleep(0.001)
+    await running
+    return statistics.quantiles(taken, n=100)[98]
+
+
+async def start_to_ready() -> float:
+    """Seconds from the command to the line that says ready, this repository's app, a new hub."""
+
+    async def start() -> None:
+        async with devhost(app=ROOT):
+            pass
+
+    return await timed(start)
+
+
+async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int) -> None:
+    """A hub of 100,000 ended instances: a page of a list, and a new instance."""
+    with tempfile.TemporaryDirectory() as scratch:
+        hub = Path(scratch, "hub.db")
+        async with devhost(hub) as side:
+            await side.run("chain", {"n": 3})
+        _multiply(hub, 100_000)
+        async with devhost(hub) as side:
+            for _ in range(runs):
+                query = f"instanceIdPrefix=made-{random.randrange(10)}&runtimeStatus=Completed"
+                found: list[object] = []
+
+                async def page(query: str = query, found: list[object] = found) -> None:
+                    found += await side.list_instances(query)
+
+                figure_list.add("on a file", 1000 * await timed(page))
+                assert len(found) == 100, len(found)
+                figure_new.add("on a file", await chain(side))
+
+
+def _multiply(hub: Path, instances: int) -> None:
+    """Make many ended instances of the one that is there."""
+    with sqlite3.connect(hub) as connection:
+        columns = (
+            "name, version, execution_id, generation, status, input, output, custom_status,"
+            " created, updated, parent"
+        )
+        connection.execute(
+            f"WITH RECURSIVE counted(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM counted"
+            f" WHERE k < ?) INSERT INTO instances (id, {columns})"
+            f" SELECT 'made-' || k, {columns} FROM counted, instances",
+            (instances - 1,),
+        )
+    connection.close()
+
+
+async def memory_after(instances: int) -> float:
+    """Megabytes of a devhost that has run so many instances of three activities."""
+    async with devhost() as side:
+        for _ in range(instances // 500):
+            await many_chains(side, 500)
+        return side.memory_megabytes()
+
+
+def readable(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

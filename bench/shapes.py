@@ -1,0 +1,90 @@
+"""Which figures are taken, and what is hoped for."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench import figures
+from bench.durabletask_side import DurableTask
+from bench.floor import Floor
+from bench.sides import Devhost
+
+Measure = Callable[[Devhost], Awaitable[float]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A figure that every side can be asked for."""
+
+    name: str
+    unit: str
+    goal: str  # on a file
+    recorded: str  # the real host over Azurite, from docs/platform.md
+    measure: Measure
+    floor: Callable[[Floor], float] | None = None
+    peer: Callable[[DurableTask], float] | None = None
+
+
+def _taking(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+SHAPES: Final = (
+    Shape(
+        "three activities in a row",
+        "ms",
+        "≤ 15",
+        "318",
+        figures.chain,
+        lambda floor: 1000 * floor.seconds("chain", 3, 1)[0],
+        lambda peer: 1000 * _taking(lambda: peer.run("chain", 3)),
+    ),
+    Shape(
+        "the same, 200 at once",
+        "/s",
+        "≥ 300",
+        "7.6",
+        figures.many_chains,
+        lambda floor: 1 / floor.seconds("chain", 3, 1)[0],
+        lambda peer: 200 / _taking(lambda: peer.run_many("chain", 3, 200)),
+    ),
+    Shape(
+        "fan-out of 100",
+        "ms",
+        "≤ 80",
+        "1,170",
+        figures.fan_out(100),
+        lambda floor: 1000 * floor.seconds("fan_out", 100, 100)[0],
+        lambda peer: 1000 * _taking(lambda: peer.run("fan_out", 100)),
+    ),
+    Shape(
+        "fan-out of 1,000",
+        "ms",
+        "≤ 600",
+        "28,700",
+        figures.fan_out(1000),
+        lambda floor: 1000 * floor.seconds("fan_out", 1000, 1000)[0],
+        lambda peer: 1000 * _taking(lambda: peer.run("fan_out", 1000)),
+    ),
+    Shape(
+        "1,000 in shards of 100",
+        "ms",
+        "",
+        "–",
+        figures.fan_out(1000, "sharded_fan_out"),
+    ),
+    Shape(
+        "10,000 in shards of 100",
+        "ms",
+        "≤ 11 × 1,000",
+        "–",
+        figures.fan_out(10_000, "sharded_fan_out"),
+    ),
+    Shape("event to reply", "ms", "≤ 10", "–", figures.event_to_reply),
+    Shape("1,000 signals to one entity", "/s", "≥ 1,000", "–", figures.signals(1)),
+    Shape("1,000 signals to 100 entities", "/s", "≥ 3,000", "–", figures.signals(100)),
+    Shape("status in a fan-out of 1,000, p99", "ms", "≤ 50", "–", figures.status_p99),
+)
