@@ -1,7 +1,7 @@
 """The shapes that are measured."""
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import azure.durable_functions as df
 
@@ -15,8 +15,7 @@ def square(number: int) -> int:
 
 
 def asked(context: df.DurableOrchestrationContext) -> dict[str, Any]:
-    wanted: dict[str, Any] = context.get_input()
-    return wanted
+    return cast(dict[str, Any], context.get_input())
 
 
 @app.orchestration_trigger(context_name="context", input_type=dict)
