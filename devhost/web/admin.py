@@ -26,7 +26,7 @@ HOST_VERSION = "4.1037.0.0"  # the host whose behaviour was recorded
 RunNow = Callable[[Function, str], Awaitable[None]]
 Problems = Callable[[str | None], list[dict[str, Any]]]
 
-_RUNNABLE = ("timer", "queue", "blob")
+_RUNNABLE = ("timer", "queue", "blob", "other")
 _INPUT_LIMIT = 1_048_576
 
 
