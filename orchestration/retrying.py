@@ -48,7 +48,7 @@ def call_with_retry(
             return (yield context.call_activity(activity, payload))
         except Exception as error:  # the SDK raises nothing narrower
             failure = failure_of(error)
-        pause = retry.pause(attempt, _luck(context))
+        pause = retry.pause(attempt, luck_of(context))
         too_late = context.current_utc_datetime + pause > give_up
         if not failure.retriable or attempt >= retry.attempts or too_late:
             raise failure
@@ -57,6 +57,6 @@ def call_with_retry(
         attempt += 1
 
 
-def _luck(context: df.DurableOrchestrationContext) -> float:
+def luck_of(context: df.DurableOrchestrationContext) -> float:
     """A number from 0 to 1 that differs between instances and is the same at every replay."""
     return int(context.new_uuid()[:8], 16) / 0xFFFFFFFF

@@ -7,7 +7,9 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
+from orchestration.retrying import RETRY, Retry, luck_of
 from orchestration.steps import Steps
 
 
@@ -17,6 +19,10 @@ class Settled:
 
     value: Any = None
     failure: Failure | None = None
+
+    @property
+    def is_worth_another_attempt(self) -> bool:
+        return self.failure is not None and self.failure.retriable
 
 
 def settle(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Steps[list[Settled]]:
@@ -39,15 +45,24 @@ def settle_map(
     activity: Any,
     payloads: Sequence[object],
     at_once: int,
+    retry: Retry = RETRY,
 ) -> Steps[list[Settled]]:
     """Call an activity on every payload, so many at once, and return how each call ended.
 
-    It goes in waves. A window that slides over the payloads by `task_any` is no better: the host
-    looks at what is scheduled after a `task_any` only once its newest task has ended.
+    It goes in waves; what is worth another attempt gets it once all have had theirs. A window that
+    slides over the payloads by `task_any` is no faster: the host looks at what is scheduled after
+    a `task_any` only once the newest task in it has ended.
     """
-    ends: list[Settled] = []
-    for start in range(0, len(payloads), at_once):
-        wave = payloads[start : start + at_once]
-        calls = [context.call_activity(activity, payload) for payload in wave]
-        ends += yield from settle(context, calls)
-    return ends
+    ends: dict[int, Settled] = {}
+    waiting = list(range(len(payloads)))
+    for attempt in range(1, retry.attempts + 1):
+        for start in range(0, len(waiting), at_once):
+            wave = waiting[start : start + at_once]
+            calls = [context.call_activity(activity, payloads[number]) for number in wave]
+            settled = yield from settle(context, calls)
+            ends |= zip(wave, settled, strict=True)
+        waiting = [number for number in waiting if ends[number].is_worth_another_attempt]
+        if not waiting or attempt == retry.attempts:
+            break
+        yield from sleep(context, retry.pause(attempt, luck_of(context)))
+    return [ends[number] for number in range(len(payloads))]

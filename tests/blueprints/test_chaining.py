@@ -1,10 +1,18 @@
 """Chaining: an invoice is validated, matched with its order and posted, once."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
+import azure.durable_functions as df
 import pytest
+from azure.durable_functions.testing import orchestrator_generator_wrapper
 
+from activities.invoices import validate_invoice
+from activities.orders import match_order
+from activities.postings import post_invoice
+from blueprints.chaining import invoice_intake
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
 from tests.crashes import every_crash
@@ -203,3 +211,19 @@ async def test_a_crash_between_any_two_steps_posts_once(
         assert hub.problems(ID) == []
         assert len(await sandbox.postings()) == 1
         await sandbox.reset()
+
+
+def test_its_steps_can_be_walked_without_a_hub() -> None:
+    """The SDK's own way, for whoever does not take devhost along: nothing is replayed or lost."""
+    results = iter([INVOICE, INVOICE, {"id": "posting-1", "amount_cents": 12_500}])
+    context = Mock(df.DurableOrchestrationContext, instance_id=ID, is_replaying=False)
+    context.current_utc_datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    context.get_input.return_value = INVOICE
+    context.call_activity.side_effect = lambda activity, payload: Mock(result=next(results))
+    orchestrator = invoice_intake.build().get_user_function().orchestrator_function
+
+    *_, posting = orchestrator_generator_wrapper(orchestrator(context))
+
+    called = [call.args[0] for call in context.call_activity.call_args_list]
+    assert called == [validate_invoice, match_order, post_invoice]
+    assert posting == {"id": "posting-1", "amount_cents": 12_500}

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -317,78 +316,3 @@ async def test_the_body_of_an_event_is_checked(
 
     assert answer.status == status
     assert CANCEL_EVENT not in [event.get("Name") for event in hub.history(ID)]
-
-
-# Lists
-
-
-async def listed(hub: ManualHub, query: str = "") -> tuple[list[str], str | None]:
-    answer = await hub.request("GET", f"/api/operations{query}")
-    assert answer.status == 200, answer.text
-    body = answer.json()
-    return [operation["instanceId"] for operation in body["operations"]], body["next"]
-
-
-async def test_pages_lead_from_the_first_to_the_last(hub: ManualHub, steps: None) -> None:
-    started = sorted([await start(hub, f"INV-{number}") for number in range(7)])
-
-    seen: list[str] = []
-    page, after = await listed(hub, "?top=3")
-    while after:
-        seen += page
-        page, after = await listed(hub, f"?top=3&after={after}")
-
-    assert seen + page == started
-
-
-async def test_a_list_is_by_status(hub: ManualHub, steps: None) -> None:
-    hub.fail_activity("match_order", Failure("order_unknown", "no such order"))
-    bad, good = await start(hub, "INV-1"), await start(hub, "INV-2")
-
-    assert await listed(hub, "?status=Failed") == ([bad], None)
-    assert await listed(hub, "?status=Failed,Completed") == ([bad, good], None)
-    assert await listed(hub, "?status=Running") == ([], None)
-
-
-async def test_a_list_is_by_prefix(hub: ManualHub, steps: None) -> None:
-    await start(hub, "A-1")
-    second = await start(hub, "B-1")
-
-    assert await listed(hub, "?prefix=intake:acme:B") == ([second], None)
-
-
-async def test_a_list_is_by_time_of_start(hub: ManualHub, steps: None) -> None:
-    early = await start(hub, "INV-1")
-    await hub.advance(timedelta(hours=2))
-    late = await start(hub, "INV-2")
-    between = (hub.clock.now() - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    assert await listed(hub, f"?to={between}") == ([early], None)
-    assert await listed(hub, f"?from={between}") == ([late], None)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "status=Bogus",
-        "from=yesterday",
-        "from=2026-01-01T00:00:00",
-        "top=0",
-        "top=101",
-        "top=many",
-        "prefix=%40counter",
-        "after=%0d%0ax",
-        "stauts=Failed",
-    ],
-)
-async def test_a_query_that_is_not_right_is_refused_and_not_ignored(
-    hub: ManualHub, query: str
-) -> None:
-    answer = await hub.request("GET", f"/api/operations?{query}")
-
-    assert (answer.status, answer.json()["code"]) == (422, "invalid_query")
-    assert len(answer.json()["errors"]) == 1
-
-
-async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub) -> None:
-    assert await listed(hub, "?code=the-key-of-a-function&clientId=me") == ([], None)

@@ -54,3 +54,27 @@ async def test_no_more_run_at_once_than_allowed(hub: ManualHub) -> None:
     await hub.start("mapper", {"work": [str(number) for number in range(23)], "at_once": 5})
 
     assert most == 5
+
+
+async def test_only_what_is_worth_it_is_tried_again(hub: ManualHub) -> None:
+    hub.fail_activity("do_work", Failure("refused", "no"), on_call=1)
+    hub.fail_activity("do_work", Failure("busy", "later", retriable=True), on_call=2)
+
+    instance = await hub.start("mapper", {"work": ["a", "b", "c"], "at_once": 3})
+    await hub.run_until_ended(instance)
+
+    assert [call.input for call in hub.calls("do_work")] == ["a", "b", "c", "b"]
+    assert hub.output(instance) == [None, "did b", "did c"]
+
+
+async def test_what_never_works_ends_as_a_failure(hub: ManualHub) -> None:
+    def busy(_: object) -> object:
+        raise Failure("busy", "later", retriable=True)
+
+    hub.replace_activity("do_work", busy)
+
+    instance = await hub.start("mapper", {"work": ["a", "b"], "at_once": 1})
+    await hub.run_until_ended(instance)
+
+    assert hub.output(instance) == [None, None]
+    assert len(hub.calls("do_work")) == 10
