@@ -34,7 +34,7 @@ def main() -> int:
     setting = "AzureWebJobsStorage"
     connection = os.environ.get(setting, "UseDevelopmentStorage=true")
     files = sample_files()
-    with BlobServiceClient.from_connection_string(connection, retry_total=1) as client:
+    with BlobServiceClient.from_connection_string(connection, retry_total=0) as client:
         container = client.get_container_client(CONTAINER)
         try:
             with suppress(ResourceExistsError):

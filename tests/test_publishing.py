@@ -1,0 +1,110 @@
+"""What `func azure functionapp publish` would send: the app, all of it, and nothing else."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.source import ROOT, tracked_files
+
+APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
+APP_FILES = {"function_app.py", "host.json", "requirements.txt"}
+
+# Imports the app with nothing but what it is allowed, and prints the names of its functions.
+LOAD = """\
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in FORBIDDEN:
+            raise ModuleNotFoundError(f"{name} is not installed in Azure", name=name)
+
+FORBIDDEN = set(sys.argv[2].split(","))
+sys.meta_path.insert(0, Missing())
+sys.path.insert(0, sys.argv[1])
+from function_app import app
+print(*(function.get_function_name() for function in app.get_functions()))
+"""
+
+
+def published() -> set[str]:
+    """The tracked files that no line of .funcignore names, by path or by the name of a part."""
+    lines = (ROOT / ".funcignore").read_text("utf-8").splitlines()
+    ignored = [line for line in lines if line and not line.startswith("#")]
+    return {
+        str(path)
+        for path in (file.relative_to(ROOT) for file in tracked_files())
+        if not any(fnmatch(part, pattern) for part in path.parts for pattern in ignored)
+    }
+
+
+def needed(requirement: Requirement) -> Iterator[str]:
+    """The distributions that installing a requirement brings, itself included."""
+    name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+    yield name
+    try:
+        further = [Requirement(text) for text in requires(name) or []]
+    except PackageNotFoundError:
+        return  # for another platform, so not installed here
+    for each in further:
+        extras = requirement.extras or {""}
+        if each.marker is None or any(each.marker.evaluate({"extra": e}) for e in extras):
+            yield from needed(each)
+
+
+def modules_not_in_azure() -> set[str]:
+    """The top-level modules installed here that requirements.txt does not bring."""
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    wanted = [Requirement(text) for text in (line.split("#")[0].strip() for line in lines) if text]
+    installed = {name for requirement in wanted for name in needed(requirement)}
+    normal = {
+        module: {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+        for module, names in packages_distributions().items()
+    }
+    return {module for module, names in normal.items() if not names & installed}
+
+
+@pytest.fixture
+def deployed(tmp_path) -> Path:
+    for name in published():
+        target = tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    return Path(tmp_path)
+
+
+def test_what_is_sent_is_the_app_and_all_of_it():
+    code = {str(p.relative_to(ROOT)) for f in APP_FOLDERS for p in (ROOT / f).rglob("*.py")}
+
+    assert published() == APP_FILES | code
+
+
+def test_what_is_sent_loads_with_what_requirements_name(deployed):
+    forbidden = modules_not_in_azure()
+    assert {"pytest", "hypothesis"} <= forbidden
+    assert not {"azure", "pydantic", "aiohttp"} & forbidden
+
+    loaded = subprocess.run(
+        [sys.executable, "-I", "-c", LOAD, str(deployed), ",".join(forbidden)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert loaded.returncode == 0, loaded.stderr
+    assert "start_invoice_intake" in loaded.stdout.split()
+
+
+def test_every_requirement_has_both_bounds():
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
+        if text := line.split("#")[0].strip():
+            bounds = {specifier.operator for specifier in Requirement(text).specifier}
+            assert bounds == {">=", "<"}, text
