@@ -4,9 +4,10 @@ Work comes in three kinds (orchestrations, entities, activities), and each in th
 commit, abandon. Nothing is on disk, and nothing decided becomes work, before `flush`.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from devhost.diagnosis import Finding
@@ -120,9 +121,11 @@ class Outcome:
     events: list[Event] = field(default_factory=list)  # to append to the history
     activities: list[NewActivity] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    # Instances to start, with their first event. Where an id is in use its parent hears so.
     children: list[tuple[Instance, Message]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     new_generation: bool = False  # the history begins anew, `events` are dropped
+    in_flight: int = 0  # activities, children and entity calls that have yet to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +152,29 @@ class Problem:
 
 
 class Backend(Protocol):
-    """A task hub."""
+    """A task hub.
 
-    losses: int  # how often writes since a flush were lost, see HubFull
+    Whatever writes may raise HubFull, where the disk takes no more, and HubUnusable, where the hub
+    is damaged. Then, and where it raises anything else, nothing since the last flush happened: what
+    was locked is offered again, but for activities, and what was taken before cannot be committed.
+    """
 
-    def next_orchestration(self, not_now: Container[str] = ()) -> OrchestrationWork | None:
+    losses: int  # how often that came about
+
+    def next_orchestration(
+        self, not_now: Mapping[str, int] = MappingProxyType({})
+    ) -> OrchestrationWork | None:
         """Lock and return an instance with unseen events; None if there is none unlocked.
 
-        Those named in `not_now` are passed over.
+        One named in `not_now` is passed over until it has that many.
         """
         ...
 
     def commit_orchestration(self, work: OrchestrationWork, outcome: Outcome) -> None:
-        """Save the outcome in one step and unlock the instance."""
+        """Save the outcome in one step and unlock the instance.
+
+        Does nothing where it is no longer locked: after a loss, or with another in its place.
+        """
         ...
 
     def abandon_orchestration(self, work: OrchestrationWork) -> None:
@@ -172,12 +185,15 @@ class Backend(Protocol):
         """
         ...
 
-    def next_entity(self) -> EntityWork | None:
-        """Lock and return an entity with unanswered requests; None if there is none unlocked."""
+    def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
+        """Lock and return an entity with unanswered requests; None if there is none unlocked.
+
+        Those named in `not_now` are passed over.
+        """
         ...
 
     def commit_entity(self, work: EntityWork, outcome: Outcome) -> None:
-        """Save state and answers in one step and unlock the entity."""
+        """Save state and answers in one step and unlock the entity, if it is still locked."""
         ...
 
     def abandon_entity(self, work: EntityWork) -> None:
@@ -247,7 +263,6 @@ class Backend(Protocol):
         """Write all since the last flush in one transaction, and offer what it made as work.
 
         Returns whether that were messages, which may be work at once.
-        Raises HubFull where the disk takes no more: then nothing since the last flush happened.
         """
         ...
 

@@ -5,23 +5,24 @@ it is written in one transaction, and only then do activities start and requests
 """
 
 import asyncio
+import contextlib
 import logging
+import sys
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from devhost import history, work
 from devhost.actions import HTTP_ACTIVITY
 from devhost.backend import ActivityWork, Backend, EntityWork, OrchestrationWork, Outcome
 from devhost.clock import Clock
 from devhost.diagnosis import Finding
-from devhost.errors import FunctionFailed, HubFull
+from devhost.errors import DevhostError, FunctionFailed, HubFull
 from devhost.functions import Function, FunctionTable
 from devhost.history import Event
 from devhost.settings import Settings
+from devhost.threads import DaemonPool
 from devhost.work import NotForThisApp
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ _ROUND_SECONDS: Final = 0.008  # of work, before requests get their turn
 _LONG_HISTORY: Final = 300  # events; from here on the replay leaves the front's thread
 _COSTLY_SECONDS: Final = 0.004  # an episode of this length is worth saving
 _RETRY_SECONDS: Final = 1.0  # after the disk took nothing
+_GRACE_SECONDS: Final = 0.5  # for a replay under way, when devhost stops
+_NEVER: Final = sys.maxsize
+_STOPPING: Final = "devhost is stopping; try again when it has started anew."
 
 Tell = Callable[[str, str, Finding], None]  # instance id, name, finding
 
@@ -44,6 +48,11 @@ class Caller(Protocol):
     async def activity(
         self, function: Function, input_text: str, instance_id: str, client_payload: str
     ) -> str: ...
+
+
+class _Gathering(NamedTuple):
+    until: float  # by time.perf_counter
+    in_flight: int
 
 
 class Engine:
@@ -71,18 +80,19 @@ class Engine:
         limit = settings.function_timeout
         self._time_limit = limit.total_seconds() if limit else None
         self._wakeup = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._in_hand: list[OrchestrationWork | EntityWork] = []
-        self._replayed: list[tuple[OrchestrationWork, Outcome | BaseException]] = []
-        self._replays = 0
-        self._replayer = ThreadPoolExecutor(1, "devhost-replay")
+        self._losses = backend.losses  # when the round began
+        self._is_full = False
+        self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
+        self._replayed: list[tuple[OrchestrationWork, Outcome | Exception, float]] = []
+        self._replays: set[asyncio.Task[None]] = set()
+        self._replayer = DaemonPool(1)
         self._activities: set[asyncio.Task[None]] = set()
         self._ended: list[tuple[ActivityWork, Event]] = []
         self._unsaved: list[tuple[ActivityWork, Event]] = []
-        self._under_way: Counter[str] = Counter()  # activities, by instance
-        self._not_before: dict[str, float] = {}
+        self._gathering: dict[str, _Gathering] = {}  # by instance
         self._found: list[tuple[str, str, Finding]] = []
 
     def wake(self) -> None:
@@ -91,6 +101,8 @@ class Engine:
 
     async def saved(self) -> None:
         """Return when what was written until now is on disk. Raises HubFull where it was lost."""
+        if self._stopped.is_set():
+            raise HubFull(_STOPPING)
         saved = asyncio.get_running_loop().create_future()
         self._waiting.append((self._backend.losses, saved))
         self.wake()
@@ -98,50 +110,66 @@ class Engine:
 
     async def run(self) -> None:
         """Work until `stop`."""
-        while not self._stopping:
-            self._wakeup.clear()
-            try:
-                more = self._round()
-                more = self._flush() or more
-            except HubFull as full:
-                await self._recover(full)
-                continue
-            self._start_activities()
-            if more:
-                await asyncio.sleep(0)
-            else:
-                await self._pause()
-        self._stopped.set()
+        try:
+            while not self._stopping.is_set():
+                await self._turn()
+        finally:
+            self._stopped.set()
+            self._answer(HubFull(_STOPPING))
+
+    async def _turn(self) -> None:
+        self._wakeup.clear()
+        try:
+            more = self._round()
+            more = self._flush() or more
+        except HubFull as full:
+            await self._recover(full)
+            return
+        self._start_activities()
+        if more:
+            await asyncio.sleep(0)
+        else:
+            await self._pause()
 
     async def stop(self) -> None:
         """Let running episodes end and activities know; what did not end runs again next time."""
-        self._stopping = True
+        self._stopping.set()
         self.wake()
         await self._stopped.wait()
-        for task in self._activities:
-            task.cancel()
+        await self._end_tasks()
+        try:
+            self._commit_ended()
+            self._commit_replayed()
+            self._flush()
+        except HubFull as full:
+            log.error("%s What was lost is done again when it has started anew.", full)
+
+    async def _end_tasks(self) -> None:
+        for activity in self._activities:
+            activity.cancel()
         await asyncio.gather(*self._activities, return_exceptions=True)
-        self._replayer.shutdown(wait=True)
-        self._commit_ended()
-        self._commit_replayed()
-        self._flush()
+        if self._replays:
+            await asyncio.wait(self._replays, timeout=_GRACE_SECONDS)
+        self._replayer.close()
+        for replay in self._replays:
+            replay.cancel()
+        await asyncio.gather(*self._replays, return_exceptions=True)
 
     # One round
 
     def _round(self) -> bool:
         """Work for a moment; whether there is more to do at once."""
         until = time.perf_counter() + _ROUND_SECONDS
+        self._losses = self._backend.losses
         self._backend.release(self._clock.now())
         self._commit_ended()
         self._commit_replayed()
-        cooling = self._cooling()
-        while orchestration := self._backend.next_orchestration(cooling):
-            self._in_hand.append(orchestration)
+        not_now = self._not_now()
+        while orchestration := self._backend.next_orchestration(not_now):
             self._run_episode(orchestration)
             if time.perf_counter() > until:
                 return True
-        while entity := self._backend.next_entity():
-            self._in_hand.append(entity)
+        while entity := self._backend.next_entity(self._broken):
             self._run_entity(entity)
             if time.perf_counter() > until:
                 return True
@@ -150,45 +178,65 @@ class Engine:
     def _flush(self) -> bool:
         """Save, answer who waits for it; whether that made more work."""
         more = self._backend.flush()
-        self._in_hand.clear()
+        if self._losses != self._backend.losses:  # in mid-round, see _set_aside
+            self._take_back()
+            more = True
         self._unsaved.clear()
-        for losses, saved in self._waiting:
-            if saved.done():
-                continue
-            if losses == self._backend.losses:
-                saved.set_result(None)
-            else:
-                saved.set_exception(HubFull("The hub could not be written; try again."))
-        self._waiting.clear()
+        if self._is_full:
+            self._is_full = False
+            log.warning("The hub can be written again.")
+        self._answer(None)
         found, self._found = self._found, []
         for instance_id, name, finding in found:
             self._tell(instance_id, name, finding)
         return more
 
-    async def _recover(self, full: HubFull) -> None:
-        """Nothing since the last flush happened: put it all back, say so, and wait."""
-        log.error("%s", full)
-        for _, saved in self._waiting:
-            if not saved.done():
-                saved.set_exception(full)
-        self._waiting.clear()
-        self._found.clear()
-        for taken in self._in_hand:
-            if isinstance(taken, EntityWork):
-                self._backend.abandon_entity(taken)
+    def _answer(self, failure: HubFull | None) -> None:
+        """Tell those who wait for what they wrote whether it is on disk."""
+        waiting, self._waiting = self._waiting, []
+        for losses, saved in waiting:
+            if saved.done():
+                continue
+            if failure is not None:
+                saved.set_exception(failure)
+            elif losses != self._backend.losses:
+                saved.set_exception(HubFull("The hub could not be written; try again."))
             else:
-                self._backend.abandon_orchestration(taken)
-        self._in_hand.clear()
+                saved.set_result(None)
+
+    async def _recover(self, full: HubFull) -> None:
+        """Nothing since the last flush happened: say so, and wait before all is done again."""
+        if not self._is_full:
+            log.error("%s", full)
+        self._is_full = True
+        self._answer(full)
+        self._take_back()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RETRY_SECONDS):
+                await self._stopping.wait()
+
+    def _take_back(self) -> None:
+        """After a loss: the store offers its work again; the ends of activities are here alone."""
         self._ended = self._unsaved + self._ended
         self._unsaved = []
-        await asyncio.sleep(_RETRY_SECONDS)
+        self._found.clear()
+
+    def _set_aside(self, instance_id: str, error: Exception) -> None:
+        """Leave an instance alone, so that a fault of devhost's own does not cost the others."""
+        self._broken[instance_id] = _NEVER
+        log.error(
+            "%s: devhost failed at it, and leaves it as it is until it is started anew."
+            " Please report this",
+            instance_id,
+            exc_info=error,
+        )
 
     async def _pause(self) -> None:
         """Sleep until something comes in or comes due."""
         due = self._backend.next_due()
         delays = [(due - self._clock.now()).total_seconds()] if due else []
         now = time.perf_counter()
-        delays += [until - now for until in self._not_before.values()]
+        delays += [gathering.until - now for gathering in self._gathering.values()]
         try:
             async with asyncio.timeout(max(0.0, min(delays)) if delays else None):
                 await self._wakeup.wait()
@@ -197,58 +245,68 @@ class Engine:
 
     # Orchestrations
 
-    def _cooling(self) -> set[str]:
-        """Instances whose last episode was costly and whose activities still come in.
-
-        Each episode replays all of the history, so it pays to let completions gather: waiting as
-        long as the last episode took at most doubles the time, and saves most of the replays.
-        """
+    def _not_now(self) -> dict[str, int]:
+        """Instances that gather completions, and how many of them are worth an episode at once."""
         now = time.perf_counter()
-        for instance_id in [
-            one
-            for one, until in self._not_before.items()
-            if until <= now or not self._under_way[one]
-        ]:
-            del self._not_before[instance_id]
-        return set(self._not_before)
+        over = [one for one, gathering in self._gathering.items() if gathering.until <= now]
+        for instance_id in over:
+            del self._gathering[instance_id]
+        gathering = {one: gathering.in_flight for one, gathering in self._gathering.items()}
+        return gathering | self._broken
+
+    def _gather(self, instance_id: str, in_flight: int, cost: float) -> None:
+        """Let completions gather after a costly episode, for as long as it took.
+
+        Each episode replays all of the history. Waiting at most doubles the time, and saves most
+        of the replays where a thousand activities end one by one.
+        """
+        if cost > _COSTLY_SECONDS and in_flight > 1:
+            self._gathering[instance_id] = _Gathering(time.perf_counter() + cost, in_flight)
+        else:
+            self._gathering.pop(instance_id, None)
 
     def _run_episode(self, orchestration: OrchestrationWork) -> None:
         if len(orchestration.past) >= _LONG_HISTORY:
-            self._in_hand.pop()
-            self._replays += 1
-            loop = asyncio.get_running_loop()
-            replay = loop.run_in_executor(self._replayer, self._replay, orchestration)
-            replay.add_done_callback(lambda _: self.wake())
+            replay = asyncio.create_task(self._replay(orchestration))
+            self._replays.add(replay)
+            replay.add_done_callback(self._replays.discard)
             return
-        began = time.perf_counter()
-        try:
-            outcome = self._outcome(orchestration)
-        except NotForThisApp as refused:
-            self._refuse(orchestration, refused)
-            return
-        self._commit(orchestration, outcome, time.perf_counter() - began)
+        outcome, cost = self._attempt(orchestration)
+        self._conclude(orchestration, outcome, cost)
 
-    def _replay(self, orchestration: OrchestrationWork) -> None:
+    async def _replay(self, orchestration: OrchestrationWork) -> None:
+        outcome, cost = await self._replayer.run(partial(self._attempt, orchestration))
+        self._replayed.append((orchestration, outcome, cost))
+        self.wake()
+
+    def _attempt(self, orchestration: OrchestrationWork) -> tuple[Outcome | Exception, float]:
+        """What became of an episode, and how many seconds it took."""
         began = time.perf_counter()
-        outcome: Outcome | BaseException
         try:
-            outcome = self._outcome(orchestration)
-        except BaseException as error:  # handed to the loop's own thread, which decides
+            outcome: Outcome | Exception = self._outcome(orchestration)
+        except Exception as error:  # the top of a work loop: `_conclude` decides
             outcome = error
-        self._not_before[orchestration.instance.id] = 2 * time.perf_counter() - began
-        self._replayed.append((orchestration, outcome))
+        return outcome, time.perf_counter() - began
 
     def _commit_replayed(self) -> None:
         while self._replayed:
-            orchestration, outcome = self._replayed.pop(0)
-            self._replays -= 1
-            self._in_hand.append(orchestration)
-            if isinstance(outcome, NotForThisApp):
-                self._refuse(orchestration, outcome)
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                self._commit(orchestration, outcome, 0.0)
+            self._conclude(*self._replayed.pop(0))
+
+    def _conclude(
+        self, orchestration: OrchestrationWork, outcome: Outcome | Exception, cost: float
+    ) -> None:
+        if isinstance(outcome, NotForThisApp):
+            self._refuse(orchestration, outcome)
+        elif isinstance(outcome, Exception):
+            self._backend.abandon_orchestration(orchestration)
+            self._set_aside(orchestration.instance.id, outcome)
+        else:
+            try:
+                self._commit(orchestration, outcome, cost)
+            except DevhostError:
+                raise
+            except Exception as error:  # the top of a work loop: nothing of it was kept
+                self._set_aside(orchestration.instance.id, error)
 
     def _outcome(self, orchestration: OrchestrationWork) -> Outcome:
         function = self._table.orchestrator(orchestration.instance.name)
@@ -259,10 +317,7 @@ class Engine:
         instance = outcome.instance
         self._backend.commit_orchestration(orchestration, outcome)
         self._note(instance.id, instance.name, outcome.findings)
-        if outcome.activities:
-            self._under_way[instance.id] += len(outcome.activities)
-        if cost > _COSTLY_SECONDS:
-            self._not_before[instance.id] = time.perf_counter() + cost
+        self._gather(instance.id, outcome.in_flight, cost)
 
     def _refuse(self, orchestration: OrchestrationWork, refused: NotForThisApp) -> None:
         instance = orchestration.instance
@@ -283,14 +338,17 @@ class Engine:
             return
         try:
             outcome = work.operate(entity, partial(self._caller.operate, function), self._clock)
-        except HubFull:
-            raise
         except Exception:  # the entity function itself is broken; the host tries it again later
             log.exception("%s: the entity function failed outside any operation", entity.id)
             self._backend.abandon_entity(entity)
             return
-        self._backend.commit_entity(entity, outcome)
-        self._note(entity.id, function.durable_name, outcome.findings)
+        try:
+            self._backend.commit_entity(entity, outcome)
+            self._note(entity.id, function.durable_name, outcome.findings)
+        except DevhostError:
+            raise
+        except Exception as error:  # the top of a work loop: nothing of it was kept
+            self._set_aside(entity.id, error)
 
     # Activities
 
@@ -304,7 +362,12 @@ class Engine:
             task.add_done_callback(self._activities.discard)
 
     async def _run_activity(self, activity: ActivityWork) -> None:
-        event = await self._end_of(activity)
+        try:
+            event = await self._end_of(activity)
+        except Exception as error:  # the top of a work loop: the orchestrator must hear of it
+            log.exception("activity %s of %s: devhost failed", activity.name, activity.instance_id)
+            failure = FunctionFailed(type(error).__name__, str(error), "")
+            event = work.failed_activity(activity.task_id, activity.name, failure, self._clock)
         self._ended.append((activity, event))
         self.wake()
 
@@ -343,6 +406,3 @@ class Engine:
             activity, event = self._ended[0]
             self._backend.commit_activity(activity, event)
             self._unsaved.append(self._ended.pop(0))
-            self._under_way[activity.instance_id] -= 1
-            if self._under_way[activity.instance_id] <= 0:
-                del self._under_way[activity.instance_id]

@@ -63,15 +63,27 @@ MIGRATIONS: Final = (
 )
 
 
-def prepare(connection: sqlite3.Connection, name: str) -> None:
-    """Bring a hub to today's schema, in one transaction. A newer one is refused."""
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
+def check(connection: sqlite3.Connection, name: str) -> None:
+    """Raise HubUnusable for a hub of a newer devhost, and for a database that is no hub."""
+    found = _version_of(connection)
     if found > VERSION:
         raise HubUnusable(
             f"{name} was written by a newer devhost (schema {found}, this one knows {VERSION})."
             " Install that devhost again, or name another file with --data."
         )
-    for number in range(found, VERSION):
+    if not found and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise HubUnusable(
+            f"{name} is a database of another program, and no hub. Name another file with --data."
+        )
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Bring a hub to today's schema; each step is one transaction."""
+    for number in range(_version_of(connection), VERSION):
         connection.executescript(
             f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
         )
+
+
+def _version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -4,17 +4,19 @@ All is done on one thread. Writes of one moment share a transaction, which `flus
 made as work is staged until then. What waits is held in memory too, so that nothing is polled.
 """
 
+import contextlib
 import heapq
 import json
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from devhost import schema
 from devhost.backend import (
     ActivityWork,
     EntityWork,
@@ -26,13 +28,22 @@ from devhost.backend import (
     Problem,
     Query,
 )
+from devhost.database import MEMORY, Database, Row
 from devhost.diagnosis import Finding
 from devhost.errors import HubFull, HubUnusable
-from devhost.history import Event, read_stamp, stamp, to_text
+from devhost.history import (
+    EXECUTION_STARTED,
+    Event,
+    read_stamp,
+    stamp,
+    sub_orchestration_failed,
+    to_text,
+)
 from devhost.hubfile import HubLock
 
-MEMORY: Final = ":memory:"
-_CACHED_EVENTS: Final = 50_000  # of histories at rest, so that memory stays bounded
+__all__ = ["MEMORY", "SqliteBackend"]
+
+_CACHED: Final = 50_000  # instances and events at rest, so that memory stays bounded
 _ENTITY_BATCH: Final = 200  # operations a batch, so that one busy entity does not hold up others
 _COLUMNS: Final = (
     "number, id, name, version, execution_id, generation, status, input, output, custom_status,"
@@ -58,51 +69,53 @@ class _Arrived:
     event: Event
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _all_or_nothing(
+    write: Callable[Concatenate["SqliteBackend", P], T],
+) -> Callable[Concatenate["SqliteBackend", P], T]:
+    """Where it fails half-way, nothing since the last flush happened, in the file and in memory."""
+
+    @wraps(write)
+    def guarded(self: "SqliteBackend", /, *given: P.args, **named: P.kwargs) -> T:
+        try:
+            return write(self, *given, **named)
+        except BaseException:
+            self._lose()
+            raise
+
+    return guarded
+
+
 class SqliteBackend:
     """A task hub in one SQLite file. One devhost at a time has it open."""
 
     def __init__(self, path: Path | str) -> None:
         self.name = str(path)
         self.losses = 0
+        self._running: set[int] = set()  # activities
         self._lock = HubLock(Path(path)) if self.name != MEMORY else None
         try:
-            self._connection = self._open()
-            self._load_all()
-        except sqlite3.DatabaseError as error:
-            self._release_lock()
-            raise _unusable(self.name, error) from None
+            self._database = Database(self.name)
         except HubUnusable:
             self._release_lock()
             raise
+        try:
+            self._load()
+        except HubUnusable:
+            self._database.close()
+            self._release_lock()
+            raise
 
-    def _open(self) -> sqlite3.Connection:
-        # Episodes of long histories run on another thread, but only this one speaks to SQLite.
-        connection = sqlite3.connect(self.name, isolation_level=None, check_same_thread=False)
-        for pragma in (
-            "auto_vacuum = INCREMENTAL",
-            "journal_mode = WAL",
-            "synchronous = NORMAL",  # a killed process loses nothing; only a power cut might
-            "temp_store = MEMORY",
-            "cache_size = -16000",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        schema.prepare(connection, self.name)
-        return connection
-
-    def _load_all(self) -> None:
+    def _load(self) -> None:
+        """Fill the queues from the tables, but for the activities that run. Nothing is locked."""
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._cached = 0
-        self._taken: dict[str, tuple[int, ...]] = {}
-        self._running: set[int] = set()
+        self._taken: dict[str, list[_Arrived]] = {}
         self._ending: list[int] = []  # activities whose end is written, but not yet flushed
-        self._in_transaction = False
-        self._purged = False
-        self._load_work()
-
-    def _load_work(self) -> None:
-        """Fill the queues from the tables, but for what is being worked on."""
-        self._records.clear()
-        self._cached = 0
+        self._purged: set[str] = set()
         self._staged_messages: list[tuple[int, Message]] = []
         self._staged_activities: list[ActivityWork] = []
         self._inbox: dict[str, list[_Arrived]] = {}
@@ -110,15 +123,12 @@ class SqliteBackend:
         self._ready_entities: dict[str, None] = {}
         self._delayed: list[tuple[datetime, int, Message]] = []
         self._activities: deque[ActivityWork] = deque()
-        taken = {number for receipt in self._taken.values() for number in receipt}
-        rows = self._connection.execute(
+        for number, target, execution_id, due, text in self._database.read(
             "SELECT number, target, execution_id, due, event FROM messages ORDER BY number"
-        )
-        for number, target, execution_id, due, event in rows:
-            if number not in taken:
-                when = read_stamp(due) if due else None
-                self._arrive(number, Message(target, json.loads(event), execution_id, when))
-        rows = self._connection.execute(
+        ):
+            when = read_stamp(due) if due else None
+            self._arrive(number, Message(target, self._parsed(text), execution_id, when))
+        rows = self._database.read(
             "SELECT number, instance_id, execution_id, task_id, name, input"
             " FROM activities ORDER BY number"
         )
@@ -126,29 +136,41 @@ class SqliteBackend:
 
     # Orchestrations
 
-    def next_orchestration(self, not_now: Container[str] = ()) -> OrchestrationWork | None:
+    @_all_or_nothing
+    def next_orchestration(
+        self, not_now: Mapping[str, int] = MappingProxyType({})
+    ) -> OrchestrationWork | None:
         while True:
-            instance_id = next((one for one in self._ready if one not in not_now), None)
+            enough = (one for one in self._ready if len(self._inbox[one]) >= not_now.get(one, 0))
+            instance_id = next(enough, None)
             if instance_id is None:
                 return None
             del self._ready[instance_id]
             record = self._record(instance_id)
             arrived = self._inbox.pop(instance_id, [])
-            receipt = tuple(message.number for message in arrived)
-            wanted = [
-                message.event
-                for message in arrived
-                if record is not None
-                and not record.instance.ended
-                and message.execution_id in (None, record.instance.execution_id)
-            ]
+            wanted = [message for message in arrived if _is_for(message, record)]
             if record is None or not wanted:
-                self._drop_messages(receipt)
+                self._drop_messages([message.number for message in arrived])
                 continue
-            self._taken[instance_id] = receipt
-            return OrchestrationWork(record.instance, record.events, record.texts, wanted, receipt)
+            if not record.events:
+                wanted.sort(key=_is_start, reverse=True)  # what came meanwhile comes after it
+                if not _is_start(wanted[0]):
+                    # Its new generation begins with the next flush, and all waits for that.
+                    self._inbox[instance_id] = arrived
+                    continue
+            self._taken[instance_id] = arrived
+            return OrchestrationWork(
+                record.instance,
+                record.events,
+                record.texts,
+                [message.event for message in wanted],
+                tuple(message.number for message in arrived),
+            )
 
+    @_all_or_nothing
     def commit_orchestration(self, work: OrchestrationWork, outcome: Outcome) -> None:
+        if not self._holds(work.instance.id, work.receipt):
+            return
         self._drop_messages(work.receipt)
         self._save(outcome)
         self._unlock(work.instance.id)
@@ -158,9 +180,11 @@ class SqliteBackend:
 
     # Entities
 
-    def next_entity(self) -> EntityWork | None:
-        while self._ready_entities:
-            entity_id = next(iter(self._ready_entities))
+    def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
+        while True:
+            entity_id = next((one for one in self._ready_entities if one not in not_now), None)
+            if entity_id is None:
+                return None
             del self._ready_entities[entity_id]
             arrived = self._inbox.pop(entity_id, [])
             if not arrived:
@@ -168,17 +192,18 @@ class SqliteBackend:
             if rest := arrived[_ENTITY_BATCH:]:
                 arrived, self._inbox[entity_id] = arrived[:_ENTITY_BATCH], rest
             record = self._record(entity_id)
-            receipt = tuple(message.number for message in arrived)
-            self._taken[entity_id] = receipt
+            self._taken[entity_id] = arrived
             return EntityWork(
                 entity_id,
                 record.instance if record else None,
                 [message.event for message in arrived],
-                receipt,
+                tuple(message.number for message in arrived),
             )
-        return None
 
+    @_all_or_nothing
     def commit_entity(self, work: EntityWork, outcome: Outcome) -> None:
+        if not self._holds(work.id, work.receipt):
+            return
         self._drop_messages(work.receipt)
         if work.instance is None:
             self._insert(outcome.instance)
@@ -188,22 +213,19 @@ class SqliteBackend:
     def abandon_entity(self, work: EntityWork) -> None:
         self._put_back(work.id, work.receipt)
 
+    def _holds(self, target: str, receipt: Sequence[int]) -> bool:
+        """Whether this is still locked; a loss, or another instance in its place, ends that."""
+        taken = self._taken.get(target)
+        return taken is not None and tuple(message.number for message in taken) == receipt
+
     def _unlock(self, target: str) -> None:
         self._taken.pop(target, None)
         if target in self._inbox:
             self._offer(target)
 
     def _put_back(self, target: str, receipt: Sequence[int]) -> None:
-        if self._taken.pop(target, None) is None:
-            return
-        marks = ",".join("?" * len(receipt))
-        rows = self._connection.execute(
-            f"SELECT number, execution_id, event FROM messages WHERE number IN ({marks})"
-            " ORDER BY number",
-            receipt,
-        )
-        back = [_Arrived(number, execution, json.loads(text)) for number, execution, text in rows]
-        self._inbox[target] = back + self._inbox.get(target, [])
+        if self._holds(target, receipt):
+            self._inbox[target] = self._taken.pop(target) + self._inbox.get(target, [])
 
     # Activities
 
@@ -214,9 +236,10 @@ class SqliteBackend:
         self._running.add(work.receipt)
         return work
 
+    @_all_or_nothing
     def commit_activity(self, work: ActivityWork, event: Event) -> None:
         self._write("DELETE FROM activities WHERE number = ?", (work.receipt,))
-        self.send(Message(work.instance_id, event, work.execution_id))
+        self._send(Message(work.instance_id, event, work.execution_id))
         self._ending.append(work.receipt)
 
     def abandon_activity(self, work: ActivityWork) -> None:
@@ -225,12 +248,20 @@ class SqliteBackend:
 
     # What clients ask for
 
+    @_all_or_nothing
     def create(self, instance: Instance, first: Message) -> None:
-        self.purge([instance.id])
-        self._insert(instance)
-        self.send(first)
+        self._create(instance, first)
 
+    def _create(self, instance: Instance, first: Message) -> None:
+        self._purge(instance.id)
+        self._insert(instance)
+        self._send(first)
+
+    @_all_or_nothing
     def send(self, message: Message) -> None:
+        self._send(message)
+
+    def _send(self, message: Message) -> None:
         cursor = self._write(
             "INSERT INTO messages (target, execution_id, due, event) VALUES (?, ?, ?, ?)",
             (
@@ -243,17 +274,18 @@ class SqliteBackend:
         assert cursor.lastrowid is not None
         self._staged_messages.append((cursor.lastrowid, message))
 
+    @_all_or_nothing
     def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:
         self._save(Outcome(instance, list(events), new_generation=True), keep_events=True)
         if first is not None:
-            self.send(first)
+            self._send(first)
 
     def instance(self, instance_id: str) -> Instance | None:
         record = self._records.get(instance_id)
         if record is not None:
             return record.instance
         row = self._row(instance_id)
-        return _instance(row) if row else None
+        return self._instance(row) if row else None
 
     def history(self, instance_id: str) -> list[Event]:
         record = self._record(instance_id)
@@ -281,29 +313,32 @@ class SqliteBackend:
             conditions.append("created <= ?")
             values.append(stamp(query.created_to))
         limit = "" if query.top is None else f" LIMIT {query.top}"
-        rows = self._connection.execute(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM instances WHERE {' AND '.join(conditions)} ORDER BY id{limit}",
             values,
         )
-        return [_instance(row) for row in rows]
+        return [self._instance(row) for row in rows]
 
+    @_all_or_nothing
     def purge(self, instance_ids: Iterable[str]) -> int:
-        purged = 0
-        for instance_id in instance_ids:
-            row = self._connection.execute(
-                "SELECT number FROM instances WHERE id = ?", (instance_id,)
-            ).fetchone()
-            if row is None:
-                continue
-            self._forget(instance_id)
-            self._inbox.pop(instance_id, None)
-            self._write("DELETE FROM history WHERE instance = ?", row)
-            self._write("DELETE FROM instances WHERE number = ?", row)
-            self._write("DELETE FROM messages WHERE target = ?", (instance_id,))
-            self._write("DELETE FROM problems WHERE instance_id = ?", (instance_id,))
-            purged += 1
-        self._purged = self._purged or purged > 0
-        return purged
+        return sum([self._purge(instance_id) for instance_id in instance_ids])
+
+    def _purge(self, instance_id: str) -> bool:
+        rows = self._database.read("SELECT number FROM instances WHERE id = ?", (instance_id,))
+        if not rows:
+            return False
+        self._forget(instance_id)
+        for waiting in (self._inbox, self._taken, self._ready, self._ready_entities):
+            waiting.pop(instance_id, None)
+        self._write("DELETE FROM history WHERE instance = ?", rows[0])
+        self._write("DELETE FROM instances WHERE number = ?", rows[0])
+        self._write("DELETE FROM messages WHERE target = ?", (instance_id,))
+        self._write("DELETE FROM problems WHERE instance_id = ?", (instance_id,))
+        self._staged_messages = [
+            staged for staged in self._staged_messages if staged[1].target != instance_id
+        ]
+        self._purged.add(instance_id)
+        return True
 
     # Findings, and what the host keeps
 
@@ -311,7 +346,7 @@ class SqliteBackend:
         where, values = (
             ("", ()) if instance_id is None else ("WHERE instance_id = ?", (instance_id,))
         )
-        rows = self._connection.execute(
+        rows = self._database.read(
             f"SELECT instance_id, kind, subject, text, at FROM problems {where} ORDER BY at", values
         )
         return [
@@ -319,6 +354,7 @@ class SqliteBackend:
             for instance, kind, subject, text, at in rows
         ]
 
+    @_all_or_nothing
     def note(self, instance_id: str, findings: Iterable[Finding], at: datetime) -> list[Finding]:
         return [
             finding
@@ -330,9 +366,10 @@ class SqliteBackend:
         ]
 
     def get_value(self, key: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
+        rows = self._database.read("SELECT value FROM kept WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
 
+    @_all_or_nothing
     def put_value(self, key: str, value: str) -> None:
         self._write("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
 
@@ -348,61 +385,51 @@ class SqliteBackend:
 
     # Writing
 
+    @_all_or_nothing
     def flush(self) -> bool:
-        if self._in_transaction:
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                raise self._roll_back(error) from None
-            self._in_transaction = False
+        self._database.commit()
         self._running.difference_update(self._ending)
         self._ending.clear()
         messages, self._staged_messages = self._staged_messages, []
+        if self._purged:
+            self._tidy()
         for number, message in messages:
             self._arrive(number, message)
         self._activities.extend(self._staged_activities)
         self._staged_activities = []
-        if self._purged:
-            self._purged = False
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
         return bool(messages)
+
+    def _tidy(self) -> None:
+        """Let go of what purged instances held."""
+        self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
+        heapq.heapify(self._delayed)
+        self._purged.clear()
+        self._database.shrink()
+
+    def _lose(self) -> None:
+        self.losses += 1
+        self._database.roll_back()
+        self._load()
 
     def lose_unsaved(self) -> None:
         """What a killed process loses: all since the last flush, and what was being worked on."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._load_all()
+        self._running.clear()
+        self._lose()
 
     def close(self) -> None:
-        self.flush()
-        self._connection.close()
-        self._release_lock()
+        try:
+            with contextlib.suppress(HubFull):  # nobody was told that it had happened
+                self._database.commit()
+        finally:
+            self._database.close()
+            self._release_lock()
 
     def _release_lock(self) -> None:
         if self._lock is not None:
             self._lock.release()
 
     def _write(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        try:
-            if not self._in_transaction:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._in_transaction = True
-            return self._connection.execute(sql, values)
-        except sqlite3.OperationalError as error:
-            raise self._roll_back(error) from None
-
-    def _roll_back(self, error: sqlite3.OperationalError) -> HubFull:
-        """Forget all since the last flush, in the file and in memory."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        self._in_transaction = False
-        self._ending.clear()
-        self.losses += 1
-        self._load_work()
-        return HubFull(
-            f"{self.name} could not be written: {error}. Nothing of this was kept."
-            " Make room or make it writable; devhost tries again."
-        )
+        return self._database.write(sql, values)
 
     def _save(self, outcome: Outcome, *, keep_events: bool = False) -> None:
         instance = outcome.instance
@@ -428,9 +455,9 @@ class SqliteBackend:
         for activity in outcome.activities:
             self._add_activity(instance, activity.task_id, activity.name, activity.input)
         for child, first in outcome.children:
-            self.create(child, first)
+            self._add_child(child, first)
         for message in outcome.messages:
-            self.send(message)
+            self._send(message)
         if instance.ended:
             self._forget(instance.id)
         else:
@@ -462,6 +489,17 @@ class SqliteBackend:
         assert cursor.lastrowid is not None
         self._staged_activities.append(ActivityWork(cursor.lastrowid, *values))
 
+    def _add_child(self, child: Instance, first: Message) -> None:
+        """Start it; where its id is in use, the parent is told what a client would be."""
+        existing = self.instance(child.id)
+        if existing is None or existing.ended:
+            self._create(child, first)
+            return
+        assert child.parent is not None
+        words = f"An Orchestration instance with the status {existing.status} already exists."
+        event = sub_orchestration_failed(child.created, child.parent.task_id, words, None)
+        self._send(Message(child.parent.instance_id, event, child.parent.execution_id))
+
     def _drop_messages(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             self._write("DELETE FROM messages WHERE number = ?", (number,))
@@ -482,12 +520,9 @@ class SqliteBackend:
 
     # Records
 
-    def _row(self, instance_id: str) -> tuple[Any, ...] | None:
-        cursor = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM instances WHERE id = ?", (instance_id,)
-        )
-        row: tuple[Any, ...] | None = cursor.fetchone()
-        return row
+    def _row(self, instance_id: str) -> Row | None:
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM instances WHERE id = ?", (instance_id,))
+        return rows[0] if rows else None
 
     def _record(self, instance_id: str) -> _Record | None:
         record = self._records.get(instance_id)
@@ -497,29 +532,51 @@ class SqliteBackend:
         row = self._row(instance_id)
         if row is None:
             return None
-        parts = [
-            text
-            for (text,) in self._connection.execute(
-                "SELECT events FROM history WHERE instance = ? ORDER BY part", (row[0],)
-            )
-        ]
-        events = [event for part in parts for event in json.loads(part)]
-        record = _Record(row[0], _instance(row), len(parts), events, [*map(to_text, events)])
+        parts = self._database.read(
+            "SELECT events FROM history WHERE instance = ? ORDER BY part", (row[0],)
+        )
+        events = [event for (text,) in parts for event in self._parsed(text)]
+        record = _Record(row[0], self._instance(row), len(parts), events, [*map(to_text, events)])
         self._records[instance_id] = record
-        self._cached += len(events)
+        self._cached += 1 + len(events)
+        self._bound_cache()
         return record
+
+    def _instance(self, row: Row) -> Instance:
+        try:
+            return _instance(row)
+        except ValueError as error:
+            raise self._database.damaged(error) from None
+
+    def _parsed(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise self._database.damaged(error) from None
 
     def _forget(self, instance_id: str) -> None:
         record = self._records.pop(instance_id, None)
         if record is not None:
-            self._cached -= len(record.events)
+            self._cached -= 1 + len(record.events)
 
     def _bound_cache(self) -> None:
-        while self._cached > _CACHED_EVENTS and len(self._records) > 1:
+        while self._cached > _CACHED and len(self._records) > 1:
             self._forget(next(iter(self._records)))
 
 
-def _instance(row: Sequence[Any]) -> Instance:
+def _is_for(message: _Arrived, record: _Record | None) -> bool:
+    return (
+        record is not None
+        and not record.instance.ended
+        and message.execution_id in (None, record.instance.execution_id)
+    )
+
+
+def _is_start(message: _Arrived) -> bool:
+    return bool(message.event["EventType"] == EXECUTION_STARTED)
+
+
+def _instance(row: Row) -> Instance:
     _, instance_id, name, version, execution_id, generation, status, *rest = row
     input_text, output, custom_status, created, updated, parent = rest
     return Instance(
@@ -553,11 +610,4 @@ def _values(instance: Instance) -> tuple[Any, ...]:
         stamp(instance.created),
         stamp(instance.updated),
         json.dumps({name: getattr(parent, name) for name in Parent.__slots__}) if parent else None,
-    )
-
-
-def _unusable(name: str, error: sqlite3.DatabaseError) -> HubUnusable:
-    return HubUnusable(
-        f"{name} cannot be used as a hub: {error}."
-        " Move it away to begin with an empty hub, or name another file with --data."
     )
