@@ -1,7 +1,10 @@
 """Who has a hub file open."""
 
+import contextlib
 import os
 import sys
+import weakref
+from functools import partial
 from pathlib import Path
 
 from devhost.errors import HubInUse, HubUnusable
@@ -10,7 +13,9 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # nobody else can read a locked byte
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
 else:
     import fcntl
 
@@ -40,8 +45,20 @@ class HubLock:
                 f"{hub} is in use by another devhost (process {owner})."
                 " Stop that one, or name another file with --data."
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
+        with contextlib.suppress(OSError):  # on a full disk the lock holds, but nobody reads whose
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
+        if hasattr(os, "register_at_fork"):
+            # A process that an activity forks would hold the lock after devhost has died.
+            os.register_at_fork(after_in_child=partial(_release, weakref.ref(self)))
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        """Let it go; again has no effect."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _release(lock: "weakref.ref[HubLock]") -> None:
+    if (held := lock()) is not None:
+        held.release()
