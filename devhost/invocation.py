@@ -1,6 +1,7 @@
 """Calls the app's functions: the one place where code of the app is run by devhost."""
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -38,6 +39,7 @@ class Invoker:
         self._loop_thread = LoopThread() if own_loop else None
         self._calls: dict[int, Call] = {}  # each holds its function, so that no id comes twice
         _spend_notices()
+        _let_replays_warn_in_the_log()
 
     def orchestrate(self, function: Function, body: str) -> str:
         """Run one turn of an orchestrator; what the SDK raises is raised unchanged."""
@@ -101,7 +103,11 @@ class Invoker:
 def _turn(function: Function, context: object) -> str:
     try:
         return cast(str, function.handler(context))
-    except (SystemExit, asyncio.CancelledError) as error:  # these would end the host's own work
+    except (
+        SystemExit,
+        GeneratorExit,
+        asyncio.CancelledError,
+    ) as error:  # would end the host's own work
         raise _failure_of(error) from error
 
 
@@ -138,6 +144,23 @@ def _failure_of(error: BaseException) -> FunctionFailed:
     while frames and os.path.dirname(frames[0].filename) == _PACKAGE:
         frames.pop(0)
     return FunctionFailed(type(error).__name__, message, "".join(frames.format()))
+
+
+class _Log:
+    """Stands for the module `warnings` where the SDK replays a history."""
+
+    @staticmethod
+    def warn(message: object) -> None:
+        log.debug("%s", message)
+
+
+def _let_replays_warn_in_the_log() -> None:
+    """Keep the SDK from warning of every event that comes before it is waited for.
+
+    That is nobody's mistake, and where warnings are errors it would fail the orchestration.
+    """
+    replay = importlib.import_module("azure.durable_functions.models.TaskOrchestrationExecutor")
+    vars(replay)["warnings"] = _Log
 
 
 class _Sample:
