@@ -43,7 +43,8 @@ async def start_invoice_intake(
     """Start the intake of the invoice in the body, once."""
     invoice = read_body(req, InvoiceBody)
     instance_id = intake_id(invoice.vendor, invoice.number)
-    return await start_once(req, client, "invoice_intake", instance_id, invoice.model_dump())
+    work = invoice.model_dump(mode="json")
+    return await start_once(req, client, "invoice_intake", instance_id, work)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
