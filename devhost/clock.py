@@ -1,8 +1,15 @@
 """What time it is, and when a delay ends."""
 
+import logging
 import math
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+log = logging.getLogger(__name__)
+
+_A_JUMP: Final = timedelta(seconds=1)  # less is the machine's clock being set right, bit by bit
 
 
 class Clock(Protocol):
@@ -17,15 +24,40 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clock. After a jump back it stands still until time has caught up."""
+def _machine_time() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self) -> None:
-        self._latest = datetime.min.replace(tzinfo=UTC)
+
+class SystemClock:
+    """The machine's clock. After a jump back it runs on from where it was."""
+
+    def __init__(
+        self,
+        read: Callable[[], datetime] = _machine_time,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._elapsed = elapsed
+        self._latest = (datetime.min.replace(tzinfo=UTC), 0.0)
+        self._is_ahead = False
 
     def now(self) -> datetime:
-        self._latest = max(self._latest, datetime.now(UTC))
-        return self._latest
+        read, elapsed = self._read(), self._elapsed()
+        latest, since = self._latest
+        if read >= latest:
+            self._is_ahead = False
+            self._latest = read, elapsed
+            return read
+        now = latest + timedelta(seconds=elapsed - since)
+        if not self._is_ahead and now - read >= _A_JUMP:
+            self._is_ahead = True
+            log.warning(
+                "The machine's clock has gone back by %s. Timers keep to the time before; once"
+                " devhost is started anew, they come late by as much.",
+                timedelta(seconds=round((now - read).total_seconds())),
+            )
+        self._latest = now, elapsed
+        return now
 
     def due(self, fire_at: datetime, now: datetime) -> datetime:
         """As Azure Storage queues do it: whole seconds, rounded down, from the scheduling on."""
