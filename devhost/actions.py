@@ -130,6 +130,7 @@ class Walk:
         self._waits: dict[int, Wait] = {}
         self._waiting_for: dict[str, list[Wait]] = {}  # by event name, which ignores case here
         self._buffered: dict[str, deque[None]] = {}
+        self._asked: list[str] = []  # the ids of requests to entities
         self._suspended = False
         self._set_aside: list[Event] = []  # events that came while suspended
         self._parked: dict[int, Scheduled] = {}
@@ -147,6 +148,12 @@ class Walk:
     @property
     def waits_for_events(self) -> bool:
         return any(self._waiting_for.values())
+
+    @property
+    def in_flight(self) -> int:
+        """How many activities, children and entity calls have yet to end."""
+        working = sum(1 for item in self.open.values() if not isinstance(item, CreateTimer))
+        return working + sum(1 for name in self._asked if self._waiting_for.get(name))
 
     @property
     def suspended(self) -> bool:
@@ -353,6 +360,7 @@ class Walk:
         if self._known.entity(name) is None:
             return self._unknown("entity", name)
         request = self._send(action, signal=False)
+        self._asked.append(request.request_id)
         return self._wait_for(request.request_id)
 
     def _signal_entity(self, action: Action) -> Wait:

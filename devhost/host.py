@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -26,7 +27,7 @@ from devhost.invocation import Invoker
 from devhost.loading import load_app
 from devhost.settings import load_settings
 from devhost.store import SqliteBackend
-from devhost.triggers import Triggers
+from devhost.triggers import TriggerOptions, Triggers
 from devhost.web.admin import Admin
 from devhost.web.app import RPC, public_app, rpc_app
 from devhost.web.auth import load_keys
@@ -56,6 +57,8 @@ class Host:
     def __init__(self, options: Options) -> None:
         """Read what there is to read. Raises CannotStart with all that a person needs to see."""
         self._began = time.perf_counter()
+        # While a long replay or an activity computes, requests get their turn five times as often.
+        sys.setswitchinterval(0.001)
         self._options = options
         self._settings = load_settings(options.folder, os.environ)
         console.set_up_logging(self._settings.log_levels)
@@ -111,6 +114,7 @@ class Host:
             clock,
             os.environ,
             _Kept(backend),
+            options=TriggerOptions.from_host_json(settings.raw),
             disabled=settings.disabled,
         )
         admin = Admin(

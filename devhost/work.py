@@ -106,7 +106,12 @@ class _Episode:
             custom_status=decision.custom_status,
             updated=self._now,
         )
-        outcome = Outcome(instance, decision.events, findings=decision.findings)
+        outcome = Outcome(
+            instance,
+            decision.events,
+            findings=decision.findings,
+            in_flight=decision.in_flight,
+        )
         for item in decision.scheduled:
             self._send(item, outcome)
         if instance.ended and instance.parent is not None:
