@@ -42,6 +42,7 @@ DEVHOST_PORT = 7071
 SANDBOX_PORT = 7072
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 10.0
+CHATTER = re.compile(r"Azurite \w+ service (is|successfully) ")  # twelve lines a run
 COLOURS = {"dev": 35, "azurite": 36, "sandbox": 33, "devhost": 32}
 REMADE = ("build", "dist", ".devhost", ".run", ".azurite/data", ".hypothesis")
 CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "*.egg-info")
@@ -154,6 +155,8 @@ class Children:
         assert process.stdout is not None
         with process.stdout as printed:
             for line in printed:
+                if CHATTER.match(line):
+                    continue
                 try:
                     say(line.rstrip("\r\n"), name)
                 except OSError:  # nobody reads our output any more
@@ -294,6 +297,7 @@ def start_kept_azurite(children: Children) -> str:
     ports = AZURITE_PORTS if all(map(is_free, AZURITE_PORTS)) else free_ports(3)
     connection = start_azurite(children, ports, "--location", str(AZURITE / "data"))
     AZURITE_ADDRESS.write_text(connection, "utf-8")
+    say("listening on 127.0.0.1, ports {}, {} and {}".format(*ports), "azurite")
     return connection
 
 
