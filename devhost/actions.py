@@ -18,6 +18,8 @@ from devhost.functions import Kind, no_such_function
 from devhost.history import Event
 
 HTTP_ACTIVITY = "BuiltIn::HttpActivity"
+_MILLISECOND = timedelta(milliseconds=1)
+_LONGEST_PAUSE = timedelta(days=6)  # Azure Storage keeps a message invisible for seven at most
 
 Action = dict[str, Any]
 
@@ -84,7 +86,12 @@ _SCHEDULED_BY = {
 
 
 class NonDeterministic(Exception):
-    """History holds something the code, as it is now, does not do."""
+    """History holds something the code, as it is now, does not do, or does otherwise."""
+
+    def __init__(self, words: str, event: Event, instead: Scheduled | None) -> None:
+        super().__init__(words)
+        self.event = event
+        self.instead = instead
 
 
 class Refused(Exception):
@@ -120,16 +127,22 @@ class Walk:
     """One walk through an action list. Feed it the history, then read what it came to."""
 
     def __init__(
-        self, actions: Sequence[Action], known: Known, instance_id: str, execution_id: str
+        self,
+        actions: Sequence[Action],
+        known: Known,
+        instance_id: str,
+        execution_id: str,
+        parent_id: str | None = None,
     ) -> None:
         self._known = known
-        self._instance_id = instance_id
         self._execution_id = execution_id
+        self._taken_ids = {known_id.lower() for known_id in (instance_id, parent_id) if known_id}
         self._next_id = 0
         self._now = datetime.min
         self._waits: dict[int, Wait] = {}
-        self._waiting_for: dict[str, list[Wait]] = {}  # by event name, which ignores case here
-        self._buffered: dict[str, deque[None]] = {}
+        # By event name, which ignores case here, and beside each the name as it was spelled.
+        self._waiting_for: dict[str, list[tuple[str, Wait]]] = {}
+        self._buffered: dict[str, deque[str]] = {}
         self._asked: list[str] = []  # the ids of requests to entities
         self._suspended = False
         self._set_aside: list[Event] = []  # events that came while suspended
@@ -138,9 +151,12 @@ class Walk:
         self.open: dict[int, Scheduled] = {}
         self.matched: list[tuple[Event, Scheduled]] = []
         self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions nobody has
+        self.dropped: list[tuple[str, str]] = []  # (name, why) of calls the host does not make
+        self.misheard: list[tuple[str, str]] = []  # events as they were sent, and waited for
         self.continued: str | None = None  # the next generation's input
         self.carried: list[Event] = []
         self.terminated: str | None = None
+        self.steered: Event | None = None  # the last to suspend or resume
         self.refusal: str | None = None
         self.at_end = False  # every action has been awaited
         self._steps = self._each_in_turn(actions)
@@ -174,7 +190,9 @@ class Walk:
             history.EXECUTION_RESUMED,
             history.EXECUTION_TERMINATED,
         ):
-            if kind != history.EXECUTION_SUSPENDED:
+            if kind == history.EXECUTION_SUSPENDED:
+                self.steered = event
+            else:
                 self._set_aside.append(event)
         else:
             self._process(kind, event)
@@ -195,8 +213,10 @@ class Walk:
         elif kind == history.EXECUTION_TERMINATED:
             self.terminated = event["Input"]
         elif kind == history.EXECUTION_SUSPENDED:
+            self.steered = event
             self._suspend()
         elif kind == history.EXECUTION_RESUMED:
+            self.steered = event
             self._resume()
 
     def _close(self, task_id: int, *, failed: bool = False) -> None:
@@ -208,9 +228,10 @@ class Walk:
     def _match(self, kind: int, event: Event) -> None:
         scheduled = self.scheduled.get(event["EventId"])
         if scheduled is None:
-            raise NonDeterministic(_missing(kind, event))
+            raise NonDeterministic(_missing(kind, event), event, None)
         if not isinstance(scheduled, _SCHEDULED_BY[kind]):
-            raise NonDeterministic(_another(kind, event, _HOST_CLASS[type(scheduled)]))
+            words = _another(kind, event, _HOST_CLASS[type(scheduled)])
+            raise NonDeterministic(words, event, scheduled)
         self.matched.append((event, self.scheduled.pop(event["EventId"])))
         if isinstance(scheduled, SendRequest) and scheduled.request_id not in event["Input"]:
             self._await_under_recorded_id(scheduled, event)
@@ -218,17 +239,24 @@ class Walk:
     def _await_under_recorded_id(self, request: SendRequest, event: Event) -> None:
         """A history from elsewhere: the answer will come under the id the request had there."""
         if waiting := self._waiting_for.pop(request.request_id, None):
-            self._waiting_for[json.loads(event["Input"])["id"].lower()] = waiting
+            recorded_id = json.loads(event["Input"])["id"].lower()
+            self._waiting_for[recorded_id] = [(recorded_id, wait) for _, wait in waiting]
 
     def _raise_event(self, event: Event) -> None:
         if self.continued is not None:
             self.carried.append(event)
             return
-        name = event["Name"].lower()
-        if waiting := self._waiting_for.get(name):
-            waiting.pop().finish()  # the last to wait is served first
+        name = event["Name"]
+        if waiting := self._waiting_for.get(name.lower()):
+            self._hear(name, waiting)
         else:
-            self._buffered.setdefault(name, deque()).append(None)
+            self._buffered.setdefault(name.lower(), deque()).append(name)
+
+    def _hear(self, name: str, waiting: list[tuple[str, Wait]]) -> None:
+        waited_for, wait = waiting.pop()  # the last to wait is served first
+        if waited_for != name:
+            self.misheard.append((name, waited_for))
+        wait.finish()
 
     def _suspend(self) -> None:
         self._suspended = True
@@ -258,6 +286,8 @@ class Walk:
             self.at_end = True
         except Refused as refused:
             self.refusal = str(refused)
+        except Exception as error:  # the list holds what no host can read: that fails it there, too
+            self.refusal = f"{type(error).__name__}: {error}"
         else:
             wait.then(self._advance)
 
@@ -284,15 +314,24 @@ class Walk:
         name = action["functionName"]
         if self._known.orchestrator(name) is None:
             return self._unknown("orchestrator", name)
+        given_id, version = _text(action.get("instanceId")), _text(action.get("version"))
+        if given_id and given_id.lower() in self._taken_ids:
+            return self._drop(name, f"its id '{given_id}' is that of the caller or its parent")
+        if given_id and given_id.startswith("@"):
+            return self._drop(name, f"its id '{given_id}' begins with @, as only entities' ids do")
         task_id = self.take_id()
-        instance_id = action.get("instanceId") or f"{self._execution_id}:{task_id}"
-        return self._schedule(
-            CallChild(task_id, name, instance_id, action.get("version"), action["input"])
-        )
+        instance_id = given_id or f"{self._execution_id}:{task_id}"
+        return self._schedule(CallChild(task_id, name, instance_id, version, action["input"]))
+
+    # In these two the host throws inside what it awaits, and swallows it: no id is taken, the list
+    # goes on, and the SDK waits for ever.
 
     def _unknown(self, kind: str, name: str) -> Wait:
-        # The host throws inside what it awaits, and swallows it: the instance waits for ever.
         self.unknown.append((kind, name))
+        return Wait(done=True, failed=True)
+
+    def _drop(self, name: str, why: str) -> Wait:
+        self.dropped.append((name, why))
         return Wait(done=True, failed=True)
 
     def _activity_with_retry(self, action: Action) -> Wait:
@@ -302,9 +341,14 @@ class Walk:
         return self._with_retry(action, self._child)
 
     def _with_retry(self, action: Action, call: Callable[[Action], Wait]) -> Wait:
-        options = action["retryOptions"]
-        attempts = options["maxNumberOfAttempts"]
-        pause = timedelta(milliseconds=options["firstRetryIntervalInMilliseconds"])
+        options, name = action["retryOptions"], action["functionName"]
+        attempts = int(options["maxNumberOfAttempts"])
+        milliseconds = int(options["firstRetryIntervalInMilliseconds"])
+        if milliseconds > _LONGEST_PAUSE / _MILLISECOND:
+            return self._drop(name, f"it is to be retried after {milliseconds} ms, over six days")
+        if attempts < 1:
+            return self._drop(name, f"it is to be tried {attempts} times")
+        pause = milliseconds * _MILLISECOND
         whole = Wait()
         made = 0
 
@@ -345,14 +389,14 @@ class Walk:
         return self._schedule(CreateTimer(self.take_id(), fire_at))
 
     def _wait_for_event(self, action: Action) -> Wait:
-        return self._wait_for(action["externalEventName"].lower())
+        return self._wait_for(str(action["externalEventName"]))
 
     def _wait_for(self, name: str) -> Wait:
         wait = Wait()
-        self._waiting_for.setdefault(name, []).append(wait)
-        if buffered := self._buffered.get(name):
-            buffered.popleft()
-            self._waiting_for[name].pop().finish()
+        waiting = self._waiting_for.setdefault(name.lower(), [])
+        waiting.append((name, wait))
+        if buffered := self._buffered.get(name.lower()):
+            self._hear(buffered.popleft(), waiting)
         return wait
 
     def _call_entity(self, action: Action) -> Wait:
@@ -422,43 +466,60 @@ _INVOKE: dict[int, Callable[[Walk, Action], Wait]] = {
     12: Walk._when_all,
 }
 
+
+def _text(value: Any) -> str | None:
+    """A value as the host reads it where it wants words: a number counts as its digits."""
+    return None if value is None else str(value)
+
+
 _CHANGED = (
     "Was a change made to the orchestrator code after this instance had already started running?"
 )
 
 
-def _what(kind: int, event: Event) -> str:
+def _recorded(kind: int, event: Event) -> str:
+    """What the history says was scheduled, as the texts about a missing task have it."""
     number = event["EventId"]
     if kind == history.TASK_SCHEDULED:
         return (
             f"an activity task with sequence ID {number} and name '{event['Name']}'"
-            f" (version '{event['Version']}')"
+            f" (version '{event['Version']}'),"
         )
     if kind == history.SUB_ORCHESTRATION_CREATED:
         return (
             f"a sub-orchestration task with sequence ID {number} and name '{event['Name']}'"
-            f" (version '{event['Version'] or ''}', instance ID '{event['InstanceId']}')"
+            f" (version '{event['Version'] or ''}', instance ID '{event['InstanceId']}'),"
         )
     if kind == history.TIMER_CREATED:
         return f"a timer task with sequence number {number}"
     return (
         f"a send event task with sequence ID {number}, type 'EventSent' name '{event['Name']}',"
-        f" instance ID '{event['InstanceId']}'"
+        f" instance ID '{event['InstanceId']}',"
     )
 
 
 def _missing(kind: int, event: Event) -> str:
-    comma = "" if kind == history.TIMER_CREATED else ","
     return (
         "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
-        f" {_what(kind, event)}{comma} but the current replay execution hasn't (yet?) scheduled"
+        f" {_recorded(kind, event)} but the current replay execution hasn't (yet?) scheduled"
         f" this task. {_CHANGED}"
     )
 
 
 def _another(kind: int, event: Event, host_class: str) -> str:
+    number, recorded = event["EventId"], _recorded(kind, event)
+    verb, where = "produced a {} action", "with this sequence number"
+    if kind == history.TASK_SCHEDULED:
+        recorded = f"an activity task with sequence number {number} named '{event['Name']}',"
+    elif kind == history.SUB_ORCHESTRATION_CREATED:
+        where = "at this sequence number"
+    elif kind == history.TIMER_CREATED:
+        recorded += " named"
+    else:
+        recorded = recorded.replace("'EventSent' name", "'EventSent', name")
+        verb, where = "scheduled a {} task", "at this sequence number"
     return (
         "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
-        f" {_what(kind, event)}, but the current orchestration replay instead produced a"
-        f" {host_class} action with this sequence number. {_CHANGED}"
+        f" {recorded} but the current orchestration replay instead {verb.format(host_class)}"
+        f" {where}. {_CHANGED}"
     )

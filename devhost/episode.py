@@ -82,6 +82,7 @@ class _Answer:
     output: Any = None
     error: str | None = None
     custom_status: Any = None
+    raised: str | None = None  # words of a failure that came without actions
 
 
 def run_episode(turn: Turn, orchestrate: Callable[[str], str] | None, table: Known) -> Decision:
@@ -95,18 +96,18 @@ def run_episode(turn: Turn, orchestrate: Callable[[str], str] | None, table: Kno
         answer = _failed(turn.name, words)
     else:
         answer = _ask(turn, new, orchestrate)
-    walk = Walk(answer.actions, table, turn.instance_id, turn.execution_id)
+    walk = Walk(answer.actions, table, turn.instance_id, turn.execution_id, turn.parent_id)
     fault = _replay(walk, [*turn.past, *new])
     return _Conclusion(turn, new, answer, walk, fault, table).decide()
 
 
-def _replay(walk: Walk, events: Sequence[Event]) -> str | None:
-    """Feed the history; the words of the fault where the code no longer fits it."""
+def _replay(walk: Walk, events: Sequence[Event]) -> NonDeterministic | None:
+    """Feed the history; the fault where the code no longer fits it."""
     try:
         for event in events:
             walk.feed(event)
     except NonDeterministic as fault:
-        return str(fault)
+        return fault
     return None
 
 
@@ -114,9 +115,10 @@ def _ask(turn: Turn, new: Sequence[Event], orchestrate: Callable[[str], str]) ->
     try:
         state = json.loads(orchestrate(_body(turn, new)))
     except Exception as error:  # whatever the app's code raises is the orchestration's failure
-        words, label, state_text = str(error).partition(_ERROR_LABEL)
+        words = _words_of(error)
+        _, label, state_text = words.partition(_ERROR_LABEL)
         if not label:
-            return _failed(turn.name, _bare_failure(error))
+            return _failed(turn.name, _bare_failure(error, words))
         state = json.loads(state_text)
     status = state.get("customStatus")
     if (size := _status_kilobytes(status)) > _STATUS_LIMIT_KB:
@@ -146,14 +148,21 @@ def _body(turn: Turn, new: Sequence[Event]) -> str:
 
 
 def _failed(name: str, words: str) -> _Answer:
-    return _Answer([], done=False, error=_words_of_failure(name, words))
+    return _Answer([], done=False, error=_words_of_failure(name, words), raised=words)
 
 
 def _words_of_failure(name: str, words: str) -> str:
     return f"Orchestrator function '{name}' failed: {words}"
 
 
-def _bare_failure(error: Exception) -> str:
+def _words_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # code of the app, as the exception's class is; the words are the worker's
+        return "Unhandled exception in function. Could not serialize original exception message."
+
+
+def _bare_failure(error: Exception, words: str) -> str:
     """The host's words for an exception that did not come through the SDK's own reporting."""
     frames = []
     trace = error.__traceback__
@@ -164,7 +173,7 @@ def _bare_failure(error: Exception) -> str:
     stack = "\n".join(frames)
     return (
         "One or more errors occurred. (Result: Failure\n"
-        f"Exception: {type(error).__name__}: {error}\nStack: {stack})"
+        f"Exception: {type(error).__name__}: {words}\nStack: {stack})"
     )
 
 
@@ -178,7 +187,7 @@ class _Conclusion:
     new: list[Event]
     answer: _Answer
     walk: Walk
-    fault: str | None
+    fault: NonDeterministic | None
     table: Known
 
     def decide(self) -> Decision:
@@ -197,7 +206,7 @@ class _Conclusion:
         if status not in ("Running", "Suspended"):
             result = self._result_text(output)
             events.append(history.execution_completed(now, self.walk.take_id(), status, result))
-        if not (self.turn.generation and not self.turn.past and not scheduled):
+        if events[-1]["EventType"] != history.ORCHESTRATOR_COMPLETED:
             events.append(history.orchestrator_completed(now))
         return decision
 
@@ -206,7 +215,7 @@ class _Conclusion:
         if walk.terminated is not None:
             return "Terminated", _reason(walk.terminated)
         if self.fault is not None:
-            return "Failed", compact(self.fault)
+            return "Failed", compact(str(self.fault))
         if not walk.open:
             if walk.refusal is not None:
                 return "Failed", compact(_words_of_failure(self.turn.name, walk.refusal))
@@ -219,12 +228,10 @@ class _Conclusion:
         return self._going_on()
 
     def _going_on(self) -> tuple[str, str | None]:
-        for event in (*reversed(self.new), *reversed(self.turn.past)):
-            if event["EventType"] == history.EXECUTION_SUSPENDED:
-                return "Suspended", _reason(event["Reason"])
-            if event["EventType"] == history.EXECUTION_RESUMED:
-                return "Running", _reason(event["Reason"])
-        return "Running", None
+        steered = self.walk.steered
+        if steered is None:
+            return "Running", None
+        return "Suspended" if self.walk.suspended else "Running", _reason(steered["Reason"])
 
     def _result_text(self, output: str | None) -> str | None:
         """In the history the words of a failure stand as they are, a result as JSON."""
@@ -243,6 +250,7 @@ class _Conclusion:
 
     def _findings(self, status: str) -> Sequence[Finding]:
         found = [self._unknown(kind, name) for kind, name in self.walk.unknown]
+        found += [_dropped(name, why) for name, why in self.walk.dropped]
         found += self._of_replay()
         found += self._of_timers()
         if not self.turn.past:
@@ -262,16 +270,28 @@ class _Conclusion:
         )
 
     def _of_replay(self) -> list[Finding]:
+        if self.fault is not None:
+            return [self._of_fault(self.fault)]
         for event, scheduled in self.walk.matched:
             name = event.get("Name")
             now = str(getattr(scheduled, "name", name))
             if event["EventType"] != history.EVENT_SENT and name and name.lower() != now.lower():
                 return [diagnosis.replay_differs(f"a call of '{name}'", f"calls '{now}'")]
-        if self.fault is None:
-            return []
-        had, _, does = self.fault.partition(", but the current ")
-        had = had.partition("orchestration scheduled ")[2] or had
-        return [diagnosis.replay_differs(had, does.partition(". Was")[0] or "does not do it")]
+        return []
+
+    def _of_fault(self, fault: NonDeterministic) -> Finding:
+        if self.answer.raised is not None:
+            return Finding(
+                "replay-cut-short",
+                "",
+                "raised where the SDK tells the host no actions, so that on Azure it fails with"
+                f" 'Non-Deterministic workflow detected' instead of this: {self.answer.raised}",
+            )
+        had = _described_in_history(fault.event)
+        does = (
+            "does not do it" if fault.instead is None else f"has {_describe(fault.instead)} there"
+        )
+        return diagnosis.replay_differs(had, does)
 
     def _of_timers(self) -> list[Finding]:
         now = self.turn.now
@@ -294,14 +314,9 @@ class _Conclusion:
         return [diagnosis.unreadable_input(value)]
 
     def _of_events(self) -> list[Finding]:
-        waited_for = {name.lower(): name for name in _event_names(self.answer.actions)}
-        exact = set(waited_for.values())
         return [
-            diagnosis.event_in_other_case(event["Name"], waited_for[event["Name"].lower()])
-            for event in self.turn.new
-            if event["EventType"] == history.EVENT_RAISED
-            and event["Name"] not in exact
-            and event["Name"].lower() in waited_for
+            diagnosis.event_in_other_case(sent, waited_for)
+            for sent, waited_for in self.walk.misheard
         ]
 
     def _of_waiting(self) -> list[Finding]:
@@ -312,16 +327,6 @@ class _Conclusion:
         if not walk.open and not walk.waits_for_events and not walk.suspended:
             return [diagnosis.cannot_go_on()]
         return []
-
-
-def _event_names(actions: Sequence[Action]) -> list[str]:
-    names = []
-    for action in actions:
-        if action["actionType"] == 6:
-            names.append(action["externalEventName"])
-        elif "compoundActions" in action:
-            names += _event_names(action["compoundActions"])
-    return names
 
 
 def _reason(reason: str) -> str | None:
@@ -342,6 +347,25 @@ def _describe(item: Scheduled) -> str:
     if isinstance(item, CreateTimer):
         return f"the timer for {history.stamp(item.fire_at)}"
     return f"a request to {item.target}"
+
+
+def _described_in_history(event: Event) -> str:
+    kind, number = event["EventType"], event["EventId"]
+    if kind == history.TIMER_CREATED:
+        return f"a timer as its step {number}"
+    if kind == history.EVENT_SENT:
+        return f"a request to {event['InstanceId']} as its step {number}"
+    what = "activity" if kind == history.TASK_SCHEDULED else "sub-orchestration"
+    return f"{what} '{event['Name']}' as its step {number}"
+
+
+def _dropped(name: str, why: str) -> Finding:
+    return Finding(
+        "dropped-call",
+        name,
+        f"calls '{name}', and the host drops the call without a word: {why}."
+        " The instance waits for it for ever, as on Azure.",
+    )
 
 
 def _as_event(item: Scheduled, turn: Turn, now: datetime) -> Event:
