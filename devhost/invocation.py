@@ -14,6 +14,7 @@ import azure.functions as func
 from azure.durable_functions.models.utils import http_utils
 from azure.functions.meta import Datum
 
+from devhost import stamps
 from devhost.calls import Call
 from devhost.errors import FunctionFailed
 from devhost.functions import Function
@@ -40,6 +41,7 @@ class Invoker:
         self._calls: dict[int, Call] = {}  # each holds its function, so that no id comes twice
         _spend_notices()
         _let_replays_warn_in_the_log()
+        stamps.lend()
 
     def orchestrate(self, function: Function, body: str) -> str:
         """Run one turn of an orchestrator; what the SDK raises is raised unchanged."""
