@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _ROUND_SECONDS: Final = 0.008  # of work, before requests get their turn
 _LONG_HISTORY: Final = 300  # events; from here on the replay leaves the front's thread
-_COSTLY_SECONDS: Final = 0.004  # an episode of this length is worth saving
+_COSTLY_SECONDS: Final = 0.001  # an episode of this length is worth saving
 _RETRY_SECONDS: Final = 1.0  # after the disk took nothing
 _GRACE_SECONDS: Final = 0.5  # for a replay under way, when devhost stops
 _NEVER: Final = sys.maxsize
