@@ -262,7 +262,7 @@ class Backend(Protocol):
     def flush(self) -> bool:
         """Write all since the last flush in one transaction, and offer what it made as work.
 
-        Returns whether that were messages, which may be work at once.
+        Returns whether there is more to do at once: messages came in, or space is to be freed.
         """
         ...
 

@@ -16,6 +16,7 @@ _PRAGMAS: Final = (
     "cache_size = -16000",
     "journal_size_limit = 16000000",
 )
+_SHRUNK_AT_ONCE: Final = 1000  # pages, which takes some milliseconds
 _LOCKED_SECONDS: Final = 1.0  # all of devhost waits while another program writes to the file
 
 Row = tuple[Any, ...]
@@ -80,12 +81,21 @@ class Database:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def shrink(self) -> None:
-        """Give freed space back to the system, as far as there is room to do so."""
+    def shrink(self) -> bool:
+        """Give some of the space that is free back to the system; whether there is more to give."""
+        free = self._free_pages()
         try:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # `execute` would end the statement after the first page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_SHRUNK_AT_ONCE})")
+            if 0 < self._free_pages() < free:
+                return True
+            self._connection.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.OperationalError:
-            self.roll_back()
+            self.roll_back()  # even this needs room; the space is free for what comes next
+        return False
+
+    def _free_pages(self) -> int:
+        return int(self._connection.execute("PRAGMA freelist_count").fetchone()[0])
 
     def close(self) -> None:
         self._connection.close()

@@ -116,6 +116,7 @@ class SqliteBackend:
         self._taken: dict[str, list[_Arrived]] = {}
         self._ending: list[int] = []  # activities whose end is written, but not yet flushed
         self._purged: set[str] = set()
+        self._is_shrinking = False
         self._staged_messages: list[tuple[int, Message]] = []
         self._staged_activities: list[ActivityWork] = []
         self._inbox: dict[str, list[_Arrived]] = {}
@@ -321,7 +322,9 @@ class SqliteBackend:
 
     @_all_or_nothing
     def purge(self, instance_ids: Iterable[str]) -> int:
-        return sum([self._purge(instance_id) for instance_id in instance_ids])
+        purged = sum([self._purge(instance_id) for instance_id in instance_ids])
+        self._is_shrinking = self._is_shrinking or purged > 0
+        return purged
 
     def _purge(self, instance_id: str) -> bool:
         rows = self._database.read("SELECT number FROM instances WHERE id = ?", (instance_id,))
@@ -397,14 +400,15 @@ class SqliteBackend:
             self._arrive(number, message)
         self._activities.extend(self._staged_activities)
         self._staged_activities = []
-        return bool(messages)
+        if self._is_shrinking:
+            self._is_shrinking = self._database.shrink()
+        return bool(messages) or self._is_shrinking
 
     def _tidy(self) -> None:
         """Let go of what purged instances held."""
         self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
         heapq.heapify(self._delayed)
         self._purged.clear()
-        self._database.shrink()
 
     def _lose(self) -> None:
         self.losses += 1
