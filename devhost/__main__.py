@@ -6,63 +6,122 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NoReturn
 
-from devhost import console, reload
-from devhost.errors import CannotStart
+from devhost import console
+from devhost.errors import AddressUnusable, CannotStart, HubInUse, HubUnusable
 from devhost.host import Host, Options
+from devhost.reload import Watch
 from devhost.store import MEMORY
+
+_PROGRAM: Final = "python -m devhost"
+_CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
+_NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
+_ABOUT: Final = """\
+Run an Azure Functions app (Python v2, Durable Functions) on this machine: no Azure, no
+Core Tools, no storage. The app runs as it would on Azure, and devhost says what Azure
+leaves unsaid."""
+_EXAMPLES: Final = f"""\
+examples:
+  {_PROGRAM} start                        the app in this folder, on port 7071
+  {_PROGRAM} start ../app --port 0        another app, on any free port
+  {_PROGRAM} start --reload               anew after every change, running instances go on
+  {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
+
+Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
+and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run devhost; 1 where it cannot start, with one message and no traceback of ours."""
-    given = _parser().parse_args(arguments)
-    options = _options(given)
+    console.write_any_text()
     try:
-        return asyncio.run(_serve(options, given.reload))
+        given = _parser().parse_args(arguments)
+        if given.command is None:
+            _parser().print_help()
+            return 1
+        options = _options(given)
+        watch = Watch(options.folder) if given.reload else None
+        code, more = asyncio.run(_serve(options, watch))
     except CannotStart as error:
-        console.say(f"\n{error}\n")
-        if not given.reload:
-            return 1
-        console.say("Waiting for a change of the app's files.")
-        try:
-            asyncio.run(reload.changed(options.folder))
-        except KeyboardInterrupt:
-            return 1
-        reload.again()
+        console.complain(error)
+        return 1
     except KeyboardInterrupt:
-        return 130
+        return _CTRL_C
+    if watch is not None and code is None:
+        sys.stdout.flush()
+        watch.start_anew(*more)
+    return code or 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        words = f"{message[:1].upper()}{message[1:]}."
+        raise CannotStart(f"{words} `{_PROGRAM} start --help` shows what there is.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="devhost", description="A local host for Azure Durable Functions apps in Python."
+    parser = _Parser(
+        prog=_PROGRAM,
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    start = commands.add_parser("start", help="serve an app as `func start` would")
-    start.add_argument("folder", nargs="?", default=".", metavar="APP_DIR", help="default: here")
-    start.add_argument("--port", type=_port, help="default: 7071; 0 takes a free one")
-    start.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    start.add_argument(
-        "--data", metavar="FILE", help=f"the hub; default: .devhost/hub.db; {MEMORY} keeps nothing"
+    parser.set_defaults(command=None)
+    parser.add_argument("--version", action="version", version=f"devhost {version('devhost')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    start = commands.add_parser(
+        "start",
+        help="serve an app, as `func start` would",
+        description="Serve the app in APP_DIR, as `func start` would, and do its hub's work.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    start.add_argument(
-        "--auth", type=Path, metavar="KEYS.json", help="ask for keys; makes the file if absent"
-    )
-    start.add_argument("--reload", action="store_true", help="start anew when a file changes")
+    _add_options(start)
     return parser
 
 
+def _add_options(start: argparse.ArgumentParser) -> None:
+    add = start.add_argument
+    add(
+        "folder",
+        nargs="?",
+        default=".",
+        metavar="APP_DIR",
+        help="the folder with host.json and function_app.py (default: this one)",
+    )
+    add("--port", type=_port, metavar="N", help="default: 7071; 0 takes one that is free")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
+    add(
+        "--data",
+        metavar="FILE",
+        help=f"the hub file (default: APP_DIR/.devhost/hub.db); {MEMORY} keeps nothing",
+    )
+    add(
+        "--auth",
+        type=Path,
+        metavar="KEYS.json",
+        help="ask callers for keys, as Azure does; the file is made where there is none",
+    )
+    add("--reload", action="store_true", help="start anew when a file of the app changes")
+
+
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError
-    return port
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write a number from 0 to 65535")
+    return int(text)
 
 
 def _options(given: argparse.Namespace) -> Options:
     folder = Path(given.folder).absolute()
+    if not folder.is_dir():
+        raise CannotStart(f"{folder} is no folder. Name the one that holds host.json.")
     data = given.data or str(folder / ".devhost" / "hub.db")
     if data != MEMORY:
         data = str(Path(data).absolute())
@@ -70,34 +129,59 @@ def _options(given: argparse.Namespace) -> Options:
     return Options(folder, given.host, given.port, data, keys)
 
 
-async def _serve(options: Options, reloading: bool) -> int:
-    if not options.folder.is_dir():
-        raise CannotStart(f"{options.folder} is no folder. Name the one that holds host.json.")
-    host = Host(options)
+async def _serve(options: Options, watch: Watch | None) -> tuple[int | None, list[str]]:
+    """Serve until somebody asks for the end: the exit code, or None and what to start anew with."""
     stop = asyncio.Event()
-    _on_signals(stop)
-    await host.start()
-    until: list[Coroutine[Any, Any, object]] = [stop.wait(), host.ended.wait()]
-    if reloading:
-        until.append(reload.changed(options.folder))
-    waiting = [asyncio.create_task(one) for one in until]
+    host = None
     try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        console.say("Stopping.")
-        for task in waiting:
-            task.cancel()
+        host = Host(options)
+        _on_signals(stop)
+        await host.start()
+    except CannotStart as error:
+        if watch is None or isinstance(error, _NOT_CURED_BY_A_CHANGE):
+            raise
+        host = None
+        console.complain(error)
+        console.say("Waiting for a change of the app's files.")
+        _on_signals(stop)
+    changed = await _until_the_end(stop, host, watch)
+    console.say(f"\n{changed} has changed: starting anew.\n" if changed else "Stopping.")
+    if host is not None:
         await host.stop()
-    if reloading and not stop.is_set():
-        reload.again()
-    return 1 if host.ended.is_set() else 0
+    if changed:
+        # Whoever calls it finds it where it was.
+        return None, ["--port", str(host.port)] if host is not None else []
+    return 1 if host is not None and host.ended.is_set() else 0, []
+
+
+async def _until_the_end(stop: asyncio.Event, host: Host | None, watch: Watch | None) -> str:
+    """The name of the file that changed; empty where something else ended it."""
+    until: list[Coroutine[Any, Any, object]] = [stop.wait()]
+    if host is not None:
+        until.append(host.ended.wait())
+    change = asyncio.create_task(watch.change()) if watch is not None else None
+    waiting: set[asyncio.Task[object]] = {asyncio.create_task(one) for one in until}
+    try:
+        ended = [*waiting, change] if change is not None else [*waiting]
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        return change.result() if change is not None and change.done() else ""
+    finally:
+        for task in [*waiting, *([change] if change is not None else [])]:
+            task.cancel()
 
 
 def _on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def ask() -> None:
+        stop.set()
+        for number in numbers:  # a second Ctrl-C waits for nothing
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
         try:
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, ask)
         except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
             return
 
@@ -105,5 +189,6 @@ def _on_signals(stop: asyncio.Event) -> None:
 if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
+    sys.stderr.flush()
     # A sync function that still runs holds a thread; it was told, and runs again next time.
     os._exit(code)

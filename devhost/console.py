@@ -1,12 +1,17 @@
 """What devhost prints: what an app has, where it is, and what goes wrong in it."""
 
+import io
 import logging
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from devhost.diagnosis import Finding
-from devhost.functions import Function, FunctionTable
+from devhost.functions import Function, FunctionTable, Kind, LeftOut
+from devhost.settings import Settings
 from devhost.web.routes import methods_of, route_of
 
 log = logging.getLogger("devhost")
@@ -22,11 +27,19 @@ _LEVELS: Final = {
 }
 # The packages of devhost that the real host logs under these names.
 _CATEGORIES: Final = {"default": "", "Host.Triggers.DurableTask": "devhost"}
-_TRIGGERS: Final = {
-    "orchestration": "orchestrationTrigger",
-    "activity": "activityTrigger",
-    "entity": "entityTrigger",
-}
+# Of durable functions the name says all: many stand on one line.
+_NAMED: Final[tuple[tuple[Kind, str], ...]] = (
+    ("orchestration", "Orchestrators"),
+    ("activity", "Activities"),
+    ("entity", "Entities"),
+)
+# Of others, where they listen: one stands on each line.
+_TRIGGERED: Final[tuple[tuple[Kind, str, str], ...]] = (
+    ("timer", "Timers", "schedule"),
+    ("queue", "Queues", "queueName"),
+    ("blob", "Blobs", "path"),
+    ("other", "Triggers that will not fire here", "type"),
+)
 
 
 class _Line(logging.Formatter):
@@ -42,8 +55,15 @@ class _Line(logging.Formatter):
         return super().format(record)
 
 
-def set_up_logging(levels: Mapping[str, str]) -> None:
-    """Log to the console, at the levels of host.json (`logging.logLevel`)."""
+def write_any_text() -> None:
+    """Have what the console cannot show be escaped: a name of a file or of an app may hold it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def set_up_logging() -> None:
+    """Log to the console."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
     root = logging.getLogger()
@@ -53,6 +73,10 @@ def set_up_logging(levels: Mapping[str, str]) -> None:
         logging.getLogger(quiet).setLevel(logging.WARNING)
     # It logs a traceback for every malformed request; the caller gets a 400.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def set_levels(levels: Mapping[str, str]) -> None:
+    """Log at the levels of host.json (`logging.logLevel`)."""
     for category, level in levels.items():
         name = _CATEGORIES.get(category, category.removeprefix("Function."))
         logging.getLogger(name).setLevel(_LEVELS.get(level.lower(), logging.INFO))
@@ -62,19 +86,69 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def show_app(table: FunctionTable, origin: str, prefix: str) -> None:
-    """List the functions as `func start` does, and what was left out."""
-    say("Functions:")
-    for function in sorted(table.functions, key=_by_kind):
-        say(f"  {_shown(function, origin, prefix)}")
-    for remark in [*table.remarks, *map(_unserved, table.functions)]:
-        if remark:
-            say(f"Note: {remark}")
-    for left_out in table.left_out:
-        say()
-        say(f"Left out: {left_out.name} ({left_out.place})")
-        say(f"  {left_out.says}")
-        say(f"  {left_out.advice}")
+def complain(error: Exception) -> None:
+    """Say why devhost cannot start."""
+    print(f"\n{error}\n", file=sys.stderr, flush=True)
+
+
+def show_app(table: FunctionTable, origin: str, settings: Settings) -> None:
+    """List the functions as `func start` does, by kind, and all that does not work as written."""
+    for title, lines in _sections(table, origin, settings):
+        if lines:
+            say(f"{title}:")
+            for line in lines:
+                say(f"  {line}")
+            say()
+    if not table.functions:
+        say("The app has no functions.\n")
+
+
+def _sections(
+    table: FunctionTable, origin: str, settings: Settings
+) -> Iterable[tuple[str, Sequence[str]]]:
+    yield "Functions", _http(table, origin, settings.route_prefix)
+    for kind, title in _NAMED:
+        functions = table.of_kind(kind)
+        yield f"{title} ({len(functions)})", _wrapped(sorted(map(_name, functions), key=str.lower))
+    for kind, title, where in _TRIGGERED:
+        yield title, _aligned(table.of_kind(kind), partial(_field, where))
+    yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
+    yield "To mind", [*table.remarks, *filter(None, map(_unserved, table.functions))]
+    yield "Settings of host.json without effect here", _wrapped(settings.unused)
+
+
+def _field(name: str, function: Function) -> str:
+    return str(function.trigger.get(name, ""))
+
+
+def _complaint(left_out: LeftOut) -> tuple[str, str, str]:
+    return f"{left_out.name} ({left_out.place})", f"  {left_out.says}", f"  {left_out.advice}"
+
+
+def _http(table: FunctionTable, origin: str, prefix: str) -> Sequence[str]:
+    functions = table.of_kind("http")
+    methods = {f.name: f"[{','.join(methods_of(f)) or 'any'}]" for f in functions}
+    width = max(map(len, methods.values()), default=0)
+    return _aligned(
+        functions, lambda f: f"{methods[f.name]:{width}} {origin}/{route_of(f, prefix)}"
+    )
+
+
+def _aligned(functions: Sequence[Function], where: Callable[[Function], str]) -> Sequence[str]:
+    width = max((len(function.name) for function in functions), default=0) + 1
+    by_name = sorted(functions, key=lambda function: function.name.lower())
+    return [f"{function.name + ':':{width}} {where(function)}" for function in by_name]
+
+
+def _wrapped(names: Iterable[str]) -> Sequence[str]:
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 100) - 4
+    return textwrap.wrap(", ".join(names), width, break_long_words=False, break_on_hyphens=False)
+
+
+def _name(function: Function) -> str:
+    """The name it is called by, and the function's own where that is another."""
+    own = "" if function.durable_name == function.name else f" ({function.name})"
+    return f"{function.durable_name}{own}"
 
 
 def _unserved(function: Function) -> str:
@@ -84,25 +158,13 @@ def _unserved(function: Function) -> str:
     return f"{function.name} ({function.place}) has bindings that devhost does not serve: {kinds}."
 
 
-def _by_kind(function: Function) -> tuple[bool, str, str]:
-    return function.kind != "http", function.kind, function.name
-
-
-def _shown(function: Function, origin: str, prefix: str) -> str:
-    if function.kind == "http":
-        methods = ",".join(methods_of(function)) or "any"
-        return f"{function.name}: [{methods}] {origin}/{route_of(function, prefix)}"
-    kind = _TRIGGERS.get(function.kind, str(function.trigger["type"]))
-    alias = f" '{function.durable_name}'" if function.durable_name != function.name else ""
-    return f"{function.name}: {kind}{alias if function.durable_name else ''}"
-
-
-def show_unused(settings: Iterable[str]) -> None:
-    names = ", ".join(settings)
-    if names:
-        say(f"Without effect here: {names}")
-
-
 def tell(instance_id: str, name: str, finding: Finding) -> None:
     """Say what was noticed about an instance."""
-    log.warning("%s (%s) %s", instance_id, name, finding.text)
+    log.warning("%s", _printable(f"{instance_id} ({name}) {finding.text}"))
+
+
+def _printable(text: str) -> str:
+    """Ids and names come from callers: none of them may move the cursor or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

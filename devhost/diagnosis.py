@@ -2,12 +2,13 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 NEAR_STATUS_LIMIT_KB = 14
+_NAMES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +21,27 @@ class Finding:
 
 
 def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Finding:
-    names = list(known)
-    near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1)
-    nearest = next((known for known in names if near and known.lower() == near[0]), None)
-    did_you_mean = f" Did you mean '{nearest}'?" if nearest else ""
-    listed = ", ".join(f"'{known}'" for known in names) or "none"
+    names = {one.lower(): one for one in known}
+    likely = difflib.get_close_matches(name.lower(), names, n=1)
+    did_you_mean = f" Did you mean '{names[likely[0]]}'?" if likely else ""
     why = f" It was left out: {left_out}" if left_out else ""
     return Finding(
         "unknown-function",
         f"{kind} {name}",
         f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
-        f"{why}{did_you_mean} Known {_plural(kind)}: {listed}.",
+        f"{why}{did_you_mean} Known {_plural(kind)}: {_listed(name, names)}.",
     )
+
+
+def _listed(name: str, names: Mapping[str, str]) -> str:
+    """All the names where they are few, else those nearest to the one that was asked for."""
+    if not names:
+        return "none"
+    nearest = difflib.get_close_matches(name.lower(), names, n=_NAMES_SHOWN, cutoff=0)
+    shown = names if len(names) <= _NAMES_SHOWN else nearest
+    listed = ", ".join(f"'{names[one]}'" for one in shown)
+    more = len(names) - len(shown)
+    return f"{listed} and {more} more (GET /admin/functions lists them)" if more else listed
 
 
 def _plural(kind: str) -> str:

@@ -16,6 +16,10 @@ class AppDoesNotLoad(CannotStart):
     """On Azure no function of this app would load, and every route would answer 404."""
 
 
+class AddressUnusable(CannotStart):
+    """Nothing can listen on this host and port."""
+
+
 class HubInUse(CannotStart):
     """Another devhost has this hub file open."""
 

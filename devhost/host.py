@@ -1,6 +1,8 @@
 """Puts a devhost together, starts it, and stops it."""
 
 import asyncio
+import contextlib
+import errno
 import logging
 import os
 import socket
@@ -15,10 +17,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from devhost import console
+from devhost import BEGAN, console
 from devhost.clock import SystemClock
 from devhost.engine import Engine
-from devhost.errors import CannotStart
+from devhost.errors import AddressUnusable
 from devhost.functions import FunctionTable
 from devhost.history import stamp
 from devhost.http_activity import HttpCaller
@@ -56,15 +58,21 @@ class Host:
 
     def __init__(self, options: Options) -> None:
         """Read what there is to read. Raises CannotStart with all that a person needs to see."""
-        self._began = time.perf_counter()
         # While a long replay or an activity computes, requests get their turn five times as often.
         sys.setswitchinterval(0.001)
         self._options = options
+        console.set_up_logging()
         self._settings = load_settings(options.folder, os.environ)
-        console.set_up_logging(self._settings.log_levels)
+        console.set_levels(self._settings.log_levels)
         self._keys = load_keys(options.keys)
-        self._table: FunctionTable = load_app(options.folder)
         self._ends = AsyncExitStack()
+        with contextlib.ExitStack() as so_far:
+            self._public = so_far.enter_context(_listen(options.host, self._port()))
+            self._at = _authority(options.host, self.port)
+            # An app may ask for it while it is imported, as under `func start`.
+            os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
+            self._table: FunctionTable = load_app(options.folder, _script())
+            self._ends.enter_context(so_far.pop_all())
         self.ended = asyncio.Event()  # set where the work loop has died
 
     async def start(self) -> None:
@@ -81,11 +89,8 @@ class Host:
 
     async def _start(self) -> None:
         settings = self._settings
-        public = _listen(self._options.host, self._port())
         rpc = _listen(_LOOPBACK, 0)
-        at = f"{_shown_host(self._options.host)}:{public.getsockname()[1]}"
-        os.environ.setdefault("WEBSITE_HOSTNAME", at)
-        origin = f"http://{at}"
+        origin = f"http://{self._at}"
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
         backend = SqliteBackend(self._options.data)
         self._ends.callback(backend.close)
@@ -123,10 +128,16 @@ class Host:
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
         self._ends.push_async_callback(admin.close)
         await self._serve(rpc, rpc_app(settings, management))
-        await self._serve(public, public_app(settings, self._keys, management, functions, admin))
+        front = public_app(settings, self._keys, management, functions, admin)
+        await self._serve(self._public, front)
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
         self._show(origin)
+
+    @property
+    def port(self) -> int:
+        """The one it listens on."""
+        return int(self._public.getsockname()[1])
 
     def _port(self) -> int:
         if self._options.port is not None:
@@ -156,10 +167,11 @@ class Host:
         await web.SockSite(runner, listening, backlog=1024).start()
 
     def _show(self, origin: str) -> None:
-        console.show_app(self._table, origin, self._settings.route_prefix)
-        console.show_unused(self._settings.unused)
+        console.show_app(self._table, origin, self._settings)
         console.say(f"Hub: {self._options.data}")
-        seconds = time.perf_counter() - self._began
+        if self._options.keys is not None:
+            console.say(f"Keys: asked for, those in {self._options.keys}")
+        seconds = time.perf_counter() - BEGAN
         console.say(f"Ready at {origin} in {seconds:.2f} s. Ctrl-C stops it.")
 
 
@@ -178,17 +190,30 @@ class _Kept:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=1024)
-    except OSError as error:
-        raise CannotStart(
-            f"Port {port} on {host} cannot be used: {error.strerror}."
-            " Stop what has it, or name another one with --port (0 takes any that is free)."
-        ) from None
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None)
+        why = getattr(error, "strerror", None) or str(error)
+        if number == errno.EADDRINUSE:
+            advised = "Stop what has it, or name another one with --port (0 takes any that is free)"
+        elif number in (errno.EACCES, errno.EPERM):
+            advised = "Name one from 1024 up with --port"
+        else:
+            advised = "Name an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0"
+        raise AddressUnusable(f"Port {port} on {host} cannot be used: {why}. {advised}.") from None
 
 
-def _shown_host(host: str) -> str:
-    return "localhost" if host in (_LOOPBACK, "0.0.0.0") else host
+def _authority(host: str, port: int) -> str:
+    """Host and port as they stand in a URL."""
+    if host in (_LOOPBACK, "0.0.0.0"):
+        host = "localhost"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _script() -> str:
+    return os.environ.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
 
 
 def _problems(backend: SqliteBackend, instance_id: str | None) -> list[dict[str, Any]]:
