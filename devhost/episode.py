@@ -178,7 +178,7 @@ def _bare_failure(error: Exception, words: str) -> str:
 
 
 def _status_kilobytes(status: Any) -> int:
-    return 0 if status is None else int(2 * len(compact(status)) / 1024)
+    return 0 if status is None else len(compact(status).encode("utf-16-le")) // 1024
 
 
 @dataclass(frozen=True, slots=True)
