@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from devhost import history
-from devhost.backend import Backend, Instance, Message, NewActivity, OrchestrationWork, Outcome
+from devhost.backend import (
+    Backend,
+    Instance,
+    Message,
+    NewActivity,
+    OrchestrationWork,
+    Outcome,
+    Query,
+)
 from devhost.history import Event
 from devhost.hub import started
+from devhost.store import SqliteBackend
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -100,3 +110,20 @@ def an_entity(entity_id: str, state: str) -> Instance:
 def names(events: Sequence[Event]) -> list[str]:
     """The names of those events that were raised."""
     return [event["Name"] for event in events if event["EventType"] == history.EVENT_RAISED]
+
+
+def ids_in(path: Path) -> list[str]:
+    """The ids of the instances in a hub file."""
+    hub = SqliteBackend(path)
+    ids = [instance.id for instance in hub.list_instances(Query())]
+    hub.close()
+    return ids
+
+
+def a_hub(path: Path, instances: int = 1) -> Path:
+    """Make a hub file with some ended instances, and close it."""
+    hub = SqliteBackend(path)
+    for number in range(instances):
+        bring(hub, f"a:{number:03}", "Completed")
+    hub.close()
+    return path
