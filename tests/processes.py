@@ -1,0 +1,83 @@
+"""This app under devhost and the sandbox beside it, as processes, one of each for all tests."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import requests
+
+from tests.devhost_process import running
+from tests.source import ROOT
+
+PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "orders", "postings")
+PATIENCE: Final = 60.0  # seconds
+
+
+class Site:
+    """One of the processes, spoken to over HTTP."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._session = requests.Session()
+
+    def send(self, method: str, path: str, body: Any = None, key: str = "") -> requests.Response:
+        """Send a request with a body of JSON; `key` makes it one that is done once."""
+        headers = {"Idempotency-Key": key} if key else {}
+        address = self.base + path
+        return self._session.request(method, address, json=body, headers=headers, timeout=PATIENCE)
+
+    def ended(self, operation: str) -> dict[str, Any]:
+        """The operation once it has ended: a client asks again while the answer is 202."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            answer = self.send("GET", f"/api/operations/{operation}")
+            if answer.status_code != 202:
+                assert answer.status_code == 200, answer.text
+                shown: dict[str, Any] = answer.json()
+                return shown
+        raise AssertionError(f"{operation} has not ended in {PATIENCE} seconds: {answer.text}")
+
+    def close(self) -> None:
+        self._session.close()
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[Site]:
+    """The sandbox."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    site = Site(process.stdout.readline().split()[-1].rstrip("/"))
+    try:
+        yield site
+    finally:
+        site.close()
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def api(
+    world: Site, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """The app; it knows the sandbox by its settings, and Azurite where that is installed."""
+    environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
+    environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough"}
+    with contextlib.suppress(pytest.skip.Exception):
+        environ["AzureWebJobsStorage"] = request.getfixturevalue("azurite_connection")
+    hub: Path = tmp_path_factory.mktemp("hub") / "hub.db"
+    with running(ROOT, "--data", hub, environ=environ) as started:
+        site = Site(started.base.rstrip("/"))
+        try:
+            yield site
+        finally:
+            site.close()
