@@ -1,7 +1,7 @@
 """One instance taken from episode to episode by hand: no hub, no store, no clock that runs."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +17,9 @@ from devhost.invocation import Invoker
 from devhost.loading import index_app
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(hours=1)
 Context = df.DurableOrchestrationContext
+Flow = Generator[Any, Any, Any]  # what a generator function of an orchestrator gives
 Orchestrator = Callable[[Context], Any]
 _INVOKER = Invoker(threads=1, own_loop=False)
 
@@ -116,6 +118,14 @@ def call_of(table: FunctionTable, name: str = "flow") -> Callable[[str], str]:
     function = table.orchestrator(name)
     assert function is not None
     return partial(_INVOKER.orchestrate, function)
+
+
+def batch_of(entity: Callable[[Any], None]) -> Callable[[str], str]:
+    """What runs a batch of operations on an entity."""
+    app = df.DFApp()
+    app.function_name("counter")(app.entity_trigger(context_name="context")(entity))
+    [function] = index_app(app).functions
+    return partial(_INVOKER.operate, function)
 
 
 # What comes in

@@ -1,7 +1,6 @@
 """What devhost notices: each thing is said when it is so, and not when it is not."""
 
 import json
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -9,17 +8,16 @@ import pytest
 
 from devhost.diagnosis import unknown_function
 from tests.devhost.episodes import (
-    START,
+    LATER,
     Context,
     Episodes,
+    Flow,
     completed,
     findings,
     fired,
     raised,
     suspended,
 )
-
-Flow = Generator[Any, Any, Any]
 
 
 def waits(context: Context) -> Flow:
@@ -71,14 +69,14 @@ def test_an_orchestrator_that_waits_for_an_event_can_go_on() -> None:
 
 def test_an_orchestrator_that_waits_for_work_can_go_on() -> None:
     def flow(context: Context) -> Flow:
-        yield context.create_timer(START + timedelta(hours=1))
+        yield context.create_timer(LATER)
 
     assert findings(Episodes(flow).begin()) == []
 
 
 def test_an_instance_kept_running_is_told_by_what() -> None:
     def flow(context: Context) -> Flow:
-        timer = context.create_timer(START + timedelta(hours=1))
+        timer = context.create_timer(LATER)
         tasks = [
             timer,
             context.call_activity("act"),

@@ -1,8 +1,6 @@
 """Entities and children in episodes: what is sent, and what an answer does."""
 
 import json
-from collections.abc import Generator
-from typing import Any
 
 import azure.durable_functions as df
 import pytest
@@ -13,6 +11,7 @@ from tests.devhost.episodes import (
     START,
     Context,
     Episodes,
+    Flow,
     called,
     child_completed,
     child_failed,
@@ -23,7 +22,6 @@ from tests.devhost.episodes import (
     replied,
 )
 
-Flow = Generator[Any, Any, Any]
 COUNTER = df.EntityId("Counter", "Key")
 
 

@@ -1,13 +1,10 @@
 """External events in episodes: early, late, twice, in another case."""
 
-from collections.abc import Generator
-from datetime import timedelta
-from typing import Any
-
 from tests.devhost.episodes import (
-    START,
+    LATER,
     Context,
     Episodes,
+    Flow,
     called,
     completed,
     findings,
@@ -15,8 +12,6 @@ from tests.devhost.episodes import (
     output,
     raised,
 )
-
-Flow = Generator[Any, Any, Any]
 
 
 def wait_twice(context: Context) -> Flow:
@@ -103,7 +98,7 @@ def test_two_who_wait_for_one_name_are_served_last_first() -> None:
 def test_a_new_wait_goes_before_one_left_behind() -> None:
     def flow(context: Context) -> Flow:
         left = context.wait_for_external_event("e")
-        yield context.task_any([left, context.create_timer(START + timedelta(hours=1))])
+        yield context.task_any([left, context.create_timer(LATER)])
         fresh = context.wait_for_external_event("e")
         value = yield fresh
         return [value, left.is_completed]

@@ -1,16 +1,15 @@
 """continue_as_new in episodes: what the next generation begins with, and when it begins."""
 
 import json
-from collections.abc import Generator
-from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
 
 from tests.devhost.episodes import (
-    START,
+    LATER,
     Context,
     Episodes,
+    Flow,
     called,
     completed,
     failed,
@@ -21,8 +20,6 @@ from tests.devhost.episodes import (
     output,
     raised,
 )
-
-Flow = Generator[Any, Any, Any]
 
 
 def count(context: Context) -> Flow:
@@ -120,7 +117,7 @@ def test_events_that_came_before_and_that_nobody_took_are_lost() -> None:
 
 
 def pending(context: Context) -> Flow:
-    timer = context.create_timer(START + timedelta(hours=1))
+    timer = context.create_timer(LATER)
     yield context.task_any([timer, context.wait_for_external_event("go")])
     context.continue_as_new("again")
 

@@ -1,6 +1,5 @@
 """Retries in episodes: each failure takes an id for a timer, each new try one for itself."""
 
-from collections.abc import Generator
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from devhost.actions import CallChild
 from tests.devhost.episodes import (
     Context,
     Episodes,
+    Flow,
     called,
     child_failed,
     completed,
@@ -21,7 +21,6 @@ from tests.devhost.episodes import (
     timers,
 )
 
-Flow = Generator[Any, Any, Any]
 THREE_TRIES = df.RetryOptions(5000, 3)
 SECOND = timedelta(seconds=1)
 

@@ -1,15 +1,14 @@
 """Suspend, resume and terminate in episodes."""
 
-from collections.abc import Generator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.devhost.episodes import (
-    START,
+    LATER,
     Context,
     Episodes,
+    Flow,
     called,
     completed,
     failed,
@@ -22,8 +21,6 @@ from tests.devhost.episodes import (
     suspended,
     terminated,
 )
-
-Flow = Generator[Any, Any, Any]
 
 
 def steps(context: Context) -> Flow:
@@ -87,7 +84,7 @@ def test_resumed_and_suspended_in_one_episode_is_suspended() -> None:
 
 def test_a_suspended_instance_ends_when_it_cancels_its_timer_on_an_event() -> None:
     def flow(context: Context) -> Flow:
-        timer: Any = context.create_timer(START + timedelta(hours=1))
+        timer: Any = context.create_timer(LATER)
         yield context.task_any([timer, context.wait_for_external_event("go")])
         timer.cancel()
         return "gone"

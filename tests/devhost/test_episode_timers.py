@@ -1,6 +1,5 @@
 """Timers in episodes: what is set, what keeps an instance Running, how long ones are pieced."""
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +7,7 @@ from tests.devhost.episodes import (
     START,
     Context,
     Episodes,
+    Flow,
     called,
     completed,
     fired,
@@ -16,7 +16,6 @@ from tests.devhost.episodes import (
     timers,
 )
 
-Flow = Generator[Any, Any, Any]
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
