@@ -5,8 +5,10 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from devhost.source import Decorator
 
 # The decorator's argument that names the parameter of a binding; `arg_name` for all others.
 _ARGUMENT = {
@@ -22,6 +24,11 @@ _VALUE_OF_TRIGGER = {
     "queueTrigger": "func.QueueMessage",
     "blobTrigger": "func.InputStream",
 }
+
+ON_EMPTY_REGISTER = (
+    "A decorator of one object stands on top of those of another (`@bp.…` above `@app.…`), and "
+    "each knows only its own: write the same object in front of all decorators of a function."
+)
 
 
 def argument_of(binding_type: str) -> str:
@@ -144,6 +151,47 @@ def on_unused(function: str, name: str, binding_type: str, *, takes_context: boo
     return (
         f'The decorator says `{argument_of(binding_type)}="{name}"`: give the function '
         f"a parameter `{name}`."
+    )
+
+
+def on_two_objects(decorators: Iterable[Decorator]) -> str:
+    """Decorators of an app and of a blueprint on one function; empty where they are of one."""
+    owners = list(dict.fromkeys(one.owner for one in decorators if one.declares))
+    if len(owners) < 2:
+        return ""
+    return (
+        f"Its decorators are of two objects, `{owners[0]}` and `{owners[1]}`, and each knows "
+        f"only its own: write `@{owners[-1]}.` in front of all of them."
+    )
+
+
+def on_foreign_client(function: str, binding_type: str, decorators: Iterable[Decorator]) -> str:
+    """A durable client that the SDK gave to the wrong function; empty where it did not."""
+    names = {one.name for one in decorators}
+    if binding_type != "durableClient" or not names or "durable_client_input" in names:
+        return ""
+    return (
+        f"`{function}` asks for no client: it got that of a function whose decorators are of "
+        "two objects (`@bp.…` on top of `@app.…`). Write one object in front of all of them."
+    )
+
+
+def on_no_trigger(decorators: Sequence[Decorator]) -> str:
+    """A function without a trigger, or with one that another decorator keeps from it."""
+    if any(one.is_trigger for one in decorators):
+        declaring = [number for number, one in enumerate(decorators) if one.declares]
+        between = [one for one in decorators[declaring[0] : declaring[-1]] if not one.declares]
+        if between:
+            first, last = decorators[declaring[0]], decorators[declaring[-1]]
+            parts = f"stand{'s' if len(between) == 1 else ''} between `{first}` and `{last}`"
+            return (
+                f"{' and '.join(f'`{one}`' for one in between)} {parts}, which then are of two "
+                f"functions: write the decorators that are not of `{first.owner}` right above "
+                "`def`."
+            )
+    return on_two_objects(decorators) or (
+        "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
+        "below `@app.function_name` if there is one; or take its decorators away."
     )
 
 

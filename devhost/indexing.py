@@ -6,14 +6,11 @@ out single functions. Its rules are those of Azure Functions host 4.1037.
 
 import inspect
 import json
-import linecache
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from azure.functions.decorators.function_app import Function as SdkFunction
 
@@ -21,6 +18,7 @@ from devhost import advice
 from devhost.errors import AppDoesNotLoad
 from devhost.functions import Function, FunctionTable, Kind, LeftOut, Place
 from devhost.signatures import Fault, faults, read_signature
+from devhost.source import place_of, user_function_of
 
 NOTHING_LOADS = "On Azure no function of this app loads: every route answers 404."
 _HOST_DOES_NOT_RUN = "On Azure the host does not run with this app: every route answers 503."
@@ -112,34 +110,6 @@ def _on_annotation_error(error: Exception) -> str:
             "`if TYPE_CHECKING:`, or leave the annotation out."
         )
     return "Leave the annotation out, or write a plain class."
-
-
-def user_function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """What the app's author wrote, without the wrappers of the SDK and of decorators."""
-    for attribute in ("orchestrator_function", "entity_function", "client_function"):
-        while inner := getattr(handler, attribute, None):
-            handler = inner
-    unwrapped: Callable[..., Any] = inspect.unwrap(handler)
-    return unwrapped
-
-
-def place_of(function: Callable[..., Any]) -> Place:
-    """The line of its `def`; relative to the current folder, which is the app's, if below it."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return Place(getattr(function, "__module__", "?"), 1)
-    line = code.co_firstlineno  # of the first decorator
-    lines = linecache.getlines(code.co_filename)
-    for number, text in enumerate(lines[line - 1 :], start=line):
-        if re.match(rf"\s*(async\s+)?def\s+{code.co_name}\b", text):
-            line = number
-            break
-    return Place(relative(code.co_filename), line)
-
-
-def relative(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 @dataclass(frozen=True)

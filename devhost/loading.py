@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import os
 import sys
 import traceback
@@ -13,16 +14,11 @@ import azure.functions as func
 from azure.functions.decorators.function_app import Function as SdkFunction
 from azure.functions.decorators.function_app import FunctionRegister
 
+from devhost import advice
 from devhost.errors import AppDoesNotLoad
 from devhost.functions import FunctionTable, Place
-from devhost.indexing import (
-    NOTHING_LOADS,
-    build_table,
-    complaint,
-    place_of,
-    relative,
-    user_function_of,
-)
+from devhost.indexing import NOTHING_LOADS, build_table, complaint
+from devhost.source import decorators_of, place_of, relative, user_function_of
 
 _TABLE = "_devhost_function_table"  # where an app keeps what was found in it
 # The app folder last loaded from, and the modules that came out of it.
@@ -123,18 +119,36 @@ def _import_failure(error: BaseException, path: Path) -> str:
 
 
 def _on_import_failure(error: BaseException, folder: Path, frames: traceback.StackSummary) -> str:
+    """What to do about it, or about the failure the app was dealing with when this one came."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        top = error.name.partition(".")[0]
-        if (folder / top).exists():
-            return f"`{top}` is a folder of the app: look at the spelling of `{error.name}` in it."
-        return (
-            "Add the package that holds it to requirements.txt, and install it into the Python "
-            f"that runs devhost: `{sys.executable} -m pip install -r requirements.txt`"
-        )
-    if isinstance(error, KeyError) and frames[-1].filename in (os.__file__, "<frozen os>"):
+        return _on_missing_module(error.name, folder)
+    last = frames[-1].filename if frames else ""
+    if isinstance(error, KeyError) and last in (os.__file__, "<frozen os>"):
         name = error.args[0]
         return f'Put `"{name}": "..."` under `Values` in local.settings.json.'
+    if isinstance(error, IndexError) and last == inspect.getsourcefile(FunctionRegister):
+        return advice.ON_EMPTY_REGISTER
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        return _on_import_failure(cause, folder, traceback.extract_tb(cause.__traceback__))
     return "Nothing of the app loads until this line runs without an error."
+
+
+def _on_missing_module(name: str, folder: Path) -> str:
+    top = name.partition(".")[0]
+    if (folder / top).exists():
+        return f"`{top}` is a folder of the app: look at the spelling of `{name}` in it."
+    elsewhere = [*folder.glob(f"[!.]*/{top}"), *folder.glob(f"[!.]*/{top}.py")]
+    if elsewhere and not (elsewhere[0].parent / "pyvenv.cfg").exists():
+        inside = elsewhere[0].parent.name
+        return (
+            f"`{top}` lies in the folder `{inside}`, and modules are looked for next to "
+            f"function_app.py: import `{inside}.{name}`, or move it there."
+        )
+    return (
+        "Add the package that holds it to requirements.txt, and install it into the Python "
+        f"that runs devhost: `{sys.executable} -m pip install -r requirements.txt`"
+    )
 
 
 def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
@@ -195,12 +209,10 @@ def _unlistable(app: FunctionRegister) -> tuple[Place, str] | None:
     for builder in app._function_builders:  # the SDK names the function, not where it stands
         function = builder._function
         name = str(function.get_function_name())
-        place = place_of(user_function_of(function.get_user_function()))
+        user_function = user_function_of(function.get_user_function())
+        place = place_of(user_function)
         if function.get_trigger() is None:
-            return place, (
-                "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
-                "below `@app.function_name` if there is one; or take its decorators away."
-            )
+            return place, advice.on_no_trigger(decorators_of(user_function))
         if name in seen:
             return place, (
                 f"`{name}` stands at {seen[name]} already; names are shared by the app and all its "

@@ -15,6 +15,7 @@ from azure.functions import get_binding_registry
 from azure.functions.decorators.core import Binding
 
 from devhost import advice
+from devhost.source import Decorator, decorators_of, user_function_of
 
 _RETURN = "$return"
 _OUT = 1  # a binding's direction
@@ -34,6 +35,7 @@ class Signature:
     """A function's parameters beside the bindings they are for."""
 
     function: str
+    handler: Callable[..., Any]
     parameters: Mapping[str, inspect.Parameter]  # without `context` where it is no binding
     annotations: Mapping[str, Any]
     bindings: Mapping[str, Binding]  # by parameter, so without `$return`
@@ -44,6 +46,10 @@ class Signature:
     def route(self) -> str:
         routes = (getattr(binding, "route", None) for binding in self.bindings.values())
         return next((str(route) for route in routes if route), "")
+
+    @property
+    def decorators(self) -> Sequence[Decorator]:
+        return decorators_of(user_function_of(self.handler))
 
     @property
     def types(self) -> dict[str, str]:
@@ -62,7 +68,7 @@ def read_signature(
     if takes_context:
         del parameters["context"]
     annotations = typing.get_type_hints(handler)
-    return Signature(name, parameters, annotations, bound, returned, takes_context)
+    return Signature(name, handler, parameters, annotations, bound, returned, takes_context)
 
 
 def faults(signature: Signature) -> Iterator[Fault]:
@@ -101,7 +107,8 @@ def _name_faults(signature: Signature) -> Iterator[Fault]:
             signature,
             "the following parameters are declared in Python but not in function.json: "
             + _as_set(unbound),
-            advice.on_unbound(signature.function, signature.parameters, types, signature.route),
+            advice.on_two_objects(signature.decorators)
+            or advice.on_unbound(signature.function, signature.parameters, types, signature.route),
         )
     if unused := types.keys() - declared:
         name = min(unused)
@@ -109,7 +116,8 @@ def _name_faults(signature: Signature) -> Iterator[Fault]:
             signature,
             "the following parameters are declared in function.json but not in Python: "
             + _as_set(unused),
-            advice.on_unused(
+            advice.on_foreign_client(signature.function, types[name], signature.decorators)
+            or advice.on_unused(
                 signature.function, name, types[name], takes_context=signature.takes_context
             ),
         )

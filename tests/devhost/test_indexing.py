@@ -209,3 +209,72 @@ def test_two_functions_of_one_name_are_both_placed(load: LoadText) -> None:
         )
 
     assert "  at function_app.py:7\n  `pay` stands at words.py:4 already" in str(refused.value)
+
+
+_LIBRARY = """
+import functools
+def logged(function):
+    @functools.wraps(function)
+    async def outer(*arguments, **named): return await function(*arguments, **named)
+    return outer
+def checked(function):
+    async def outer(req, **named): return await function(req, **named)
+    outer.__name__, outer.__module__ = function.__name__, function.__module__
+    return outer
+"""
+
+
+def test_a_decorator_that_parts_a_trigger_from_its_function_is_named(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import logged\n@app.route(route="r")\n@logged\n'
+            '@app.durable_client_input(client_name="client")\nasync def start(req, client): ...',
+            words="#" + _LIBRARY,
+        )
+
+    assert "Function start does not have a trigger" in str(refused.value)
+    assert (
+        "  at function_app.py:8\n"
+        "  `@logged` stands between `@app.route` and `@app.durable_client_input`, which then are "
+        "of two functions: write the decorators that are not of `app` right above `def`."
+    ) in str(refused.value)
+
+
+def test_a_function_behind_a_wrapper_that_hides_it_is_placed_in_the_app(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import checked\n@app.durable_client_input(client_name="client")\n'
+            "@checked\nasync def start(req, client): ...",
+            words="#" + _LIBRARY,
+        )
+
+    assert "  at function_app.py:7\n  Give it a trigger" in str(refused.value)
+
+
+def test_decorators_of_two_objects_on_one_function_are_told_apart(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load("""
+bp = df.Blueprint()
+@bp.activity_trigger(input_name="x")
+def act(x): ...
+@bp.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+app.register_functions(bp)
+""")
+
+    [start, act, _] = str(refused.value).split("\n\n")
+    assert "load the start function" in start
+    assert "are of two objects, `bp` and `app`" in start
+    assert "write `@app.` in front of all of them" in start
+    assert "load the act function" in act
+    assert "`act` asks for no client" in act
+
+
+def test_a_decorator_of_a_blueprint_that_has_no_function_yet_is_explained(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad, match="pop from empty list\n.*:5\n.*the same object"):
+        load("""bp = df.Blueprint()
+@bp.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+""")

@@ -174,6 +174,44 @@ def test_a_setting_that_is_missing_at_import_is_named(load: LoadText) -> None:
         load('import os\nos.environ["NOWHERE_SET"]')
 
 
+def test_a_setting_is_named_though_another_failure_came_of_its_absence(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            "import os\ntry:\n    os.environ['NOWHERE_SET']\n"
+            "except KeyError as e:\n    raise Exception(f'no configuration: {e}')"
+        )
+
+    assert str(refused.value).startswith("Exception: no configuration: 'NOWHERE_SET'")
+    assert 'Put `"NOWHERE_SET": "..."` under `Values`' in str(refused.value)
+
+
+def test_a_failure_that_hides_where_it_came_from_is_taken_for_itself(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad, match="Nothing of the app loads until this line"):
+        load(
+            "import os\ntry:\n    os.environ['NOWHERE_SET']\n"
+            "except KeyError:\n    raise ValueError('closed on Sundays') from None"
+        )
+
+
+def test_a_module_in_a_folder_of_the_app_is_to_be_imported_through_it(
+    load: LoadText, tmp_path: Path
+) -> None:
+    (tmp_path / "app" / "src" / "steps").mkdir(parents=True)
+    (tmp_path / "app" / "function_app.py").write_text("from steps.first import bp")
+    with pytest.raises(AppDoesNotLoad, match=r"`steps` lies in the folder `src`.*`src\.steps`"):
+        load_app(tmp_path / "app")
+
+
+def test_a_folder_of_installed_packages_is_no_folder_of_the_app(
+    load: LoadText, tmp_path: Path
+) -> None:
+    (tmp_path / "app" / "env" / "lib").mkdir(parents=True)
+    (tmp_path / "app" / "env" / "pyvenv.cfg").touch()
+    (tmp_path / "app" / "function_app.py").write_text("import lib.first")
+    with pytest.raises(AppDoesNotLoad, match=r"requirements\.txt"):
+        load_app(tmp_path / "app")
+
+
 def test_a_missing_package_is_to_be_installed_and_a_missing_own_module_to_be_spelled(
     load: LoadText,
 ) -> None:
