@@ -23,6 +23,9 @@ _VALUE_OF_TRIGGER = {
     "timerTrigger": "func.TimerRequest",
     "queueTrigger": "func.QueueMessage",
     "blobTrigger": "func.InputStream",
+    "eventGridTrigger": "func.EventGridEvent",
+    "eventHubTrigger": "func.EventHubEvent",
+    "serviceBusTrigger": "func.ServiceBusMessage",
 }
 
 ON_EMPTY_REGISTER = (

@@ -19,9 +19,14 @@ def read_json_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        if error.msg == "Extra data":  # most often a brace too many
+            raise CannotStart(
+                f"{path} is not valid JSON: the object ends before {at}, and more follows it. "
+                "Take that away."
+            ) from error
         raise CannotStart(
-            f"{path} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg}. "
-            "Correct that line."
+            f"{path} is not valid JSON: {at}: {error.msg}. Correct that line."
         ) from error
     except (ValueError, RecursionError) as error:
         raise CannotStart(f"{path} is not valid JSON: {error}. Correct it.") from error

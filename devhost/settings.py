@@ -93,9 +93,17 @@ def _hub_name(host: HostJson, environ: Mapping[str, str]) -> str:
     name = host.text(f"{DURABLE}.hubName")
     if name is None:
         return _hub_name_of_site(environ.get("WEBSITE_SITE_NAME"))
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{2,44}", name):
+    if not name:
+        raise host.wrong(f"{DURABLE}.hubName", name, "a name, or left out")
+    if _is_in_azure_storage(host) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{2,44}", name):
         raise host.wrong(f"{DURABLE}.hubName", name, "3 to 45 letters and digits, a letter first")
     return name
+
+
+def _is_in_azure_storage(host: HostJson) -> bool:
+    """The rule for names of hubs is that of tables there; other stores have rules of their own."""
+    store = host.text(f"{DURABLE}.storageProvider.type") or "AzureStorage"
+    return store.lower() in ("azurestorage", "azure_storage")
 
 
 def _hub_name_of_site(site: str | None) -> str:

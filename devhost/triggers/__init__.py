@@ -100,8 +100,7 @@ class Triggers:
         path of a blob, any other what its trigger makes of the text.
         """
         if function.kind == "other":
-            trigger_type = str(function.trigger["type"])
-            value = functools.partial(from_text, trigger_type, input_text)
+            value = functools.partial(from_text, function.trigger, input_text)
             await succeeds(self._invoke, function, value, "the input given")
             return
         try:
@@ -164,6 +163,6 @@ def _will_not_fire(function: Function, what: str = "") -> None:
         "%s: %s does not fire here. Run it by POST /admin/functions/%s with "
         '{"input": "..."} as its body.',
         function.name,
-        what or f"its trigger, a {function.trigger['type']},",
+        what or f"its trigger ({function.trigger['type']})",
         function.name,
     )

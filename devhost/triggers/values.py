@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import azure.functions as func
@@ -24,19 +25,27 @@ def timer_request(
     return cast(func.TimerRequest, decode("timerTrigger", as_json(info), {}))
 
 
-def from_text(trigger_type: str, text: str) -> object:
+def from_text(trigger: Mapping[str, Any], text: str) -> object:
     """What a trigger of another kind makes of a text; raises ValueError where it cannot."""
-    converter = converter_of(trigger_type)
-    if converter is None:
+    trigger_type = str(trigger["type"])
+    if converter_of(trigger_type) is None:
         return text
-    metadata = {"UserProperties": as_json({})}  # without, no Service Bus message is made
-    for datum_type in ("json", "string"):
+    # Without the one no Service Bus message is made, without the other no Event Hubs event.
+    metadata = {"UserProperties": as_json({}), "SystemProperties": as_json({})}
+    ways = [(Datum(text, "json"), metadata), (Datum(text, "string"), metadata)]
+    if str(trigger.get("cardinality", "")).upper() == "MANY":
+        ways = [(_batch_of_one(text), {"SystemPropertiesArray": as_json([{}])})]
+    for datum, described in ways:
         try:
-            return converter.decode(Datum(text, datum_type), trigger_metadata=metadata)
+            return decode(trigger_type, datum, described)
         # Each converter of the SDK refuses in a way of its own what it was not written for.
         except (NotImplementedError, AttributeError, KeyError, TypeError, ValueError):
             continue
-    raise ValueError(f"{text[:100]!r} means nothing to a {trigger_type}")
+    raise ValueError(f"{text[:100]!r} means nothing to its trigger ({trigger_type})")
+
+
+def _batch_of_one(text: str) -> Datum:
+    return Datum(SimpleNamespace(string=[text]), "collection_string")
 
 
 def decode(trigger_type: str, datum: Datum, metadata: Mapping[str, Datum]) -> Any:

@@ -151,6 +151,10 @@ def test_a_name_known_to_the_type_checker_only_keeps_the_app_from_loading() -> N
         ('@app.route(route="c")\ndef c(req, context: dict): ...', "`context: func.Context`"),
         ("@app.queue_trigger('m', 'q', 'c')\ndef c(m: dict): ...", "`m: func.QueueMessage`"),
         (
+            "@app.event_hub_message_trigger('e', 'c', 'h')\ndef c(e: list): ...",
+            "`e: func.EventHubEvent`, or no annotation",
+        ),
+        (
             '@app.queue_output(arg_name="out", queue_name="q", connection="c")\n'
             '@app.route(route="c")\ndef c(req, out: str): ...',
             "`out: func.Out[str]`",

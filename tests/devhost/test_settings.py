@@ -121,6 +121,7 @@ def test_utf_16_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
         ('{/* a\nb */\n"version" "2.0"}', "line 3"),
         ('{"version": "2.0", "a": NaN}', "NaN is no JSON value"),
         ('{"version": "2.0"', "line 1"),
+        ('{"version": "2.0"\n}\n}', "the object ends before line 3, column 1, and more follows"),
         ("[]", "no JSON object"),
         ("", "line 1"),
         ("[" * 100_000, "not valid JSON"),
@@ -150,13 +151,22 @@ def test_a_host_json_that_is_a_folder_says_so(tmp_path: Path) -> None:
         load_settings(tmp_path, {})
 
 
+def test_the_rule_for_names_of_hubs_is_that_of_azure_storage_alone(tmp_path: Path) -> None:
+    durable = {"hubName": "my_hub", "storageProvider": {"type": "azureManaged"}}
+
+    assert settings_of(tmp_path, durable=durable).hub_name == "my_hub"
+    durable["storageProvider"] = {"type": "azureStorage"}
+    with pytest.raises(CannotStart, match="hubName is 'my_hub'"):
+        settings_of(tmp_path, durable=durable)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
         ("hubName", "my-hub", "3 to 45 letters and digits, a letter first"),
         ("hubName", "x" * 46, "3 to 45"),
         ("hubName", "1hub", "a letter first"),
-        ("hubName", "", "3 to 45"),
+        ("hubName", "", "a name, or left out"),
         ("hubName", 7, "a text in quotes"),
         ("maxConcurrentActivityFunctions", 0, "a whole number of at least 1"),
         ("maxConcurrentOrchestratorFunctions", "many", "a whole number"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import typing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -338,10 +339,32 @@ async def test_a_trigger_of_another_kind_is_said_not_to_fire_and_runs_by_hand(
         notes = await seen.take(2)
 
     assert [line.partition(" here")[0] for line in sorted(warnings)] == [
-        "on_event: its trigger, a eventGridTrigger, does not fire",
-        "on_order: its trigger, a serviceBusTrigger, does not fire",
+        "on_event: its trigger (eventGridTrigger) does not fire",
+        "on_order: its trigger (serviceBusTrigger) does not fire",
     ]
     assert notes == [{"a": 1}, b"an order"]
+
+
+async def test_an_event_of_event_hubs_is_run_by_hand_alone_and_as_one_of_many() -> None:
+    seen = Seen()
+    app = df.DFApp()
+
+    @app.event_hub_message_trigger(arg_name="event", event_hub_name="h", connection="c")
+    async def on_event(event: func.EventHubEvent) -> None:
+        seen.note(event.get_body())
+
+    @app.event_hub_message_trigger(
+        arg_name="events", event_hub_name="h", connection="c", cardinality=func.Cardinality.MANY
+    )
+    async def on_events(events: typing.List[func.EventHubEvent]) -> None:  # noqa: UP006  # `list[…]` does not load
+        seen.note([event.get_body() for event in events])
+
+    table = index_app(app)
+    async with triggers_of(app) as triggers:
+        await triggers.run_now(function_of(table, "on_event"), '{"a": 1}')
+        await triggers.run_now(function_of(table, "on_events"), '[{"a": 1}]')
+
+    assert await seen.take(2) == [b'{"a": 1}', [b'[{"a": 1}]']]
 
 
 async def test_a_text_of_which_a_trigger_makes_nothing_is_refused_in_the_log(
@@ -358,5 +381,6 @@ async def test_a_text_of_which_a_trigger_makes_nothing_is_refused_in_the_log(
         await triggers.run_now(function_of(index_app(app), "on_event"), "no event")
 
     assert said(caplog) == [
-        "on_event was not run on the input given: 'no event' means nothing to a eventGridTrigger"
+        "on_event was not run on the input given: 'no event' means nothing to its trigger "
+        "(eventGridTrigger)"
     ]
