@@ -66,8 +66,9 @@ def on_annotation(name: str, annotation: Any) -> str:
     if plain is None:
         return f"Write `{name}` without an annotation.{even_none}"
     if plain == "dict":
+        class_name = _legal(name)[:1].upper() + _legal(name)[1:]
         return (
-            f"Write `{name}: dict`, or a TypedDict (`class {name.capitalize()}(TypedDict): ...`) "
+            f"Write `{name}: dict`, or a TypedDict (`class {class_name}(TypedDict): ...`) "
             f"whose keys say what is in it, or no annotation.{even_none}"
         )
     return f"Write `{name}: {plain}`, or no annotation.{even_none}"
@@ -179,22 +180,37 @@ def on_foreign_client(function: str, binding_type: str, decorators: Iterable[Dec
     )
 
 
+def on_parted(decorators: Sequence[Decorator]) -> str:
+    """Decorators of somebody else between those of an app; empty where there are none."""
+    declaring = [number for number, one in enumerate(decorators) if one.declares]
+    if not declaring:
+        return ""
+    first, last = decorators[declaring[0]], decorators[declaring[-1]]
+    between = [one for one in decorators[declaring[0] : declaring[-1]] if not one.declares]
+    if not between:
+        return ""
+    return (
+        f"{_listed(between)} {'stands' if len(between) == 1 else 'stand'} between `{first}` and "
+        f"`{last}`, which then are of two functions: write the decorators that are not of "
+        f"`{first.owner}` right above `def`."
+    )
+
+
+def _listed(decorators: Sequence[Decorator]) -> str:
+    *most, last = (f"`{one}`" for one in decorators)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def on_no_trigger(decorators: Sequence[Decorator]) -> str:
     """A function without a trigger, or with one that another decorator keeps from it."""
-    if any(one.is_trigger for one in decorators):
-        declaring = [number for number, one in enumerate(decorators) if one.declares]
-        between = [one for one in decorators[declaring[0] : declaring[-1]] if not one.declares]
-        if between:
-            first, last = decorators[declaring[0]], decorators[declaring[-1]]
-            parts = f"stand{'s' if len(between) == 1 else ''} between `{first}` and `{last}`"
-            return (
-                f"{' and '.join(f'`{one}`' for one in between)} {parts}, which then are of two "
-                f"functions: write the decorators that are not of `{first.owner}` right above "
-                "`def`."
-            )
-    return on_two_objects(decorators) or (
-        "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
-        "below `@app.function_name` if there is one; or take its decorators away."
+    parted = on_parted(decorators) if any(one.is_trigger for one in decorators) else ""
+    return (
+        parted
+        or on_two_objects(decorators)
+        or (
+            "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
+            "below `@app.function_name` if there is one; or take its decorators away."
+        )
     )
 
 

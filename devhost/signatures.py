@@ -108,6 +108,7 @@ def _name_faults(signature: Signature) -> Iterator[Fault]:
             "the following parameters are declared in Python but not in function.json: "
             + _as_set(unbound),
             advice.on_two_objects(signature.decorators)
+            or advice.on_parted(signature.decorators)
             or advice.on_unbound(signature.function, signature.parameters, types, signature.route),
         )
     if unused := types.keys() - declared:

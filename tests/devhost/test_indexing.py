@@ -99,7 +99,7 @@ def o(context): ...
 @pytest.mark.parametrize(
     ("annotation", "advice"),
     [
-        (dict[str, int], "`x: dict`, or a TypedDict"),
+        (dict[str, int], "`x: dict`, or a TypedDict (`class X(TypedDict): ...`)"),
         (list[int], "`x: list`, or no annotation"),
         (Order | None, "`x: Order`, or no annotation. `None` reaches `x` all the same"),
         (list[str] | None, "`x: list`, or no annotation. `None`"),
@@ -242,6 +242,21 @@ def test_a_decorator_that_parts_a_trigger_from_its_function_is_named(load: LoadT
         "  `@logged` stands between `@app.route` and `@app.durable_client_input`, which then are "
         "of two functions: write the decorators that are not of `app` right above `def`."
     ) in str(refused.value)
+
+
+def test_decorators_that_part_a_client_from_its_function_are_named(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            "from words import passing\n@app.function_name('go')\n@passing\n@passing()\n"
+            '@app.route(route="r")\nasync def start(req, body): ...',
+            words="#\ndef passing(function=None):\n"
+            "    return passing if function is None else function",
+        )
+
+    assert "declared in Python but not in function.json: {'body'}" in str(refused.value)
+    assert "`@passing` and `@passing` stand between `@app.function_name` and `@app.route`" in str(
+        refused.value
+    )
 
 
 def test_a_function_behind_a_wrapper_that_hides_it_is_placed_in_the_app(load: LoadText) -> None:
