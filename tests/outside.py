@@ -1,6 +1,6 @@
 """The outside world of the app's tests: the sandbox, served in this process, on the hub's clock."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer as Server
 
-from activities import outside
+from activities import clock, outside
 from devhost.testing import ManualHub
 from sandbox.app import create_app
 
@@ -40,19 +40,30 @@ class Sandbox:
     async def reset(self) -> None:
         await self.post("/reset")
 
+    async def mails(self, to: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.get(f"/mail/messages?to={to}"))["messages"]
+        return found
+
     async def postings(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.get("/postings"))["postings"]
         return found
 
-    async def send(self, method: str, path: str, body: object = None) -> Any:
-        async with self._session.request(method, path, json=body) as answer:
+    async def send(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        async with self._session.request(method, path, json=body, headers=headers) as answer:
             assert answer.status < 300, f"{method} {path}: {await answer.text()}"
             return await answer.json()
 
 
 @pytest_asyncio.fixture
 async def sandbox(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    """The world as it was on its first day; the app's settings name its addresses."""
+    """The world as it was on its first day; the app's settings name its addresses.
+
+    The app's own clock, too, is the hub's.
+    """
+    monkeypatch.setattr(clock, "now", hub.clock.now)
+    monkeypatch.setenv("DECISION_KEY", "a-key-for-tests-that-is-long-enough")
     async with Server(create_app(now=hub.clock.now, settle_after=60)) as server:
         for party in _PARTIES:
             monkeypatch.setenv(f"{party.upper()}_URL", str(server.make_url(f"/{party}")))

@@ -84,9 +84,8 @@ Seen = tuple[int, dict[str, str], str]
 async def send(hub: ManualHub, sandbox: Sandbox, request: Request, names: Names) -> Seen:
     target, body = names.filled(request.target), names.filled(request.body)
     if target.startswith(SANDBOX):
-        told = await sandbox.send(
-            request.method, target.removeprefix(SANDBOX), json.loads(body) if body else None
-        )
+        path, sent = target.removeprefix(SANDBOX), json.loads(body) if body else None
+        told = await sandbox.send(request.method, path, sent, request.headers)
         return 200, {}, json.dumps(told)
     answer = await hub.request(request.method, target, data=body.encode(), headers=request.headers)
     return answer.status, dict(answer.headers), answer.text
