@@ -23,7 +23,7 @@ class Finding:
 def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Finding:
     names = {one.lower(): one for one in known}
     likely = difflib.get_close_matches(name.lower(), names, n=1)
-    did_you_mean = f" Did you mean '{names[likely[0]]}'?" if likely else ""
+    did_you_mean = f" Did you mean '{names[likely[0]]}'?" if likely and not left_out else ""
     why = f" It was left out: {left_out}" if left_out else ""
     return Finding(
         "unknown-function",
@@ -108,13 +108,17 @@ def unreadable_input(value: Any) -> Finding:
 
 
 def unreadable_signal(operation: str, value_text: str | None) -> Finding:
-    was = f"with {_shorten(value_text)} by plain HTTP" if value_text else "without an input"
+    if value_text:
+        was = f"with {_shorten(value_text)} by plain HTTP"
+        advised = "Send it through the SDK's client"
+    else:
+        was = "without an input"
+        advised = "Read the input only in the operations that have one"
     return Finding(
         "unreadable-signal",
         operation,
         f"was signalled '{operation}' {was}; its `context.get_input()` raised and the operation"
-        " came to nothing. Send it through the SDK's client, or read the input only in the"
-        " operations that have one.",
+        f" came to nothing. {advised}.",
     )
 
 

@@ -1,12 +1,13 @@
 """What devhost notices: each thing is said when it is so, and not when it is not."""
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from devhost.diagnosis import unknown_function
+from devhost.diagnosis import unknown_function, unreadable_signal
 from tests.devhost.episodes import (
     LATER,
     Context,
@@ -51,6 +52,25 @@ def test_a_function_that_was_left_out_is_said_to_be() -> None:
     text = unknown_function("activity", "save", ["load"], "the name is invalid (app.py:3)").text
 
     assert "It was left out: the name is invalid (app.py:3)" in text
+
+
+def test_no_other_name_is_offered_for_a_function_that_was_left_out() -> None:
+    text = unknown_function("activity", "save", ["safe"], "the name is invalid (app.py:3)").text
+
+    assert "Did you mean" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("7", "was signalled 'add' with 7 by plain HTTP; .* Send it through the SDK's client.$"),
+        (None, "was signalled 'add' without an input; .* Read the input only in the operations"),
+    ],
+)
+def test_an_unreadable_signal_is_told_by_what_would_have_been_read(
+    value: str | None, advice: str
+) -> None:
+    assert re.search(advice, unreadable_signal("add", value).text)
 
 
 def test_a_known_name_is_not_remarked_upon() -> None:
