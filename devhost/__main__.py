@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
-        code, more = asyncio.run(_serve(options, watch))
+        host = _load(options, watch)  # not on the loop: Ctrl-C has to end an import, too
+        code, more = asyncio.run(_serve(host, watch))
     except CannotStart as error:
         console.complain(error)
         return 1
@@ -129,21 +130,34 @@ def _options(given: argparse.Namespace) -> Options:
     return Options(folder, given.host, given.port, data, keys)
 
 
-async def _serve(options: Options, watch: Watch | None) -> tuple[int | None, list[str]]:
+def _load(options: Options, watch: Watch | None) -> Host | None:
+    """The app's host; None where it does not load and a change of its files may mend that."""
+    try:
+        return Host(options)
+    except CannotStart as error:
+        _or_raise(error, watch)
+    return None
+
+
+def _or_raise(error: CannotStart, watch: Watch | None) -> None:
+    """Only say what is wrong, where a change of the app's files may mend it."""
+    if watch is None or isinstance(error, _NOT_CURED_BY_A_CHANGE):
+        raise error
+    console.complain(error)
+
+
+async def _serve(host: Host | None, watch: Watch | None) -> tuple[int | None, list[str]]:
     """Serve until somebody asks for the end: the exit code, or None and what to start anew with."""
     stop = asyncio.Event()
-    host = None
-    try:
-        host = Host(options)
-        _on_signals(stop)
-        await host.start()
-    except CannotStart as error:
-        if watch is None or isinstance(error, _NOT_CURED_BY_A_CHANGE):
-            raise
-        host = None
-        console.complain(error)
+    _on_signals(stop)
+    if host is not None:
+        try:
+            await host.start()
+        except CannotStart as error:
+            _or_raise(error, watch)
+            host = None
+    if host is None:
         console.say("Waiting for a change of the app's files.")
-        _on_signals(stop)
     changed = await _until_the_end(stop, host, watch)
     console.say(f"\n{changed} has changed: starting anew.\n" if changed else "Stopping.")
     if host is not None:
@@ -187,6 +201,8 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
+    # A module that the app lacks must not be found where devhost happens to be started.
+    sys.path[:] = [path for path in sys.path if path != os.getcwd()]
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -114,7 +114,7 @@ def _sections(
         yield title, _aligned(table.of_kind(kind), partial(_field, where))
     yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
     yield "To mind", [*table.remarks, *filter(None, map(_unserved, table.functions))]
-    yield "Settings of host.json without effect here", _wrapped(settings.unused)
+    yield "Settings of host.json without effect here", settings.unused
 
 
 def _field(name: str, function: Function) -> str:

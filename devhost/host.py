@@ -68,6 +68,7 @@ class Host:
         self._ends = AsyncExitStack()
         with contextlib.ExitStack() as so_far:
             self._public = so_far.enter_context(_listen(options.host, self._port()))
+            self.port = int(self._public.getsockname()[1])
             self._at = _authority(options.host, self.port)
             # An app may ask for it while it is imported, as under `func start`.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
@@ -134,11 +135,6 @@ class Host:
         self._ends.push_async_callback(triggers.stop)
         self._show(origin)
 
-    @property
-    def port(self) -> int:
-        """The one it listens on."""
-        return int(self._public.getsockname()[1])
-
     def _port(self) -> int:
         if self._options.port is not None:
             return self._options.port
@@ -194,8 +190,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except (OSError, UnicodeError) as error:
-        number = getattr(error, "errno", None)
-        why = getattr(error, "strerror", None) or str(error)
+        number = getattr(error, "errno", None) or 0
+        why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
         if number == errno.EADDRINUSE:
             advised = "Stop what has it, or name another one with --port (0 takes any that is free)"
         elif number in (errno.EACCES, errno.EPERM):
