@@ -101,12 +101,22 @@ class Refused(Exception):
 class Wait:
     """Something an action list waits for."""
 
-    __slots__ = ("_callbacks", "done", "failed")
+    __slots__ = ("_callbacks", "acts", "all_of", "done", "failed")
 
-    def __init__(self, *, done: bool = False, failed: bool = False) -> None:
+    def __init__(self, *, done: bool = False, failed: bool = False, acts: bool = False) -> None:
         self.done = done
         self.failed = failed
+        self.acts = acts  # schedules something of its own before it is done, as a retry does
+        self.all_of: Sequence[Wait] = ()  # what a group waits for, every one of them
         self._callbacks: list[Callable[[], None]] = []
+
+    def least(self) -> int:
+        """How many completions it takes, at least, until something can come of them."""
+        if self.done:
+            return 0
+        if not self.all_of or any(part.acts and not part.done for part in self.all_of):
+            return 1
+        return sum(part.least() for part in self.all_of)
 
     def then(self, callback: Callable[[], None]) -> None:
         if self.done:
@@ -143,7 +153,7 @@ class Walk:
         # By event name, which ignores case here, and beside each the name as it was spelled.
         self._waiting_for: dict[str, list[tuple[str, Wait]]] = {}
         self._buffered: dict[str, deque[str]] = {}
-        self._asked: list[str] = []  # the ids of requests to entities
+        self._awaited = Wait()
         self._suspended = False
         self._set_aside: list[Event] = []  # events that came while suspended
         self._parked: dict[int, Scheduled] = {}
@@ -166,10 +176,9 @@ class Walk:
         return any(self._waiting_for.values())
 
     @property
-    def in_flight(self) -> int:
-        """How many activities, children and entity calls have yet to end."""
-        working = sum(1 for item in self.open.values() if not isinstance(item, CreateTimer))
-        return working + sum(1 for name in self._asked if self._waiting_for.get(name))
+    def least(self) -> int:
+        """How many completions it takes, at least, until the walk goes on or ends."""
+        return len(self.open) if self.at_end else self._awaited.least()
 
     @property
     def suspended(self) -> bool:
@@ -289,6 +298,7 @@ class Walk:
         except Exception as error:  # the list holds what no host can read: that fails it there, too
             self.refusal = f"{type(error).__name__}: {error}"
         else:
+            self._awaited = wait
             wait.then(self._advance)
 
     def _invoke(self, action: Action) -> Wait:
@@ -349,7 +359,7 @@ class Walk:
         if attempts < 1:
             return self._drop(name, f"it is to be tried {attempts} times")
         pause = milliseconds * _MILLISECOND
-        whole = Wait()
+        whole = Wait(acts=True)
         made = 0
 
         def attempt() -> None:
@@ -404,7 +414,6 @@ class Walk:
         if self._known.entity(name) is None:
             return self._unknown("entity", name)
         request = self._send(action, signal=False)
-        self._asked.append(request.request_id)
         return self._wait_for(request.request_id)
 
     def _signal_entity(self, action: Action) -> Wait:
@@ -430,7 +439,7 @@ class Walk:
 
     def _when_any(self, action: Action) -> Wait:
         children = [self._invoke(child) for child in action["compoundActions"]]
-        whole = Wait()
+        whole = Wait(acts=any(child.acts for child in children))
         for child in children:
             child.then(whole.finish)
         return whole
@@ -438,7 +447,8 @@ class Walk:
     def _when_all(self, action: Action) -> Wait:
         children = [self._invoke(child) for child in action["compoundActions"]]
         left = len(children)
-        whole = Wait(done=left == 0)
+        whole = Wait(done=left == 0, acts=any(child.acts for child in children))
+        whole.all_of = children
 
         def one_less() -> None:
             nonlocal left

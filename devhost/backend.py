@@ -125,7 +125,7 @@ class Outcome:
     children: list[tuple[Instance, Message]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     new_generation: bool = False  # the history begins anew, `events` are dropped
-    in_flight: int = 0  # activities, children and entity calls that have yet to end
+    least: int = 1  # how many completions it takes until something can come of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _ROUND_SECONDS: Final = 0.008  # of work, before requests get their turn
 _LONG_HISTORY: Final = 300  # events; from here on the replay leaves the front's thread
 _COSTLY_SECONDS: Final = 0.001  # an episode of this length is worth saving
+_LONGEST_GATHERING: Final = 1.0  # seconds
 _RETRY_SECONDS: Final = 1.0  # after the disk took nothing
 _GRACE_SECONDS: Final = 0.5  # for a replay under way, when devhost stops
 _NEVER: Final = sys.maxsize
@@ -52,7 +53,7 @@ class Caller(Protocol):
 
 class _Gathering(NamedTuple):
     until: float  # by time.perf_counter
-    in_flight: int
+    least: int  # completions
 
 
 class Engine:
@@ -95,8 +96,9 @@ class Engine:
         self._gathering: dict[str, _Gathering] = {}  # by instance
         self._found: list[tuple[str, str, Finding]] = []
 
-    def wake(self) -> None:
-        """Something came in."""
+    def wake(self, target: str = "") -> None:
+        """Something came in; from outside, for this instance, which does not let it wait."""
+        self._gathering.pop(target, None)
         self._wakeup.set()
 
     async def saved(self) -> None:
@@ -251,17 +253,19 @@ class Engine:
         over = [one for one, gathering in self._gathering.items() if gathering.until <= now]
         for instance_id in over:
             del self._gathering[instance_id]
-        gathering = {one: gathering.in_flight for one, gathering in self._gathering.items()}
+        gathering = {one: gathering.least for one, gathering in self._gathering.items()}
         return gathering | self._broken
 
-    def _gather(self, instance_id: str, in_flight: int, cost: float) -> None:
-        """Let completions gather after a costly episode, for as long as it took.
+    def _gather(self, instance_id: str, least: int, cost: float) -> None:
+        """After a costly episode let completions gather until something can come of them.
 
-        Each episode replays all of the history. Waiting at most doubles the time, and saves most
-        of the replays where a thousand activities end one by one.
+        Each episode replays all of the history, and while a group is waited for all it can show is
+        a custom status. So one in between is due only after ten times as long as the last one
+        took, and after a second at the latest.
         """
-        if cost > _COSTLY_SECONDS and in_flight > 1:
-            self._gathering[instance_id] = _Gathering(time.perf_counter() + cost, in_flight)
+        if cost > _COSTLY_SECONDS and least > 1:
+            pause = min(10 * cost, _LONGEST_GATHERING)
+            self._gathering[instance_id] = _Gathering(time.perf_counter() + pause, least)
         else:
             self._gathering.pop(instance_id, None)
 
@@ -317,7 +321,7 @@ class Engine:
         instance = outcome.instance
         self._backend.commit_orchestration(orchestration, outcome)
         self._note(instance.id, instance.name, outcome.findings)
-        self._gather(instance.id, outcome.in_flight, cost)
+        self._gather(instance.id, outcome.least, cost)
 
     def _refuse(self, orchestration: OrchestrationWork, refused: NotForThisApp) -> None:
         instance = orchestration.instance

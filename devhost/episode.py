@@ -70,7 +70,7 @@ class Decision:
     findings: list[Finding] = field(default_factory=list)
     next_input: str | None = None  # continue_as_new: JSON text of the next generation's input
     carried: list[Event] = field(default_factory=list)  # events the next generation begins with
-    in_flight: int = 0  # activities, children and entity calls that have yet to end
+    least: int = 1  # how many completions it takes until something can come of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class _Conclusion:
         events += [_as_event(item, self.turn, now) for item in scheduled]
         decision = Decision(events, status, output, self._custom_status(), scheduled)
         decision.findings = list(self._findings(status))
-        decision.in_flight = self.walk.in_flight
+        decision.least = self.walk.least
         if status == "ContinuedAsNew":
             decision.next_input = self.walk.continued
             decision.carried = self.walk.carried

@@ -35,7 +35,7 @@ class Hub:
         backend: Backend,
         clock: Clock,
         table: Known,
-        wake: Callable[[], None],
+        wake: Callable[[str], None],
         *,
         default_version: str | None = None,
         may_replace_running: bool = False,
@@ -84,7 +84,7 @@ class Hub:
             updated=now,
         )
         self._backend.create(instance, Message(instance_id, started(instance, now)))
-        self._wake()
+        self._wake(instance_id)
 
     def _proper_name(self, name: str) -> str:
         function = self._table.orchestrator(name)
@@ -153,7 +153,7 @@ class Hub:
                 ' "Failed" state can be rewound.'
             )
         self._rewind(instance, reason)
-        self._wake()
+        self._wake(instance_id)
 
     def _rewind(self, instance: Instance, reason: str) -> None:
         events = self._backend.history(instance.id)
@@ -206,7 +206,7 @@ class Hub:
 
     def _send(self, message: Message) -> None:
         self._backend.send(message)
-        self._wake()
+        self._wake(message.target)
 
     # Entities
 

@@ -88,7 +88,7 @@ class ManualHub:
             self._backend,
             self.clock,
             self._table,
-            lambda: None,
+            lambda _: None,
             default_version=self._settings.default_version,
             may_replace_running=self._settings.may_replace_running,
         )

@@ -110,7 +110,7 @@ class _Episode:
             instance,
             decision.events,
             findings=decision.findings,
-            in_flight=decision.in_flight,
+            least=decision.least,
         )
         for item in decision.scheduled:
             self._send(item, outcome)
