@@ -51,19 +51,21 @@ class DurableTask:
 @contextlib.contextmanager
 def durabletask() -> Iterator[DurableTask]:
     """Its backend, worker and client, in this process, as its own tests have them."""
-    logging.getLogger("durabletask").setLevel(logging.ERROR)
+    # Its default is a line an episode, which would cost it time and us the table.
+    quiet = logging.getLogger("bench.durabletask")
+    quiet.setLevel(logging.CRITICAL)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     backend = create_test_backend(port=port)
     address = f"127.0.0.1:{port}"
-    with TaskHubGrpcWorker(host_address=address) as worker:
+    with TaskHubGrpcWorker(host_address=address, logger=quiet) as worker:
         for function in (chain, fan_out):
             worker.add_orchestrator(function)
         worker.add_activity(square)
         worker.start()
         try:
-            yield DurableTask(TaskHubGrpcClient(host_address=address))
+            yield DurableTask(TaskHubGrpcClient(host_address=address, logger=quiet))
         finally:
             worker.stop()
             backend.stop()
