@@ -102,8 +102,9 @@ class Database:
 
     def damaged(self, error: Exception) -> HubUnusable:
         """What to raise where rows hold what devhost did not write."""
+        words = str(error).partition(" with text ")[0]  # which would be all of the damaged text
         return HubUnusable(
-            f"{self.name} cannot be used as a hub: {error}."
+            f"{self.name} cannot be used as a hub: {words}."
             " Move it away to begin with an empty hub, or name another file with --data."
         )
 

@@ -86,6 +86,7 @@ class Engine:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._losses = backend.losses  # when the round began
         self._is_full = False
+        self._passed_over: dict[str, int] = {}  # in this round
         self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
         self._replayed: list[tuple[OrchestrationWork, Outcome | Exception, float]] = []
         self._replays: set[asyncio.Task[None]] = set()
@@ -166,8 +167,8 @@ class Engine:
         self._backend.release(self._clock.now())
         self._commit_ended()
         self._commit_replayed()
-        not_now = self._not_now()
-        while orchestration := self._backend.next_orchestration(not_now):
+        self._passed_over = self._not_now()
+        while orchestration := self._backend.next_orchestration(self._passed_over):
             self._run_episode(orchestration)
             if time.perf_counter() > until:
                 return True
@@ -225,7 +226,7 @@ class Engine:
 
     def _set_aside(self, instance_id: str, error: Exception) -> None:
         """Leave an instance alone, so that a fault of devhost's own does not cost the others."""
-        self._broken[instance_id] = _NEVER
+        self._broken[instance_id] = self._passed_over[instance_id] = _NEVER
         log.error(
             "%s: devhost failed at it, and leaves it as it is until it is started anew."
             " Please report this",
