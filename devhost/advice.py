@@ -165,7 +165,7 @@ def on_two_objects(decorators: Iterable[Decorator]) -> str:
         return ""
     return (
         f"Its decorators are of two objects, `{owners[0]}` and `{owners[1]}`, and each knows "
-        f"only its own: write `@{owners[-1]}.` in front of all of them."
+        f"only its own: write `@{owners[-1]}.` in front of all of them, the trigger on top."
     )
 
 
@@ -203,14 +203,17 @@ def _listed(decorators: Sequence[Decorator]) -> str:
 
 def on_no_trigger(decorators: Sequence[Decorator]) -> str:
     """A function without a trigger, or with one that another decorator keeps from it."""
-    parted = on_parted(decorators) if any(one.is_trigger for one in decorators) else ""
-    return (
-        parted
-        or on_two_objects(decorators)
-        or (
-            "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
-            "below `@app.function_name` if there is one; or take its decorators away."
-        )
+    if trigger := next((one for one in decorators if one.is_trigger), None):
+        kept = on_parted(decorators) or on_two_objects(decorators)
+        if kept or any(one.name == "durable_client_input" for one in decorators[:-1]):
+            return kept or (
+                f"In a `func.FunctionApp`, `@{trigger.owner}.durable_client_input` forgets what "
+                f"stands below it: write it below `{trigger}`, right above `def`, or make "
+                f"`{trigger.owner}` a `df.DFApp()`."
+            )
+    return on_two_objects(decorators) or (
+        "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
+        "below `@app.function_name` if there is one; or take its decorators away."
     )
 
 

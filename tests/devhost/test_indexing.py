@@ -285,9 +285,23 @@ app.register_functions(bp)
     [start, act, _] = str(refused.value).split("\n\n")
     assert "load the start function" in start
     assert "are of two objects, `bp` and `app`" in start
-    assert "write `@app.` in front of all of them" in start
+    assert "write `@app.` in front of all of them, the trigger on top" in start
     assert "load the act function" in act
     assert "`act` asks for no client" in act
+
+
+def test_a_client_on_top_of_the_trigger_of_a_plain_app_is_to_stand_below(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load("""\
+app = func.FunctionApp()
+@app.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+""")
+
+    assert "write it below `@app.route`, right above `def`, or make `app` a `df.DFApp()`" in str(
+        refused.value
+    )
 
 
 def test_a_decorator_of_a_blueprint_that_has_no_function_yet_is_explained(load: LoadText) -> None:
