@@ -1,0 +1,165 @@
+"""Puts load on a devhost that is killed again and again."""
+
+import asyncio
+import json
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+
+from tests.chaos.book import Asked, Book, Sent
+
+LEDGERS: Final = 5
+LAST: Final = "last"  # in place of a number
+_API: Final = "/runtime/webhooks/durabletask"
+_EXPECTED: Final = (200, 202, 404, 410)
+_MOST_OPEN: Final = 200  # instances; a devhost that lives for half a second must get somewhere
+_BREATH_SECONDS: Final = 0.02
+
+
+class Door:
+    """Where devhost is to be reached, while it lives."""
+
+    def __init__(self) -> None:
+        self._base: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def open(self, base: str) -> None:
+        self._base.set_result(base)
+
+    def close(self) -> None:
+        if self._base.done():
+            self._base = asyncio.get_running_loop().create_future()
+
+    async def base(self) -> str:
+        """Its address, as soon as there is one."""
+        return await self._base
+
+
+class Client:
+    """Sends requests, each once."""
+
+    def __init__(self, session: aiohttp.ClientSession, door: Door, book: Book) -> None:
+        self._session = session
+        self._door = door
+        self._book = book
+
+    async def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any] | None:
+        """Status and answer; None where devhost died over it."""
+        base = await self._door.base()
+        self._book.requests += 1
+        try:
+            async with self._session.request(method, base + path, json=body) as answer:
+                text = await answer.text()
+                assert answer.status in _EXPECTED, f"{path}: {answer.status} {text}"
+                return answer.status, json.loads(text) if text else None
+        except aiohttp.ClientError:
+            self._book.unanswered += 1
+            return None
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """Ask until there is an answer."""
+        while (answer := await self.send("GET", _API + path)) is None:
+            pass
+        return answer
+
+    async def start(self, asked: Asked, body: Any, *, through_app: bool) -> bool:
+        """Whether the instance is there, which is found out where the start was not answered."""
+        path = f"/orchestrators/{asked.orchestrator}/{asked.id}"
+        path = f"/api/start/{asked.orchestrator}/{asked.id}" if through_app else _API + path
+        answer = await self.send("POST", path, body)
+        # Its own client reaches the app's function no longer once devhost dies.
+        asked.answered = answer is not None and answer[0] == 202
+        return asked.answered or (await self.ask(f"/instances/{asked.id}"))[0] != 404
+
+    async def raise_number(self, asked: Asked, number: int) -> None:
+        answered = await self._raise(asked, number) == 202
+        asked.events.append(Sent(number, answered))
+
+    async def raise_last(self, asked: Asked) -> None:
+        """Tell it that nothing more comes, until there is an answer; 410: it knew."""
+        while await self._raise(asked, LAST) not in (202, 410):
+            pass
+
+    async def _raise(self, asked: Asked, value: Any) -> int | None:
+        path = f"{_API}/instances/{asked.id}/raiseEvent/Number"
+        answer = await self.send("POST", path, value)
+        return answer[0] if answer else None
+
+    async def signal(self, ledger: str, entry: str) -> None:
+        # An entity reads JSON text that holds JSON text.
+        body = json.dumps(entry)
+        answer = await self.send("POST", f"{_API}/entities/ledger/{ledger}?op=enter", body)
+        sent = Sent(entry, answer is not None and answer[0] == 202)
+        self._book.signals.setdefault(ledger, []).append(sent)
+
+
+class Load:
+    """Callers who work side by side until they are told to stop."""
+
+    def __init__(self, client: Client, book: Book, chance: random.Random) -> None:
+        self._client = client
+        self._book = book
+        self._chance = chance
+        self._stopping = False
+        self._go = asyncio.Event()
+        self._count = 0
+
+    async def run(self, callers: int) -> None:
+        """Call until `stop`, and bring to its end what was begun."""
+        gauge = asyncio.create_task(self._gauge())
+        async with asyncio.TaskGroup() as group:
+            for number in range(callers):
+                group.create_task(self._call(f"caller{number}"))
+        gauge.cancel()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._go.set()
+
+    async def _call(self, caller: str) -> None:
+        calls: list[Callable[[str], Awaitable[None]]] = [self._start_one, self._tell, self._enter]
+        while not self._stopping:
+            await self._go.wait()
+            await self._chance.choices(calls, (6, 1, 4))[0](caller)
+            await asyncio.sleep(self._chance.random() * _BREATH_SECONDS)
+
+    async def _gauge(self) -> None:
+        """Have callers wait while much is unfinished: what lives for a moment gets little done."""
+        statuses = "runtimeStatus=Pending,Running&showInput=false"
+        while not self._stopping:
+            _, open_ones = await self._client.ask(f"/instances?{statuses}&top={_MOST_OPEN}")
+            if len(open_ones) < _MOST_OPEN:
+                self._go.set()
+            else:
+                self._go.clear()
+            await asyncio.sleep(_BREATH_SECONDS)
+
+    def _new(self, orchestrator: str, number: int, ledger: str = "") -> Asked:
+        self._count += 1
+        asked = Asked(f"{orchestrator}:{self._count}", orchestrator, number, ledger)
+        self._book.instances[asked.id] = asked
+        return asked
+
+    async def _start_one(self, caller: str) -> None:
+        kinds = ["chain", "fan_out", "timers", "family", "bookkeeper"]
+        kind = self._chance.choice(kinds)
+        ledger = f"{self._chance.randrange(LEDGERS)}"
+        asked = self._new(kind, self._chance.randrange(2, 20), ledger)
+        body = {"number": asked.number, "ledger": ledger}
+        await self._client.start(asked, body, through_app=self._chance.random() < 0.3)
+
+    async def _tell(self, caller: str) -> None:
+        """Start one that takes numbers, and send it some."""
+        asked = self._new(self._chance.choice(["collector", "gatherer"]), 0)
+        if not await self._client.start(asked, {"numbers": []}, through_app=False):
+            return
+        for number in range(self._chance.randrange(1, 9)):
+            await self._client.raise_number(asked, number)
+            await asyncio.sleep(self._chance.random() * _BREATH_SECONDS)
+        await self._client.raise_last(asked)
+
+    async def _enter(self, caller: str) -> None:
+        ledger = f"{self._chance.randrange(LEDGERS)}"
+        self._count += 1
+        await self._client.signal(ledger, f"{caller}/{self._count}")
