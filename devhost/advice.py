@@ -5,7 +5,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from devhost.source import Decorator
@@ -146,6 +146,16 @@ def _without_binding(function: str, name: str, bindings: Mapping[str, str], rout
 
 def _named(bindings: Mapping[str, str], binding_type: str) -> str | None:
     return next((name for name, its_type in bindings.items() if its_type == binding_type), None)
+
+
+def on_hidden(function: str, name: str, written: Collection[str]) -> str:
+    """A parameter that is in the source and not in what a decorator made of it; else empty."""
+    if name not in written:
+        return ""
+    return (
+        f"`{function}` has a parameter `{name}`, and a decorator hides it: put "
+        "`@functools.wraps(function)` on the function it returns, or take it away."
+    )
 
 
 def on_unused(function: str, name: str, binding_type: str, *, takes_context: bool) -> str:

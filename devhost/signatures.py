@@ -15,7 +15,7 @@ from azure.functions import get_binding_registry
 from azure.functions.decorators.core import Binding
 
 from devhost import advice
-from devhost.source import Decorator, decorators_of, user_function_of
+from devhost.source import Decorator, decorators_of, parameters_of, user_function_of
 
 _RETURN = "$return"
 _OUT = 1  # a binding's direction
@@ -50,6 +50,11 @@ class Signature:
     @property
     def decorators(self) -> Sequence[Decorator]:
         return decorators_of(user_function_of(self.handler))
+
+    @property
+    def written(self) -> frozenset[str]:
+        """Its parameters in the source: a decorator may return a function with others."""
+        return parameters_of(user_function_of(self.handler))
 
     @property
     def types(self) -> dict[str, str]:
@@ -118,6 +123,7 @@ def _name_faults(signature: Signature) -> Iterator[Fault]:
             "the following parameters are declared in function.json but not in Python: "
             + _as_set(unused),
             advice.on_foreign_client(signature.function, types[name], signature.decorators)
+            or advice.on_hidden(signature.function, name, signature.written)
             or advice.on_unused(
                 signature.function, name, types[name], takes_context=signature.takes_context
             ),

@@ -76,6 +76,14 @@ def decorators_of(function: Callable[..., Any]) -> Sequence[Decorator]:
     return [_read(node) for node in found[1].decorator_list] if found else ()
 
 
+def parameters_of(function: Callable[..., Any]) -> frozenset[str]:
+    """The names its `def` gives; none where the source cannot be had."""
+    found = _definition_of(function)
+    if found is None:
+        return frozenset()
+    return frozenset(node.arg for node in ast.walk(found[1].args) if isinstance(node, ast.arg))
+
+
 def _definition_of(function: Callable[..., Any]) -> tuple[str, _Definition] | None:
     """The file and the `def` of a function, though a wrapper without `__wrapped__` stands for it.
 

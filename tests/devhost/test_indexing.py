@@ -270,6 +270,21 @@ def test_a_function_behind_a_wrapper_that_hides_it_is_placed_in_the_app(load: Lo
     assert "  at function_app.py:7\n  Give it a trigger" in str(refused.value)
 
 
+def test_a_parameter_that_a_decorator_hides_is_not_asked_for_again(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import plain\n@app.route(route="r")\n'
+            '@app.durable_client_input(client_name="client")\n@plain\n'
+            "async def start(req, client): ...",
+            words="#\ndef plain(function):\n    async def outer(req): return await function(req)\n"
+            "    outer.__name__, outer.__module__ = function.__name__, function.__module__\n"
+            "    return outer",
+        )
+
+    assert "declared in function.json but not in Python: {'client'}" in str(refused.value)
+    assert "`start` has a parameter `client`, and a decorator hides it" in str(refused.value)
+
+
 def test_decorators_of_two_objects_on_one_function_are_told_apart(load: LoadText) -> None:
     with pytest.raises(AppDoesNotLoad) as refused:
         load("""
