@@ -20,6 +20,16 @@ def intake_id(vendor: str, number: str) -> str:
     return _joined("intake", vendor, number)
 
 
+def approval_id(payment: str) -> str:
+    """The approval of one payment."""
+    return _joined("approval", payment)
+
+
+def payment_id(vendor: str, number: str) -> str:
+    """The payment of one invoice."""
+    return _joined("pay", vendor, number)
+
+
 def is_instance_id(text: str) -> bool:
     """Whether an instance of this app may have this id: none is an entity's, or leaves a URL."""
     return _ID.fullmatch(text) is not None

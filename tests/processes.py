@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,14 +33,25 @@ class Site:
 
     def ended(self, operation: str) -> dict[str, Any]:
         """The operation once it has ended: a client asks again while the answer is 202."""
+        return self._shown(operation, lambda answer: False)
+
+    def at_step(self, operation: str, step: str) -> dict[str, Any]:
+        """The operation once its custom status names this step."""
+        return self._shown(
+            operation, lambda answer: (answer.json()["customStatus"] or {}).get("step") == step
+        )
+
+    def _shown(
+        self, operation: str, reached: Callable[[requests.Response], bool]
+    ) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             answer = self.send("GET", f"/api/operations/{operation}")
-            if answer.status_code != 202:
-                assert answer.status_code == 200, answer.text
+            if answer.status_code != 202 or reached(answer):
+                assert answer.ok, answer.text
                 shown: dict[str, Any] = answer.json()
                 return shown
-        raise AssertionError(f"{operation} has not ended in {PATIENCE} seconds: {answer.text}")
+        raise AssertionError(f"{operation} takes over {PATIENCE} seconds: {answer.text}")
 
     def close(self) -> None:
         self._session.close()

@@ -1,0 +1,35 @@
+"""A message is sent once for each key."""
+
+import pytest
+
+from activities.messages import Message, send_message
+from orchestration.failures import Failure
+from tests.outside import Sandbox
+
+
+def a_message(key: str, text: str = "hello") -> Message:
+    return Message(to="ada@example.com", subject="news", text=text, key=key)
+
+
+async def test_running_twice_sends_once(sandbox: Sandbox) -> None:
+    first = await send_message(a_message("a:told"))
+    second = await send_message(a_message("a:told"))
+
+    assert first == second
+    assert [mail["text"] for mail in await sandbox.mails("ada@example.com")] == ["hello"]
+
+
+async def test_another_key_is_another_message(sandbox: Sandbox) -> None:
+    await send_message(a_message("a:told"))
+    await send_message(a_message("b:told"))
+
+    assert len(await sandbox.mails("ada@example.com")) == 2
+
+
+async def test_an_outage_is_worth_another_attempt(sandbox: Sandbox) -> None:
+    await sandbox.fault("mail", fail_next=1)
+
+    with pytest.raises(Failure) as caught:
+        await send_message(a_message("a:told"))
+
+    assert (caught.value.code, caught.value.retriable) == ("mail_unavailable", True)

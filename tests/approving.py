@@ -1,0 +1,45 @@
+"""What tests of approvals do: ask for one, read the links out of the mails, decide by them."""
+
+from typing import Any, Final
+
+from devhost.in_process import Answer
+from devhost.testing import ManualHub
+from tests.outside import Sandbox
+
+ID: Final = "approval:PAY-1"
+HERE: Final = f"/api/operations/{ID}"
+LEAD, CONTROLLER, DIRECTOR, CFO = (
+    f"{role}@example.com" for role in ("lead", "controller", "director", "cfo")
+)
+REQUESTER: Final = "ada@example.com"
+PAYMENT: Final[dict[str, Any]] = {
+    "payment": "PAY-1",
+    "vendor": "acme",
+    "amount_cents": 250_000,
+    "currency": "EUR",
+    "purpose": "a new lathe",
+    "requested_by": REQUESTER,
+}
+LARGE: Final = {"amount_cents": 1_000_001}
+
+
+async def ask(hub: ManualHub, **changes: Any) -> None:
+    """Ask for the approval of a payment; the mails are out then."""
+    started = await hub.request("POST", "/api/approvals", json=PAYMENT | changes)
+    assert started.status == 202, started.text
+
+
+async def link(sandbox: Sandbox, to: str) -> str:
+    """The link in somebody's latest mail."""
+    latest = (await sandbox.mails(to))[-1]
+    return str(latest["text"]).split()[-1].removeprefix("http://localhost:7071")
+
+
+async def decide(hub: ManualHub, link: str, decision: str = "approve", comment: str = "") -> Answer:
+    return await hub.request("POST", link, json={"decision": decision, "comment": comment})
+
+
+def decided(hub: ManualHub) -> dict[str, str]:
+    """Who has decided what, as far as the approval knows."""
+    found: dict[str, str] = hub.custom_status(ID)["decided"]
+    return found

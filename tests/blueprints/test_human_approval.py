@@ -1,0 +1,368 @@
+"""Human approval: people are asked, reminded, and waited for, until enough agree or it expires."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from blueprints.human_approval import DECIDED_EVENT
+from devhost.functions import FunctionTable
+from devhost.testing import ManualHub
+from tests.approving import (
+    CFO,
+    CONTROLLER,
+    DIRECTOR,
+    HERE,
+    ID,
+    LARGE,
+    LEAD,
+    PAYMENT,
+    REQUESTER,
+    ask,
+    decide,
+    decided,
+    link,
+)
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+
+EXPIRES = "2026-01-31T00:00:00Z"
+A_VOTE = {"role": "lead", "expires": EXPIRES, "decision": "approve", "comment": "fine"}
+
+
+@pytest.mark.parametrize(("decision", "outcome"), [("approve", "approved"), ("reject", "rejected")])
+async def test_one_decision_settles_a_usual_payment(
+    hub: ManualHub, sandbox: Sandbox, decision: str, outcome: str
+) -> None:
+    await ask(hub)
+    await hub.advance(timedelta(hours=2))
+
+    await decide(hub, await link(sandbox, LEAD), decision, "seen the offer")
+
+    made = {"role": "lead", "decision": decision, "comment": "seen the offer"}
+    assert hub.status(ID) == "Completed"
+    assert hub.output(ID) == {
+        "payment": "PAY-1",
+        "outcome": outcome,
+        "decisions": [made | {"at": "2026-01-01T02:00:00Z"}],
+    }
+
+
+async def test_the_mails_say_what_is_asked_and_what_came_of_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    await decide(hub, await link(sandbox, LEAD), "reject", "too dear")
+
+    [asked], [told] = await sandbox.mails(LEAD), await sandbox.mails(REQUESTER)
+    assert "ada@example.com asks to pay acme 2500.00 EUR: a new lathe." in asked["text"]
+    assert told["subject"] == "payment PAY-1 is rejected"
+    assert told["text"] == "lead: reject. too dear"
+
+
+async def test_asking_twice_is_one_approval_and_one_mail(hub: ManualHub, sandbox: Sandbox) -> None:
+    await ask(hub)
+    again = await hub.request("POST", "/api/approvals", json=PAYMENT)
+    other = await hub.request("POST", "/api/approvals", json=PAYMENT | {"amount_cents": 1})
+
+    assert (again.status, again.json()["id"]) == (202, ID)
+    assert (other.status, other.json()["code"]) == (409, "other_work")
+    assert len(await sandbox.mails(LEAD)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"amount_cents": 0}, "amount_cents"),
+        ({"payment": "PAY:1"}, "payment"),
+        ({"requested_by": "ada"}, "requested_by"),
+        ({"requested_by": "ada@example.com\nBcc: x@y"}, "requested_by"),
+        ({"purpose": "x" * 501}, "purpose"),
+        ({"approver": "me@example.com"}, "approver"),
+    ],
+)
+async def test_a_body_that_is_not_right_names_the_field_and_asks_nobody(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], field: str
+) -> None:
+    answer = await hub.request("POST", "/api/approvals", json=PAYMENT | changes)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.instances() == []
+
+
+# Large sums
+
+
+@pytest.mark.parametrize(
+    ("decisions", "outcome"),
+    [
+        ("approve approve", "approved"),
+        ("approve reject approve", "approved"),
+        ("reject approve reject", "rejected"),
+        ("reject reject", "rejected"),
+        ("approve reject", None),
+    ],
+)
+async def test_two_of_three_settle_a_large_payment(
+    hub: ManualHub, sandbox: Sandbox, decisions: str, outcome: str | None
+) -> None:
+    await ask(hub, **LARGE)
+
+    for person, decision in zip((DIRECTOR, LEAD, CONTROLLER), decisions.split(), strict=False):
+        await decide(hub, await link(sandbox, person), decision)
+
+    assert (hub.output(ID) or {}).get("outcome") == outcome
+
+
+async def test_the_limit_itself_is_no_large_payment(hub: ManualHub, sandbox: Sandbox) -> None:
+    await ask(hub, amount_cents=1_000_000)
+
+    assert hub.custom_status(ID)["of"] == 1
+
+
+# Time
+
+
+async def test_whoever_has_not_decided_is_reminded_every_day(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub, **LARGE)
+    await decide(hub, await link(sandbox, LEAD))
+    await hub.advance(timedelta(hours=71))
+
+    subjects = [mail["subject"] for mail in await sandbox.mails(DIRECTOR)]
+    assert subjects == ["decide on payment PAY-1"] + ["Reminder: decide on payment PAY-1"] * 2
+    assert len(await sandbox.mails(LEAD)) == 1
+
+
+async def test_after_three_days_a_second_role_is_asked_as_well(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    await hub.advance(timedelta(hours=72) - timedelta(seconds=1))
+    assert await sandbox.mails(CFO) == []
+
+    await hub.advance(timedelta(seconds=1))
+    assert hub.custom_status(ID)["step"] == "escalated"
+    [mail] = await sandbox.mails(CFO)
+    assert mail["subject"] == "decide on payment PAY-1"
+
+    await decide(hub, await link(sandbox, CFO))
+    assert hub.output(ID)["decisions"][0]["role"] == "cfo"
+
+
+async def test_the_first_to_be_asked_may_decide_after_the_escalation(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    first = await link(sandbox, LEAD)
+    await hub.advance(timedelta(days=10))
+
+    await decide(hub, first)
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+async def test_an_approval_expires_after_thirty_days_to_the_second(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    await hub.advance(timedelta(days=30) - timedelta(seconds=1))
+    assert hub.status(ID) == "Running"
+
+    await hub.advance(timedelta(seconds=1))
+
+    assert hub.status(ID) == "Completed"
+    assert hub.output(ID) == {"payment": "PAY-1", "outcome": "expired", "decisions": []}
+    assert (await sandbox.mails(REQUESTER))[0]["subject"] == "payment PAY-1 is expired"
+
+
+async def test_a_decision_on_the_last_day_ends_it_at_once(hub: ManualHub, sandbox: Sandbox) -> None:
+    await ask(hub)
+    await hub.advance(timedelta(days=30) - timedelta(seconds=1))
+
+    await decide(hub, await link(sandbox, LEAD))
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+async def test_the_settings_say_how_long_and_from_which_sum(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVAL_TWO_OF_THREE_CENTS", "100")
+    monkeypatch.setenv("APPROVAL_REMIND_HOURS", "5")
+    monkeypatch.setenv("APPROVAL_ESCALATE_HOURS", "12")
+    monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", "24")
+    await ask(hub)
+
+    await hub.run_until_ended(ID)
+
+    times = [mail["time"][:16] for mail in await sandbox.mails(DIRECTOR)]
+    assert times == [f"2026-01-01T{hour}:00" for hour in ("00", "05", "10", "12", "17", "22")]
+    assert hub.custom_status(ID)["of"] == 2
+    assert hub.output(ID)["outcome"] == "expired"
+
+
+async def test_a_suspended_approval_sends_nothing_and_goes_on_where_it_was(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    await hub.request("POST", f"{HERE}/suspend?reason=audit")
+    await hub.advance(timedelta(days=5))
+    assert len(await sandbox.mails(LEAD)) == 1
+
+    await hub.request("POST", f"{HERE}/resume")
+    await hub.advance(timedelta(minutes=1))
+    assert len(await sandbox.mails(CFO)) == 1
+
+    await decide(hub, await link(sandbox, LEAD))
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+# Votes as they reach the orchestrator
+
+
+@pytest.mark.parametrize("as_http", [False, True])
+async def test_a_vote_counts_in_either_form_of_an_event(
+    hub: ManualHub, sandbox: Sandbox, as_http: bool
+) -> None:
+    await ask(hub)
+
+    await hub.raise_event(ID, DECIDED_EVENT, A_VOTE, as_http=as_http)
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+@pytest.mark.parametrize("as_http", [False, True])
+@pytest.mark.parametrize(
+    "vote",
+    [
+        None,
+        "approve",
+        [],
+        A_VOTE | {"decision": "maybe"},
+        A_VOTE | {"role": "cfo"},
+        A_VOTE | {"role": 1},
+        A_VOTE | {"expires": "2026-01-30T00:00:00Z"},
+        {"role": "lead"},
+    ],
+)
+async def test_a_vote_that_is_not_right_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox, vote: Any, as_http: bool
+) -> None:
+    await ask(hub)
+
+    await hub.raise_event(ID, DECIDED_EVENT, vote, as_http=as_http)
+    assert (hub.status(ID), decided(hub)) == ("Running", {})
+
+    await decide(hub, await link(sandbox, LEAD))
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+async def test_a_role_that_votes_twice_in_one_moment_has_one_vote(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub, **LARGE)
+
+    for decision in ("reject", "approve", "reject"):
+        await hub.raise_event(ID, DECIDED_EVENT, A_VOTE | {"decision": decision})
+
+    assert (hub.status(ID), decided(hub)) == ("Running", {"lead": "reject"})
+
+
+async def test_a_vote_that_comes_before_a_late_timer_but_after_the_deadline_is_late(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    await hub.suspend(ID)
+    await hub.advance(timedelta(days=31))
+
+    await hub.raise_event(ID, DECIDED_EVENT, A_VOTE)
+    await hub.resume(ID)
+    await hub.advance(timedelta(minutes=1))
+
+    assert hub.output(ID)["outcome"] == "expired"
+
+
+# Mail that fails
+
+
+async def test_an_outage_of_the_mail_delays_the_first_mails(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", fail_next=30)
+
+    await ask(hub, **LARGE)
+    await hub.advance(timedelta(hours=6))
+
+    for person in (LEAD, CONTROLLER, DIRECTOR):
+        assert len(await sandbox.mails(person)) == 1
+    assert hub.custom_status(ID)["step"] == "waiting"
+
+
+async def test_a_mail_whose_answer_was_lost_is_sent_once(hub: ManualHub, sandbox: Sandbox) -> None:
+    await sandbox.fault("mail", method="POST", lose_answer_next=2)
+
+    await ask(hub)
+    await hub.advance(timedelta(minutes=5))
+
+    assert len(await sandbox.mails(LEAD)) == 1
+
+
+async def test_a_reminder_that_fails_does_not_end_the_approval(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    first = await link(sandbox, LEAD)
+    await sandbox.fault("mail", method="POST", fail_next=1000)
+    await hub.advance(timedelta(days=2))
+
+    await decide(hub, first)
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["outcome"] == "approved"
+    assert await sandbox.mails(REQUESTER) == []
+
+
+async def test_a_setting_that_is_no_number_ends_with_a_code_and_a_retry_asks(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVAL_REMIND_HOURS", "daily")
+    await ask(hub)
+    failed = await hub.request("GET", HERE)
+    assert failed.json()["output"]["code"] == "not_configured"
+
+    monkeypatch.delenv("APPROVAL_REMIND_HOURS")
+    await hub.request("POST", f"{HERE}/retry")
+
+    assert len(await sandbox.mails(LEAD)) == 1
+
+
+async def test_without_a_key_nothing_is_started(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECISION_KEY", "short")
+
+    answer = await hub.request("POST", "/api/approvals", json=PAYMENT)
+
+    assert (answer.status, answer.json()["code"]) == (503, "not_configured")
+    assert hub.instances() == []
+
+
+async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        await ask(hub)
+        await decide(hub, await link(sandbox, LEAD))
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_idle()
+        if not hub.instance(ID).ended:
+            await decide(hub, await link(sandbox, LEAD))
+
+        assert hub.output(ID)["outcome"] == "approved"
+        assert hub.problems(ID) == []
+        assert len(await sandbox.mails(LEAD)) == len(await sandbox.mails(REQUESTER)) == 1
+        await sandbox.reset()
