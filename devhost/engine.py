@@ -86,6 +86,7 @@ class Engine:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._losses = backend.losses  # when the round began
         self._is_full = False
+        self._is_down = False  # the loop has failed
         self._passed_over: dict[str, int] = {}  # in this round
         self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
         self._replayed: list[tuple[OrchestrationWork, Outcome | Exception, float]] = []
@@ -116,6 +117,9 @@ class Engine:
         try:
             while not self._stopping.is_set():
                 await self._turn()
+        except BaseException:
+            self._is_down = True
+            raise
         finally:
             self._stopped.set()
             self._answer(HubFull(_STOPPING))
@@ -140,6 +144,8 @@ class Engine:
         self.wake()
         await self._stopped.wait()
         await self._end_tasks()
+        if self._is_down:
+            return
         try:
             self._commit_ended()
             self._commit_replayed()

@@ -20,7 +20,7 @@ from aiohttp import web
 from devhost import BEGAN, console
 from devhost.clock import SystemClock
 from devhost.engine import Engine
-from devhost.errors import AddressUnusable
+from devhost.errors import AddressUnusable, HubUnusable
 from devhost.functions import FunctionTable
 from devhost.history import stamp
 from devhost.http_activity import HttpCaller
@@ -152,9 +152,13 @@ class Host:
         self._ends.push_async_callback(engine.stop)
 
     def _engine_ended(self, running: asyncio.Task[None]) -> None:
-        if not running.cancelled() and (error := running.exception()):
+        if running.cancelled() or (error := running.exception()) is None:
+            return
+        if isinstance(error, HubUnusable):
+            log.error("%s", error)
+        else:
             log.error("devhost's work loop has failed; please report this", exc_info=error)
-            self.ended.set()
+        self.ended.set()
 
     async def _serve(self, listening: socket.socket, app: web.Application) -> None:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)

@@ -422,7 +422,7 @@ class SqliteBackend:
 
     def close(self) -> None:
         try:
-            with contextlib.suppress(HubFull):  # nobody was told that it had happened
+            with contextlib.suppress(HubFull, HubUnusable):  # nobody was told that it happened
                 self._database.commit()
         finally:
             self._database.close()
