@@ -172,8 +172,9 @@ class Walk:
         self._steps = self._each_in_turn(actions)
 
     @property
-    def waits_for_events(self) -> bool:
-        return any(self._waiting_for.values())
+    def expected(self) -> list[str]:
+        """The events still waited for, as they are spelled."""
+        return [name for waiting in self._waiting_for.values() for name, _ in waiting]
 
     @property
     def least(self) -> int:

@@ -321,12 +321,12 @@ class _Conclusion:
 
     def _of_waiting(self) -> list[Finding]:
         walk = self.walk
-        ended = self.answer.done or self.answer.error is not None
-        if ended and walk.open:
-            return [diagnosis.kept_running(_describe(item) for item in walk.open.values())]
-        if not walk.open and not walk.waits_for_events and not walk.suspended:
-            return [diagnosis.cannot_go_on()]
-        return []
+        if self.answer.done or self.answer.error is not None:
+            keeping = [_describe(item) for item in walk.open.values()]
+            if not walk.at_end:
+                keeping += [f"the wait for another event '{name}'" for name in walk.expected]
+            return [diagnosis.kept_running(keeping)]
+        return [diagnosis.cannot_go_on()] if walk.at_end and not walk.open else []
 
 
 def _reason(reason: str) -> str | None:

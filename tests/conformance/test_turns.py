@@ -25,7 +25,7 @@ from devhost.functions import FunctionTable
 from devhost.history import Event, compact
 from devhost.invocation import Invoker
 from devhost.loading import index_app
-from devhost.work import operate
+from devhost.work import failed_activity, operate
 from tests.devhost.episodes import Episodes, call_of
 from tests.devhost.episodes import called as called_with
 
@@ -370,3 +370,68 @@ async def test_an_activity_is_handed_the_recorded_input_and_gives_the_recorded_o
     assert handed == recorded["in"]
     assert seen == [value]
     assert outcome == (recorded["error"] or recorded["out"])
+
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+MADE = [
+    history.orchestrator_started(NOW),
+    history.orchestrator_completed(NOW),
+    history.execution_started(
+        NOW, instance_id="", execution_id="", name="", version=None, input_text=None
+    ),
+    history.execution_terminated(NOW, ""),
+    history.task_scheduled(NOW, 0, ""),
+    history.task_completed(NOW, 0, ""),
+    history.task_failed(NOW, 0, "", ""),
+    history.sub_orchestration_created(NOW, 0, "", None, ""),
+    history.sub_orchestration_completed(NOW, 0, ""),
+    history.sub_orchestration_failed(NOW, 0, "", ""),
+    history.timer_created(NOW, 0, NOW),
+    history.timer_fired(NOW, 0, NOW),
+    history.event_sent(NOW, 0, "", "", ""),
+    history.event_raised(NOW, "", ""),
+]
+
+
+@pytest.mark.parametrize("made", MADE, ids=lambda event: history.NAMES[event["EventType"]])
+def test_an_event_has_the_recorded_keys_in_the_recorded_order(made: Event) -> None:
+    recorded = {
+        tuple(event)
+        for turns in BY_INSTANCE.values()
+        for event in turns[-1]["in"]["history"]
+        if event["EventType"] == made["EventType"]
+    }
+
+    assert recorded == {tuple(made)}
+
+
+def test_the_start_of_a_child_names_its_parent_as_recorded() -> None:
+    [recorded] = [
+        event
+        for event in BY_INSTANCE["flaky_sub-1"][0]["in"]["history"]
+        if event["EventType"] == history.EXECUTION_STARTED
+    ]
+    parent = recorded["ParentInstance"]
+    caller = parent["OrchestrationInstance"]
+
+    made = history.parent_instance(
+        parent["Name"], caller["InstanceId"], caller["ExecutionId"], parent["TaskScheduleId"], None
+    )
+
+    assert json.dumps(made) == json.dumps(parent)
+
+
+def test_the_failure_of_an_activity_has_the_recorded_words_and_details() -> None:
+    recorded = next(
+        event
+        for event in BY_INSTANCE["retry_exhausts-1"][-1]["in"]["history"]
+        if event["EventType"] == history.TASK_FAILED
+    )
+    failure = FunctionFailed("RuntimeError", "attempt 1 of retry_exhausts-1", "{stack}")
+
+    made = failed_activity(0, "flaky", failure, ManualClock(NOW))
+
+    assert made["Reason"] == recorded["Reason"]
+    details = json.loads(recorded["Details"])
+    details["InnerException"]["Source"] = "devhost"  # the one word that is ours
+    assert made["Details"] == compact(details)

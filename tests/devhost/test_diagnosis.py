@@ -128,6 +128,34 @@ def test_an_instance_that_ends_with_its_orchestrator_is_not_kept_running() -> No
     assert findings(instance.next(completed(1))) == []
 
 
+def test_an_instance_kept_running_by_a_wait_the_sdk_has_left_is_told_by_which_event() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        yield context.wait_for_external_event("Go")
+        yield context.wait_for_external_event("Go")
+
+    instance = Episodes(flow)
+    instance.begin()
+    instance.next(raised("Go"))
+
+    [finding] = instance.next(completed(0)).findings
+
+    assert finding.kind == "kept-running"
+    assert "until this ends: the wait for another event 'Go'." in finding.text
+
+
+def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
+    def flow(context: Context) -> Flow:
+        timer = context.create_timer(LATER)
+        yield context.task_any([timer, context.wait_for_external_event("Go")])
+        yield context.call_activity("nobody")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    assert findings(instance.next(fired(0))) == ["unknown-function", "cannot-go-on"]
+
+
 # Events in another spelling
 
 

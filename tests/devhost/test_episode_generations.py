@@ -69,6 +69,22 @@ def test_the_first_episode_of_a_later_generation_ends_once_before_the_code_runs(
     ]
 
 
+def test_the_second_episode_of_a_later_generation_is_like_any_other() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        yield context.call_activity("act")
+
+    instance = Episodes(flow, generation=1)
+    instance.begin()
+
+    assert kinds(instance.next(completed(0)).events) == [
+        "OrchestratorStarted",
+        "TaskCompleted",
+        "TaskScheduled",
+        "OrchestratorCompleted",
+    ]
+
+
 def test_a_later_generation_that_schedules_nothing_ends_its_first_episode_only_once() -> None:
     def flow(context: Context) -> Flow:
         yield context.wait_for_external_event("go")
