@@ -148,7 +148,7 @@ class Walk:
         self._execution_id = execution_id
         self._taken_ids = {known_id.lower() for known_id in (instance_id, parent_id) if known_id}
         self._next_id = 0
-        self._now = datetime.min
+        self._began = ""  # when the episode at hand began, as it stands in the history
         self._waits: dict[int, Wait] = {}
         # By event name, which ignores case here, and beside each the name as it was spelled.
         self._waiting_for: dict[str, list[tuple[str, Wait]]] = {}
@@ -195,7 +195,7 @@ class Walk:
         """Take one event of the history. Raises NonDeterministic where the code no longer fits."""
         kind = event["EventType"]
         if kind == history.ORCHESTRATOR_STARTED:
-            self._now = history.read_stamp(event["Timestamp"])
+            self._began = event["Timestamp"]
         elif self._suspended and kind not in (
             history.EXECUTION_RESUMED,
             history.EXECUTION_TERMINATED,
@@ -374,9 +374,9 @@ class Walk:
                 whole.finish()
             elif made >= attempts:
                 # The host's retry loop ends with a timer that fires at once.
-                self._timer_at(self._now).then(lambda: whole.finish(failed=True))
+                self._timer_at(self._now()).then(lambda: whole.finish(failed=True))
             else:
-                self._timer_at(self._now + pause).then(attempt)
+                self._timer_at(self._now() + pause).then(attempt)
 
         if self._is_unknown(action):
             return call(action)
@@ -395,6 +395,9 @@ class Walk:
             del self._waits[task_id], self.open[task_id]
             wait.finish(failed=True)
         return wait
+
+    def _now(self) -> datetime:
+        return history.read_stamp(self._began)
 
     def _timer_at(self, fire_at: datetime) -> Wait:
         return self._schedule(CreateTimer(self.take_id(), fire_at))
