@@ -255,7 +255,7 @@ def started(instance: Instance, now: datetime) -> Event:
         version=instance.version,
         input_text=instance.input,
         parent=_parent_fields(parent) if parent else None,
-        generation=None if parent else instance.generation,
+        generation=None if parent or instance.generation else 0,
     )
 
 

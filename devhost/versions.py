@@ -13,8 +13,9 @@ def runs_here(version: str | None, default: str | None, strategy: MatchStrategy)
     """Whether an app with this defaultVersion runs an instance of this version."""
     if strategy == "None":
         return True
-    order = _compare(version or "", default or "")
-    return order == 0 if strategy == "Strict" else order <= 0
+    if strategy == "Strict":
+        return (version or "") == (default or "")
+    return _compare(version or "", default or "") <= 0
 
 
 def _compare(one: str, other: str) -> int:
@@ -23,7 +24,7 @@ def _compare(one: str, other: str) -> int:
         return bool(one) - bool(other)
     if _DOTTED.fullmatch(one) and _DOTTED.fullmatch(other):
         return _order(_numbers(one), _numbers(other))
-    return _order(one.lower(), other.lower())
+    return _order(one.upper(), other.upper())
 
 
 def _numbers(version: str) -> tuple[int, ...]:
