@@ -111,7 +111,7 @@ async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int)
         _multiply(hub, 100_000)
         async with devhost(hub) as side:
             for _ in range(runs):
-                query = f"instanceIdPrefix=made-{random.randrange(10)}&runtimeStatus=Completed"
+                query = f"instanceIdPrefix=made-{random.randrange(1, 10)}&runtimeStatus=Completed"
                 found: list[object] = []
 
                 async def page(query: str = query, found: list[object] = found) -> None:
