@@ -81,6 +81,13 @@ class Database:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
+    def make_room(self) -> None:
+        """On a full disk: have the write-ahead log begin anew, if what it holds fits elsewhere."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:
+            return
+
     def shrink(self) -> bool:
         """Give some of the space that is free back to the system; whether there is more to give."""
         free = self._free_pages()
@@ -89,7 +96,7 @@ class Database:
             self._connection.executescript(f"PRAGMA incremental_vacuum({_SHRUNK_AT_ONCE})")
             if 0 < self._free_pages() < free:
                 return True
-            self._connection.executescript("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.OperationalError:
             self.roll_back()  # even this needs room; the space is free for what comes next
         return False

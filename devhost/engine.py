@@ -168,7 +168,8 @@ class Engine:
 
     def _round(self) -> bool:
         """Work for a moment; whether there is more to do at once."""
-        until = time.perf_counter() + _ROUND_SECONDS
+        # Where there is little room, what one piece of work writes may still fit.
+        until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
         self._losses = self._backend.losses
         self._backend.release(self._clock.now())
         self._commit_ended()

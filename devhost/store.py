@@ -82,8 +82,10 @@ def _all_or_nothing(
     def guarded(self: "SqliteBackend", /, *given: P.args, **named: P.kwargs) -> T:
         try:
             return write(self, *given, **named)
-        except BaseException:
+        except BaseException as error:
             self._lose()
+            if isinstance(error, HubFull):
+                self._database.make_room()
             raise
 
     return guarded
