@@ -3,17 +3,19 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities import approvals, invoices, messages, orders, postings
-from blueprints import chaining, human_approval, operations
+from activities import approvals, invoices, messages, orders, postings, transfers
+from blueprints import chaining, human_approval, monitor, operations
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
 app.register_functions(chaining.bp)
 app.register_functions(human_approval.bp)
+app.register_functions(monitor.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(invoices.bp)
 app.register_functions(messages.bp)
 app.register_functions(orders.bp)
 app.register_functions(postings.bp)
+app.register_functions(transfers.bp)

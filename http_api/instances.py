@@ -14,6 +14,9 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from http_api.problems import Problem
 from orchestration.failures import failure_of
 
+# Under this name, an orchestrator that continues as new keeps what it adds to its input.
+SO_FAR: Final = "so_far"
+
 _ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 # What the client's exceptions say (their class is Exception), and what that is over HTTP.
@@ -49,6 +52,13 @@ class Instance:
             created=status.created_time,
             updated=status.last_updated_time,
         )
+
+    @property
+    def asked(self) -> Any:
+        """The input it was started with, whichever generation it is in."""
+        if not isinstance(self.input, dict):
+            return self.input
+        return {name: value for name, value in self.input.items() if name != SO_FAR}
 
     @property
     def has_ended(self) -> bool:

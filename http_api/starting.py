@@ -33,7 +33,7 @@ async def start_once(
             if "already exists" not in str(error):
                 raise
             existing = await find(client, instance_id)  # somebody was faster
-    if existing.input != work:
+    if existing.asked != work:
         detail = (
             f"operation {instance_id!r} was started with another body: "
             "look at it, or send yours under an identity of its own"

@@ -13,11 +13,17 @@ M = TypeVar("M", bound=BaseModel)
 
 # Asks work that has to clean up to end by itself. All other work is terminated.
 CANCEL_EVENT: Final = "CancelRequested"
-ENDS_BY_ITSELF: Final[frozenset[str]] = frozenset()
+ENDS_BY_ITSELF: Final = frozenset({"settlement_watch"})
 
 # What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
 # who they are has a route of its own and is not in this list.
 OPEN_EVENTS: Final = frozenset({CANCEL_EVENT})
+
+
+class Cancellation(BaseModel):
+    """What CANCEL_EVENT carries."""
+
+    reason: str = ""
 
 
 def event_value(raw: object) -> Any:

@@ -30,6 +30,11 @@ def payment_id(vendor: str, number: str) -> str:
     return _joined("pay", vendor, number)
 
 
+def settlement_id(transfer: str) -> str:
+    """The watch of one transfer."""
+    return _joined("settlement", transfer)
+
+
 def is_instance_id(text: str) -> bool:
     """Whether an instance of this app may have this id: none is an entity's, or leaves a URL."""
     return _ID.fullmatch(text) is not None

@@ -108,6 +108,16 @@ async def test_known_work_is_found_and_not_started(
     assert (answer.status_code, host.started) == (status, 0)
 
 
+async def test_work_is_known_in_every_generation(
+    host: Host, client: df.DurableOrchestrationClient
+) -> None:
+    host.instances["i"] = instance(WORK | {"so_far": {"looks": 20}})
+
+    answer = await start_once(REQUEST, client, "work", "i", WORK)
+
+    assert (answer.status_code, host.started) == (202, 0)
+
+
 async def test_whoever_loses_the_race_gets_the_winner_s_instance(
     host: Host, client: df.DurableOrchestrationClient
 ) -> None:
