@@ -58,15 +58,14 @@ async def ended(client: Client) -> Seen:
     """All instances that have ended, and how."""
     seen: Seen = {}
     for status in ("Completed", "Failed", "Terminated"):
-        _, found = await client.ask(f"/instances?runtimeStatus={status}&showInput=false&top=1000")
+        found = await client.list(f"runtimeStatus={status}")
         seen |= {one["instanceId"]: (status, one["lastUpdatedTime"]) for one in found}
     return seen
 
 
 async def unfinished(client: Client) -> list[str]:
-    """The ids of some instances that have not ended."""
-    statuses = "runtimeStatus=Pending,Running,Suspended,ContinuedAsNew"
-    _, found = await client.ask(f"/instances?{statuses}&showInput=false")
+    """The ids of the instances that have not ended."""
+    found = await client.list("runtimeStatus=Pending,Running,Suspended,ContinuedAsNew")
     return [one["instanceId"] for one in found if not one["instanceId"].startswith("@")]
 
 
@@ -100,8 +99,8 @@ async def audit(client: Client, book: Book, seen: Seen, effects: list[str]) -> A
 
 async def _shown(client: Client, instance_id: str) -> Any:
     path = f"/instances/{instance_id}?showHistory=true&showHistoryOutput=true"
-    status, shown = await client.ask(path)
-    return None if status == 404 else shown
+    answer = await client.ask(path)
+    return None if answer.status == 404 else answer.value
 
 
 async def _check_instance(found: Audit, asked: Asked, shown: Any, noted: Counter[str]) -> None:
@@ -176,8 +175,8 @@ async def _check_children(
 async def _check_ledger(
     found: Audit, client: Client, book: Book, ledger: str, there: set[str]
 ) -> None:
-    status, entries = await client.ask(f"/entities/ledger/{ledger}")
-    came = Counter(entries if status == 200 else [])
+    answer = await client.ask(f"/entities/ledger/{ledger}")
+    came = Counter(answer.value if answer.status == 200 else [])
     found.operations += came.total()
     bookkeepers = [one for one in book.instances.values() if one.ledger == ledger]
     of_instances = {

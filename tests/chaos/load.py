@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 
@@ -13,9 +13,18 @@ from tests.chaos.book import Asked, Book, Sent
 LEDGERS: Final = 5
 LAST: Final = "last"  # in place of a number
 _API: Final = "/runtime/webhooks/durabletask"
+_PAGE: Final = "x-ms-continuation-token"
 _EXPECTED: Final = (200, 202, 404, 410)
 _MOST_OPEN: Final = 200  # instances; a devhost that lives for half a second must get somewhere
 _BREATH_SECONDS: Final = 0.02
+
+
+class Answer(NamedTuple):
+    """What a request came back with."""
+
+    status: int
+    value: Any
+    next_page: str
 
 
 class Door:
@@ -44,33 +53,47 @@ class Client:
         self._door = door
         self._book = book
 
-    async def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any] | None:
-        """Status and answer; None where devhost died over it."""
+    async def send(self, method: str, path: str, body: Any = None, page: str = "") -> Answer | None:
+        """What it is answered; None where devhost died over it."""
         base = await self._door.base()
         self._book.requests += 1
+        headers = {_PAGE: page} if page else {}
         try:
-            async with self._session.request(method, base + path, json=body) as answer:
+            async with self._session.request(
+                method, base + path, json=body, headers=headers
+            ) as answer:
                 text = await answer.text()
                 assert answer.status in _EXPECTED, f"{path}: {answer.status} {text}"
-                return answer.status, json.loads(text) if text else None
+                value = json.loads(text) if text else None
+                return Answer(answer.status, value, answer.headers.get(_PAGE, ""))
         except aiohttp.ClientError:
             self._book.unanswered += 1
             return None
 
-    async def ask(self, path: str) -> tuple[int, Any]:
+    async def ask(self, path: str, page: str = "") -> Answer:
         """Ask until there is an answer."""
-        while (answer := await self.send("GET", _API + path)) is None:
+        while (answer := await self.send("GET", _API + path, page=page)) is None:
             pass
         return answer
+
+    async def list(self, query: str) -> list[Any]:
+        """All instances there are, page by page."""
+        found: list[Any] = []
+        page = ""
+        while True:
+            answer = await self.ask(f"/instances?{query}&showInput=false&top=1000", page)
+            found += answer.value
+            page = answer.next_page
+            if not page:
+                return found
 
     async def start(self, asked: Asked, body: Any, *, through_app: bool) -> bool:
         """Whether the instance is there, which is found out where the start was not answered."""
         path = f"/orchestrators/{asked.orchestrator}/{asked.id}"
         path = f"/api/start/{asked.orchestrator}/{asked.id}" if through_app else _API + path
         answer = await self.send("POST", path, body)
-        # Its own client reaches the app's function no longer once devhost dies.
-        asked.answered = answer is not None and answer[0] == 202
-        return asked.answered or (await self.ask(f"/instances/{asked.id}"))[0] != 404
+        asked.answered = answer is not None and answer.status == 202
+        return asked.answered or (await self.ask(f"/instances/{asked.id}")).status != 404
 
     async def raise_number(self, asked: Asked, number: int) -> None:
         answered = await self._raise(asked, number) == 202
@@ -84,13 +107,13 @@ class Client:
     async def _raise(self, asked: Asked, value: Any) -> int | None:
         path = f"{_API}/instances/{asked.id}/raiseEvent/Number"
         answer = await self.send("POST", path, value)
-        return answer[0] if answer else None
+        return answer.status if answer else None
 
     async def signal(self, ledger: str, entry: str) -> None:
         # An entity reads JSON text that holds JSON text.
         body = json.dumps(entry)
         answer = await self.send("POST", f"{_API}/entities/ledger/{ledger}?op=enter", body)
-        sent = Sent(entry, answer is not None and answer[0] == 202)
+        sent = Sent(entry, answer is not None and answer.status == 202)
         self._book.signals.setdefault(ledger, []).append(sent)
 
 
@@ -126,10 +149,9 @@ class Load:
 
     async def _gauge(self) -> None:
         """Have callers wait while much is unfinished: what lives for a moment gets little done."""
-        statuses = "runtimeStatus=Pending,Running&showInput=false"
+        unfinished = f"/instances?runtimeStatus=Pending,Running&showInput=false&top={_MOST_OPEN}"
         while not self._stopping:
-            _, open_ones = await self._client.ask(f"/instances?{statuses}&top={_MOST_OPEN}")
-            if len(open_ones) < _MOST_OPEN:
+            if len((await self._client.ask(unfinished)).value) < _MOST_OPEN:
                 self._go.set()
             else:
                 self._go.clear()

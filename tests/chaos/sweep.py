@@ -48,12 +48,14 @@ class Sweep:
             calling = asyncio.create_task(load.run(_CALLERS))
             await self._kill_often(random.Random(self.seed), door, client)
             devhost = await self._start()
-            door.open(devhost.base)
-            load.stop()
-            await calling
-            await _let_all_end(client)
-            found = await audit(client, self.book, self.seen, self._effects())
-            await asyncio.to_thread(devhost.stop, signal.SIGTERM)
+            try:
+                door.open(devhost.base)
+                load.stop()
+                await calling
+                await _let_all_end(client)
+                found = await audit(client, self.book, self.seen, self._effects())
+            finally:
+                await asyncio.to_thread(devhost.stop, signal.SIGTERM)
         check_file(found, self.folder / "hub.db")
         return found
 
@@ -63,22 +65,24 @@ class Sweep:
                 await self._kill_at_start(chance.random() * _STARTS_SECONDS)
                 continue
             devhost = await self._start()
-            door.open(devhost.base)
-            if number % _LOOKS == 0:
-                self.seen = await ended(client)
-                self._tell(number)
-            await asyncio.sleep(chance.random() * _LIVES_SECONDS)
-            door.close()
-            devhost.process.kill()
-            await asyncio.to_thread(devhost.process.wait)
-            devhost.close()
+            try:
+                door.open(devhost.base)
+                if number % _LOOKS == 0:
+                    self.seen = await ended(client)
+                    self._tell(number)
+                await asyncio.sleep(chance.random() * _LIVES_SECONDS)
+            finally:
+                door.close()
+                await asyncio.to_thread(devhost.stop, signal.SIGKILL)
 
     async def _kill_at_start(self, seconds: float) -> None:
         process, output = launch("start", APP, *self._options(), environ=self._environ())
-        await asyncio.sleep(seconds)
-        process.kill()
-        await asyncio.to_thread(process.wait)
-        output.close()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+            output.close()
 
     async def _start(self) -> Started:
         return await asyncio.to_thread(start, APP, *self._options(), environ=self._environ())

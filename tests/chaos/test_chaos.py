@@ -1,0 +1,15 @@
+"""The short form of the sweep; `make chaos` runs the long one."""
+
+from pathlib import Path
+
+from tests.chaos.sweep import in_folder
+
+
+def test_nothing_is_lost_however_often_devhost_is_killed(tmp_path: Path) -> None:
+    found = in_folder(tmp_path, kills=20, seed=20, say=print)
+
+    assert found.words == []
+    assert found.misses == 0
+    assert found.instances > 100
+    assert found.operations > 100
+    assert found.events > 20
