@@ -38,7 +38,7 @@ _TRIGGERED: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("timer", "Timers", "schedule"),
     ("queue", "Queues", "queueName"),
     ("blob", "Blobs", "path"),
-    ("other", "Triggers that will not fire here", "type"),
+    ("other", "Other triggers", "type"),
 )
 
 

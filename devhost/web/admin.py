@@ -14,9 +14,10 @@ from aiohttp import web
 from devhost.functions import Function, FunctionTable
 from devhost.settings import Settings
 from devhost.web.auth import Keys
+from devhost.web.bodies import read_body
 from devhost.web.home import home_page
 from devhost.web.paths import first_parameter, split_target
-from devhost.web.requests import origin_of, read_body
+from devhost.web.requests import origin_of
 from devhost.web.routes import route_of
 
 log = logging.getLogger(__name__)

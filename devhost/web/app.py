@@ -13,6 +13,7 @@ from devhost.web.errors import errors_as_status
 from devhost.web.functions import HttpFunctions
 from devhost.web.management import Management
 from devhost.web.paths import split_target
+from devhost.web.requests import only_text
 from devhost.web.urls import WEBHOOKS
 
 RPC: Final = "/durabletask"
@@ -61,7 +62,8 @@ def rpc_app(settings: Settings, management: Management) -> web.Application:
 
 def _app(settings: Settings, handler: Handler) -> web.Application:
     app = web.Application(
-        middlewares=[cors(settings), errors_as_status], client_max_size=settings.body_limit
+        middlewares=[only_text, cors(settings), errors_as_status],
+        client_max_size=settings.body_limit,
     )
     # Not aiohttp's routes: they decode paths, and know 405 where the host says 404.
     app.router.add_route("*", "/{path:.*}", handler)

@@ -1,13 +1,35 @@
 """What a function sees of a request, as the host hands it to the Python worker."""
 
 import logging
+import re
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 from azure.functions.http import HttpRequest
 
+from devhost.web.bodies import read_body
 from devhost.web.paths import decoded_path, encoded_path, query_parameters, split_target
 
 log = logging.getLogger(__name__)
+
+_HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+
+
+@web.middleware
+async def only_text(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 400, as Kestrel does, where the target or a header is no UTF-8, or Host is no host.
+
+    What is let in here can be written into URLs, headers and the hub.
+    """
+    texts = (request.raw_path, *request.headers.values())
+    if _HOST.fullmatch(request.headers.get(hdrs.HOST, "")) and all(map(_is_text, texts)):
+        return await handler(request)
+    return web.Response(status=400)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it has none of the stand-ins that the parser puts for other bytes."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def origin_of(request: web.BaseRequest) -> str:
@@ -50,18 +72,3 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
             )
         return b""
     return await read_body(request, limit)
-
-
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
-    """The whole body; raises the web error to answer with where it is too large or cut off."""
-    if (request.content_length or 0) > limit:
-        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
-    body = bytearray()
-    try:
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise web.HTTPRequestEntityTooLarge(limit, len(body))
-    except web.RequestPayloadError as error:
-        raise web.HTTPBadRequest from error
-    return bytes(body)

@@ -18,9 +18,9 @@ def shown_instance(
         "name": instance.name,
         "instanceId": instance.id,
         "runtimeStatus": instance.status,
-        "input": _value(instance.input) if with_input else None,
-        "customStatus": _value(instance.custom_status),
-        "output": _value(instance.output),
+        "input": value_of(instance.input) if with_input else None,
+        "customStatus": value_of(instance.custom_status),
+        "output": value_of(instance.output),
         "createdTime": _seconds(instance.created),
         "lastUpdatedTime": _seconds(instance.updated),
     }
@@ -68,7 +68,7 @@ def _shown_event(
             shown["Input"] = began["Input"]
     if "Result" in shown:
         if with_output:
-            shown["Result"] = _value(shown["Result"])
+            shown["Result"] = value_of(shown["Result"])
         else:
             del shown["Result"]
     if not with_input:
@@ -77,13 +77,16 @@ def _shown_event(
     return shown
 
 
-def _value(text: str | None) -> Any:
-    """The JSON a text holds; words that hold none stand for themselves."""
+def value_of(text: str | None) -> Any:
+    """The JSON a text holds; words that hold none stand for themselves.
+
+    What is no number becomes its name, as the host has it: NaN would be no JSON in the answer.
+    """
     if text is None:
         return None
     try:
-        return json.loads(text)
-    except ValueError:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
         return text
 
 

@@ -53,7 +53,7 @@ def test_orchestrators_activities_entities_and_other_triggers_are_printed(tmp_pa
     assert "Activities (1):\n  double\n" in listed
     assert "Entities (1):\n  counter\n" in listed
     assert "Timers:\n  nightly: 0 0 5 * * *\n" in listed
-    assert "Triggers that will not fire here:\n  hubbed: eventHubTrigger\n" in listed
+    assert "Other triggers:\n  hubbed: eventHubTrigger\n" in listed
 
 
 def test_a_left_out_function_is_named_at_every_start_and_to_who_waits_for_it(

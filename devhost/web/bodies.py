@@ -1,0 +1,80 @@
+"""The body of a request: its bytes, its text, and the JSON in it as the host reads it."""
+
+import asyncio
+import json
+from typing import Any, Final, NoReturn
+
+from aiohttp import web
+
+_PATIENCE: Final = 30.0  # seconds without a byte; then the caller is taken to have gone
+_DEEPEST: Final = 64  # what Newtonsoft.Json reads, and so the durable extension
+
+
+async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+    """The whole body; raises the web error to answer with where it is too large or cut off."""
+    if (request.content_length or 0) > limit:
+        raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
+    body = bytearray()
+    try:
+        while chunk := await _next_chunk(request):
+            body += chunk
+            if len(body) > limit:
+                raise web.HTTPRequestEntityTooLarge(limit, len(body))
+    except web.RequestPayloadError as error:
+        raise web.HTTPBadRequest from error
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+    return bytes(body)
+
+
+async def _next_chunk(request: web.BaseRequest) -> bytes:
+    async with asyncio.timeout(_PATIENCE):
+        return await request.content.readany()
+
+
+async def read_text(request: web.BaseRequest, limit: int) -> str:
+    """The body as text; ValueError where it is none in the charset it names."""
+    body = await read_body(request, limit)
+    try:
+        return body.decode(request.charset or "utf-8")
+    except LookupError as error:
+        raise ValueError(f"no such charset: {request.charset}") from error
+
+
+def read_json(text: str) -> Any:
+    """The value a text holds; ValueError for what is none, has no number, or nests too deep.
+
+    What is let in here comes out again: in histories, and in answers that have to be JSON.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
+    if _depth_exceeds(value, _DEEPEST):
+        raise ValueError("it nests too deep")
+    return value
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(limit):
+        if not level:
+            return False
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+    return bool(level)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{digits} is too large")
+    return number
