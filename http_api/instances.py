@@ -16,6 +16,8 @@ from orchestration.failures import failure_of
 
 # Under this name, an orchestrator that continues as new keeps what it adds to its input.
 SO_FAR: Final = "so_far"
+# Under this name, a starter adds what the app's settings say at that moment.
+SETTINGS: Final = "settings"
 
 _ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
@@ -55,10 +57,11 @@ class Instance:
 
     @property
     def asked(self) -> Any:
-        """The input it was started with, whichever generation it is in."""
+        """What its caller asked for, whichever generation it is in and whatever the settings."""
         if not isinstance(self.input, dict):
             return self.input
-        return {name: value for name, value in self.input.items() if name != SO_FAR}
+        added = (SO_FAR, SETTINGS)
+        return {name: value for name, value in self.input.items() if name not in added}
 
     @property
     def has_ended(self) -> bool:

@@ -2,11 +2,14 @@
 
 import functools
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ParamSpec, TypedDict
 
 import azure.functions as func
+
+from orchestration.failures import Failure
 
 P = ParamSpec("P")
 
@@ -59,3 +62,12 @@ def answers_problems(
             return problem.answer()
 
     return answered
+
+
+@contextmanager
+def failures_as_503() -> Iterator[None]:
+    """Turn a Failure into 503: the request is right, and something that it needs is missing."""
+    try:
+        yield
+    except Failure as failure:
+        raise Problem(503, failure.code, failure.message) from failure

@@ -5,7 +5,8 @@ import json
 import azure.functions as func
 import pytest
 
-from http_api.problems import FieldError, Problem, answers_problems
+from http_api.problems import FieldError, Problem, answers_problems, failures_as_503
+from orchestration.failures import Failure
 
 
 async def test_a_problem_that_is_raised_becomes_its_answer() -> None:
@@ -45,3 +46,16 @@ async def test_a_bug_stays_one() -> None:
 
     with pytest.raises(KeyError):
         await buggy()
+
+
+async def test_what_is_missing_here_is_503_with_its_code() -> None:
+    @answers_problems
+    async def needing() -> func.HttpResponse:
+        with failures_as_503():
+            raise Failure("storage_unavailable", "no storage answers", retriable=True)
+
+    answer = await needing()
+
+    assert answer.status_code == 503
+    body = json.loads(answer.get_body())
+    assert (body["code"], body["detail"]) == ("storage_unavailable", "no storage answers")

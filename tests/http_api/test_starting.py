@@ -29,7 +29,11 @@ class Host:
     def __init__(self) -> None:
         self.instances: dict[str, dict[str, Any]] = {}
         self.faster: dict[str, Any] | None = None
-        self.started = 0
+        self.inputs: list[Any] = []
+
+    @property
+    def started(self) -> int:
+        return len(self.inputs)
 
     async def status(self, request: web.Request) -> web.Response:
         found = self.instances.get(request.match_info["id"])
@@ -41,7 +45,7 @@ class Host:
             self.instances[instance_id] = self.faster
             message = "An Orchestration instance with the status Running already exists."
             return web.json_response({"Message": message}, status=409)
-        self.started += 1
+        self.inputs.append(json.loads(await request.json()))
         return web.json_response({"id": instance_id}, status=202)
 
 
@@ -116,6 +120,24 @@ async def test_work_is_known_in_every_generation(
     answer = await start_once(REQUEST, client, "work", "i", WORK)
 
     assert (answer.status_code, host.started) == (202, 0)
+
+
+async def test_work_is_known_whatever_the_settings_were(
+    host: Host, client: df.DurableOrchestrationClient
+) -> None:
+    host.instances["i"] = instance(WORK | {"settings": {"at_once": 5}})
+
+    answer = await start_once(REQUEST, client, "work", "i", WORK, settings={"at_once": 20})
+
+    assert (answer.status_code, host.started) == (202, 0)
+
+
+async def test_new_work_is_started_with_the_settings_of_the_moment(
+    host: Host, client: df.DurableOrchestrationClient
+) -> None:
+    await start_once(REQUEST, client, "work", "i", WORK, settings={"at_once": 20})
+
+    assert host.inputs == [WORK | {"settings": {"at_once": 20}}]
 
 
 async def test_whoever_loses_the_race_gets_the_winner_s_instance(

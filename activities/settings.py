@@ -1,0 +1,14 @@
+"""Numbers in the app's settings. Starters and activities read them, orchestrators never do."""
+
+import os
+
+from orchestration.failures import Failure
+
+
+def number_setting(name: str, usually: int, most: int) -> int:
+    """The number from 1 in a setting, capped. Raises Failure `not_configured` where it is none."""
+    text = os.environ.get(name) or str(usually)
+    if not text.isascii() or not text.isdigit() or int(text[:18]) < 1:
+        advice = f"set it to a number from 1 to {most}"
+        raise Failure("not_configured", f"the setting {name} is {text[:64]!r}: {advice}")
+    return min(int(text[:18]), most)

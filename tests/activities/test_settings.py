@@ -1,0 +1,34 @@
+"""A number in the settings is taken up to its cap, and one that is none is named."""
+
+import pytest
+
+from activities.settings import number_setting
+from orchestration.failures import Failure
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1", 1), ("7", 7), ("100", 100), ("101", 100), ("9" * 5000, 100), ("", 20)],
+)
+def test_a_number_is_taken_up_to_its_cap(
+    monkeypatch: pytest.MonkeyPatch, text: str, number: int
+) -> None:
+    monkeypatch.setenv("AT_ONCE", text)
+
+    assert number_setting("AT_ONCE", usually=20, most=100) == number
+
+
+def test_a_setting_that_is_missing_is_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AT_ONCE", raising=False)
+
+    assert number_setting("AT_ONCE", usually=20, most=100) == 20
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "²", " 5"])
+def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("AT_ONCE", text)
+
+    with pytest.raises(Failure, match="the setting AT_ONCE is") as raised:
+        number_setting("AT_ONCE", usually=20, most=100)
+
+    assert (raised.value.code, raised.value.retriable) == ("not_configured", False)
