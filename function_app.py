@@ -4,7 +4,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities import approvals, invoices, messages, orders, postings, transfers
-from blueprints import chaining, human_approval, monitor, operations
+from blueprints import chaining, entity_counter, human_approval, monitor, operations
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -12,6 +12,7 @@ app.register_functions(operations.bp)
 app.register_functions(chaining.bp)
 app.register_functions(human_approval.bp)
 app.register_functions(monitor.bp)
+app.register_functions(entity_counter.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(invoices.bp)

@@ -55,5 +55,10 @@ def links_of(req: func.HttpRequest, instance_id: str) -> dict[str, str]:
 
 
 def operation_url(req: func.HttpRequest, instance_id: str) -> str:
+    return url_of(req, f"{OPERATIONS}/{quote(instance_id, safe=':')}")
+
+
+def url_of(req: func.HttpRequest, path: str) -> str:
+    """The address of a path of this app, at the host that the caller spoke to."""
     asked = urlsplit(req.url)
-    return f"{asked.scheme}://{asked.netloc}{OPERATIONS}/{quote(instance_id, safe=':')}"
+    return f"{asked.scheme}://{asked.netloc}{path}"

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
-# Asks work that has to clean up to end by itself. All other work is terminated.
+# Asks work that must not be cut off to end by itself. All other work is terminated.
 CANCEL_EVENT: Final = "CancelRequested"
-ENDS_BY_ITSELF: Final = frozenset({"settlement_watch"})
+ENDS_BY_ITSELF: Final = frozenset({"document_number", "settlement_watch"})
 
 # What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
 # who they are has a route of its own and is not in this list.

@@ -9,8 +9,11 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
+_PART: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+_LONGEST_PART: Final = 64
+
 # A field of a request that becomes part of an id.
-IdPart = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+IdPart = Annotated[str, StringConstraints(pattern=_PART.pattern, max_length=_LONGEST_PART)]
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,199}")
 
@@ -33,6 +36,16 @@ def payment_id(vendor: str, number: str) -> str:
 def settlement_id(transfer: str) -> str:
     """The watch of one transfer."""
     return _joined("settlement", transfer)
+
+
+def number_id(counter: str, document: str) -> str:
+    """The number of one document, drawn from a counter."""
+    return _joined("number", counter, document)
+
+
+def is_id_part(text: str) -> bool:
+    """Whether a text, such as part of a route, can be part of an id."""
+    return len(text) <= _LONGEST_PART and _PART.fullmatch(text) is not None
 
 
 def is_instance_id(text: str) -> bool:

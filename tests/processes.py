@@ -41,6 +41,15 @@ class Site:
             operation, lambda answer: (answer.json()["customStatus"] or {}).get("step") == step
         )
 
+    def read_until(self, path: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """What a path shows once it shows this: what was accepted is done a moment later."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            shown: dict[str, Any] = self.send("GET", path).json()
+            if wanted.items() <= shown.items():
+                return shown
+        raise AssertionError(f"{path} does not show {wanted} in {PATIENCE} seconds: {shown}")
+
     def _shown(
         self, operation: str, reached: Callable[[requests.Response], bool]
     ) -> dict[str, Any]:
