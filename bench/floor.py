@@ -10,10 +10,11 @@ import azure.functions as func
 from bench.sides import APP
 from devhost import history
 from devhost.clock import SystemClock
-from devhost.episode import Turn, run_episode
+from devhost.episode import run_episode
 from devhost.functions import Function, FunctionTable
 from devhost.history import Event
 from devhost.loading import load_app
+from devhost.replay import Turn
 
 
 class Floor:

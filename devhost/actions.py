@@ -9,89 +9,32 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from devhost import history
-from devhost.functions import Kind, no_such_function
+from devhost.changed_code import another, missing
+from devhost.functions import Known, no_such_function
 from devhost.history import Event
+from devhost.replay import Action
+from devhost.scheduled import (
+    HTTP_ACTIVITY,
+    CallActivity,
+    CallChild,
+    CreateTimer,
+    Scheduled,
+    SendRequest,
+)
 
-HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 _MILLISECOND = timedelta(milliseconds=1)
 _LONGEST_PAUSE = timedelta(days=6)  # Azure Storage keeps a message invisible for seven at most
 
-Action = dict[str, Any]
-
-
-class Known(Protocol):
-    """Which durable functions there are, and what they are called; names ignore case."""
-
-    def orchestrator(self, name: str) -> object | None: ...
-    def activity(self, name: str) -> object | None: ...
-    def entity(self, name: str) -> object | None: ...
-    def durable_names(self, kind: Kind) -> list[str]: ...
-    def why_left_out(self, kind: Kind, durable_name: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CallActivity:
-    id: int
-    name: str
-    input: str  # JSON text
-
-
-@dataclass(frozen=True, slots=True)
-class CallChild:
-    id: int
-    name: str
-    instance_id: str
-    version: str | None
-    input: str  # JSON text
-
-
-@dataclass(frozen=True, slots=True)
-class CreateTimer:
-    id: int
-    fire_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SendRequest:
-    """An operation for an entity; its answer comes as an event named by the request's id."""
-
-    id: int
-    target: str
-    operation: str
-    input: str  # JSON text
-    request_id: str
-    signal: bool
-
-
-Scheduled = CallActivity | CallChild | CreateTimer | SendRequest
-
-# The class of the real host's decision, as its texts name it.
-_HOST_CLASS = {
-    CallActivity: "ScheduleTaskOrchestratorAction",
-    CallChild: "CreateSubOrchestrationAction",
-    CreateTimer: "CreateTimerOrchestratorAction",
-    SendRequest: "SendEventOrchestratorAction",
-}
 _SCHEDULED_BY = {
     history.TASK_SCHEDULED: CallActivity,
     history.SUB_ORCHESTRATION_CREATED: CallChild,
     history.TIMER_CREATED: CreateTimer,
     history.EVENT_SENT: SendRequest,
 }
-
-
-class NonDeterministic(Exception):
-    """History holds something the code, as it is now, does not do, or does otherwise."""
-
-    def __init__(self, words: str, event: Event, instead: Scheduled | None) -> None:
-        super().__init__(words)
-        self.event = event
-        self.instead = instead
 
 
 class Refused(Exception):
@@ -238,10 +181,9 @@ class Walk:
     def _match(self, kind: int, event: Event) -> None:
         scheduled = self.scheduled.get(event["EventId"])
         if scheduled is None:
-            raise NonDeterministic(_missing(kind, event), event, None)
+            raise missing(event)
         if not isinstance(scheduled, _SCHEDULED_BY[kind]):
-            words = _another(kind, event, _HOST_CLASS[type(scheduled)])
-            raise NonDeterministic(words, event, scheduled)
+            raise another(event, scheduled)
         self.matched.append((event, self.scheduled.pop(event["EventId"])))
         if isinstance(scheduled, SendRequest) and scheduled.request_id not in event["Input"]:
             self._await_under_recorded_id(scheduled, event)
@@ -484,56 +426,3 @@ _INVOKE: dict[int, Callable[[Walk, Action], Wait]] = {
 def _text(value: Any) -> str | None:
     """A value as the host reads it where it wants words: a number counts as its digits."""
     return None if value is None else str(value)
-
-
-_CHANGED = (
-    "Was a change made to the orchestrator code after this instance had already started running?"
-)
-
-
-def _recorded(kind: int, event: Event) -> str:
-    """What the history says was scheduled, as the texts about a missing task have it."""
-    number = event["EventId"]
-    if kind == history.TASK_SCHEDULED:
-        return (
-            f"an activity task with sequence ID {number} and name '{event['Name']}'"
-            f" (version '{event['Version']}'),"
-        )
-    if kind == history.SUB_ORCHESTRATION_CREATED:
-        return (
-            f"a sub-orchestration task with sequence ID {number} and name '{event['Name']}'"
-            f" (version '{event['Version'] or ''}', instance ID '{event['InstanceId']}'),"
-        )
-    if kind == history.TIMER_CREATED:
-        return f"a timer task with sequence number {number}"
-    return (
-        f"a send event task with sequence ID {number}, type 'EventSent' name '{event['Name']}',"
-        f" instance ID '{event['InstanceId']}',"
-    )
-
-
-def _missing(kind: int, event: Event) -> str:
-    return (
-        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
-        f" {_recorded(kind, event)} but the current replay execution hasn't (yet?) scheduled"
-        f" this task. {_CHANGED}"
-    )
-
-
-def _another(kind: int, event: Event, host_class: str) -> str:
-    number, recorded = event["EventId"], _recorded(kind, event)
-    verb, where = "produced a {} action", "with this sequence number"
-    if kind == history.TASK_SCHEDULED:
-        recorded = f"an activity task with sequence number {number} named '{event['Name']}',"
-    elif kind == history.SUB_ORCHESTRATION_CREATED:
-        where = "at this sequence number"
-    elif kind == history.TIMER_CREATED:
-        recorded += " named"
-    else:
-        recorded = recorded.replace("'EventSent' name", "'EventSent', name")
-        verb, where = "scheduled a {} task", "at this sequence number"
-    return (
-        "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled"
-        f" {recorded} but the current orchestration replay instead {verb.format(host_class)}"
-        f" {where}. {_CHANGED}"
-    )

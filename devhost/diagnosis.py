@@ -48,6 +48,15 @@ def _plural(kind: str) -> str:
     return {"activity": "activities", "entity": "entities"}.get(kind, kind + "s")
 
 
+def dropped_call(name: str, why: str) -> Finding:
+    return Finding(
+        "dropped-call",
+        name,
+        f"calls '{name}', and the host drops the call without a word: {why}."
+        " The instance waits for it for ever, as on Azure.",
+    )
+
+
 def cannot_go_on() -> Finding:
     return Finding(
         "cannot-go-on",
@@ -93,6 +102,15 @@ def replay_differs(history_has: str, code_does: str) -> Finding:
         "was started by other code than is running now. First difference:"
         f" history has {history_has}; the code now {code_does}."
         " Give the changed orchestrator a new version or name, or let old instances end first.",
+    )
+
+
+def replay_cut_short(raised: str) -> Finding:
+    return Finding(
+        "replay-cut-short",
+        "",
+        "raised where the SDK tells the host no actions, so that on Azure it fails with"
+        f" 'Non-Deterministic workflow detected' instead of this: {raised}",
     )
 
 

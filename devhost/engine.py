@@ -14,13 +14,13 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from devhost import history, work
-from devhost.actions import HTTP_ACTIVITY
 from devhost.backend import ActivityWork, Backend, EntityWork, OrchestrationWork, Outcome
 from devhost.clock import Clock
 from devhost.diagnosis import Finding
 from devhost.errors import DevhostError, FunctionFailed, HubFull
 from devhost.functions import Function, FunctionTable
 from devhost.history import Event
+from devhost.scheduled import HTTP_ACTIVITY
 from devhost.settings import Settings
 from devhost.threads import DaemonPool
 from devhost.work import NotForThisApp
@@ -87,6 +87,7 @@ class Engine:
         self._losses = backend.losses  # when the round began
         self._is_full = False
         self._is_down = False  # the loop has failed
+        self._kinds = [self._work_off_entities, self._work_off_orchestrations]
         self._passed_over: dict[str, int] = {}  # in this round
         self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
         self._replayed: list[tuple[OrchestrationWork, Outcome | Exception, float]] = []
@@ -175,10 +176,18 @@ class Engine:
         self._commit_ended()
         self._commit_replayed()
         self._passed_over = self._not_now()
+        # In turns, or entities would wait until no orchestration has anything to do.
+        self._kinds.reverse()
+        return any(work_off(until) for work_off in self._kinds)
+
+    def _work_off_orchestrations(self, until: float) -> bool:
         while orchestration := self._backend.next_orchestration(self._passed_over):
             self._run_episode(orchestration)
             if time.perf_counter() > until:
                 return True
+        return False
+
+    def _work_off_entities(self, until: float) -> bool:
         while entity := self._backend.next_entity(self._broken):
             self._run_entity(entity)
             if time.perf_counter() > until:

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Kind = Literal["http", "orchestration", "activity", "entity", "timer", "queue", "blob", "other"]
 
@@ -59,6 +59,16 @@ class LeftOut:
     kind: Kind = "other"
     durable_name: str = ""
     listed: bool = False  # the host names it among its functions all the same
+
+
+class Known(Protocol):
+    """Which durable functions there are, and what they are called; names ignore case."""
+
+    def orchestrator(self, name: str) -> object | None: ...
+    def activity(self, name: str) -> object | None: ...
+    def entity(self, name: str) -> object | None: ...
+    def durable_names(self, kind: Kind) -> list[str]: ...
+    def why_left_out(self, kind: Kind, durable_name: str) -> str: ...
 
 
 @dataclass(frozen=True)

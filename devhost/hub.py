@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 from devhost import history
-from devhost.actions import Known
 from devhost.backend import ENDED, Backend, Instance, Message, Parent, Query
 from devhost.clock import Clock
 from devhost.errors import (
@@ -23,7 +22,7 @@ from devhost.errors import (
     UnknownFunction,
     WrongState,
 )
-from devhost.functions import no_such_function
+from devhost.functions import Known, no_such_function
 from devhost.history import Event, compact
 
 

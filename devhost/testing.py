@@ -22,7 +22,6 @@ from typing import Any, Final, Self, cast
 from azure.functions.decorators.function_app import FunctionRegister
 
 from devhost import work
-from devhost.actions import HTTP_ACTIVITY
 from devhost.backend import ActivityWork, Instance, Message, Problem, Query
 from devhost.clock import ManualClock
 from devhost.errors import FunctionFailed
@@ -33,6 +32,7 @@ from devhost.hub import Hub
 from devhost.in_process import Answer, Front
 from devhost.invocation import Invoker
 from devhost.loading import index_app, load_app
+from devhost.scheduled import HTTP_ACTIVITY
 from devhost.settings import Settings
 from devhost.stand_in import Call, StandIns
 from devhost.store import MEMORY, SqliteBackend

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from devhost import diagnosis, history, versions
-from devhost.actions import CallActivity, CallChild, CreateTimer, Known, Scheduled, SendRequest
 from devhost.backend import (
     EntityWork,
     Instance,
@@ -19,10 +18,20 @@ from devhost.backend import (
 )
 from devhost.clock import Clock
 from devhost.diagnosis import Finding
-from devhost.episode import Decision, Turn, request_input, run_episode
+from devhost.episode import Decision, run_episode
 from devhost.errors import FunctionFailed
+from devhost.functions import Known
 from devhost.history import EXTENSION, Event, compact
 from devhost.hub import started, state_of
+from devhost.replay import Turn
+from devhost.scheduled import (
+    CallActivity,
+    CallChild,
+    CreateTimer,
+    Scheduled,
+    SendRequest,
+    request_input,
+)
 from devhost.settings import Settings
 
 

@@ -19,12 +19,13 @@ import pytest
 from devhost import history
 from devhost.backend import EntityWork
 from devhost.clock import ManualClock
-from devhost.episode import Decision, Turn, run_episode
+from devhost.episode import Decision, run_episode
 from devhost.errors import FunctionFailed
 from devhost.functions import FunctionTable
 from devhost.history import Event, compact
 from devhost.invocation import Invoker
 from devhost.loading import index_app
+from devhost.replay import Turn
 from devhost.work import failed_activity, operate
 from tests.devhost.episodes import Episodes, call_of
 from tests.devhost.episodes import called as called_with

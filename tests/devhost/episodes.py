@@ -9,12 +9,13 @@ from typing import Any
 import azure.durable_functions as df
 
 from devhost import history
-from devhost.actions import Action, CallActivity, CreateTimer, Scheduled, SendRequest
-from devhost.episode import Decision, Turn, run_episode
+from devhost.episode import Decision, run_episode
 from devhost.functions import FunctionTable
 from devhost.history import Event, compact
 from devhost.invocation import Invoker
 from devhost.loading import index_app
+from devhost.replay import Action, Turn
+from devhost.scheduled import CallActivity, CreateTimer, Scheduled, SendRequest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(hours=1)

@@ -15,9 +15,9 @@ import azure.durable_functions as df
 from azure.durable_functions.models.Task import TaskBase
 from hypothesis import strategies as st
 
-from devhost.actions import CallActivity, CallChild, CreateTimer, Scheduled
 from devhost.episode import Decision
 from devhost.history import Event
+from devhost.scheduled import CallActivity, CallChild, CreateTimer, Scheduled
 from tests.devhost.episodes import (
     LATER,
     Context,

@@ -7,7 +7,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from devhost.actions import CallActivity, CallChild, CreateTimer, SendRequest
+from devhost.scheduled import CallActivity, CallChild, CreateTimer, SendRequest
 from tests.devhost.episodes import (
     LATER,
     START,

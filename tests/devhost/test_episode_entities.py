@@ -6,7 +6,7 @@ import azure.durable_functions as df
 import pytest
 
 from devhost import history
-from devhost.actions import CallChild, SendRequest
+from devhost.scheduled import CallChild, SendRequest
 from tests.devhost.episodes import (
     START,
     Context,

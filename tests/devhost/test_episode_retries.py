@@ -6,7 +6,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from devhost.actions import CallChild
+from devhost.scheduled import CallChild
 from tests.devhost.episodes import (
     Context,
     Episodes,
