@@ -158,7 +158,8 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
             work.hub.raise_event(name, "Go", "gone")
         await work.engine.saved()
         instance = await work.ended("good")
-        await work.told("bad", "Go", "again")
+        with contextlib.suppress(HubFull):  # it may have been in one transaction with the failure
+            await work.told("bad", "Go", "again")
         after = work.hub.events("bad")
 
     assert instance.output == '"gone"'
