@@ -8,15 +8,14 @@ import azure.durable_functions as df
 
 from activities.decision_tokens import Seat, make_token
 from activities.messages import Message, send_message
+from activities.settings import number_setting
 from orchestration.failures import Failure
 
-# What holds unless a setting of the same name in capitals, such as APPROVAL_REMIND_HOURS, says so.
-USUALLY: Final = {
-    "approval_two_of_three_cents": 1_000_000,
-    "approval_remind_hours": 24,
-    "approval_escalate_hours": 72,
-    "approval_expire_hours": 720,
-}
+# Unless the settings APPROVAL_REMIND_HOURS, … and APPROVER_LEAD, … say otherwise.
+REMIND_HOURS: Final = 24
+ESCALATE_HOURS: Final = 72
+EXPIRE_HOURS: Final = 720
+TWO_OF_THREE_CENTS: Final = 1_000_000
 PEOPLE: Final = {
     "lead": "lead@example.com",
     "controller": "controller@example.com",
@@ -65,17 +64,12 @@ class DecisionRequest(TypedDict):
 def set_terms(payment: Payment) -> Terms:
     """Say who decides on a payment, and until when. Only looks, so may run twice.
 
-    The settings are read here, once: a change concerns the approvals that begin after it. Nobody is
-    asked about a payment of their own.
+    The settings are read here, once: a change concerns the approvals that begin after it.
     """
-    people = {role: os.environ.get(f"APPROVER_{role}".upper(), PEOPLE[role]) for role in PEOPLE}
-    others = {
-        role: address
-        for role, address in people.items()
-        if address.lower() != payment["requested_by"].lower()
-    }
+    others = _people_but(payment["requested_by"])
     last = {role: address for role, address in others.items() if role == ESCALATED_TO}
-    is_large = payment["amount_cents"] > _setting("approval_two_of_three_cents")
+    limit = number_setting("APPROVAL_TWO_OF_THREE_CENTS", TWO_OF_THREE_CENTS, most=10**12)
+    is_large = payment["amount_cents"] > limit
     wanted = ("lead", "controller", "director") if is_large else ("lead",)
     asked = {role: others[role] for role in wanted if role in others}
     needed = 2 if is_large else 1
@@ -87,9 +81,9 @@ def set_terms(payment: Payment) -> Terms:
         needed=needed,
         asked=asked,
         escalated_to=last,
-        remind_hours=_setting("approval_remind_hours"),
-        escalate_hours=_setting("approval_escalate_hours"),
-        expire_hours=_setting("approval_expire_hours"),
+        remind_hours=_hours("REMIND", REMIND_HOURS),
+        escalate_hours=_hours("ESCALATE", ESCALATE_HOURS),
+        expire_hours=_hours("EXPIRE", EXPIRE_HOURS),
     )
 
 
@@ -113,11 +107,19 @@ async def request_decision(request: DecisionRequest) -> str:
     return await send_message(message)
 
 
-def _setting(name: str) -> int:
-    text = os.environ.get(name.upper(), str(USUALLY[name]))
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise Failure("not_configured", f"the setting {name.upper()} is {text}: set it to a number")
-    return int(text)
+def _people_but(requester: str) -> dict[str, str]:
+    """Who may decide, by role: nobody on a payment of their own, and nobody in two roles."""
+    people, taken = {}, {requester.lower()}
+    for role, usually in PEOPLE.items():
+        address = os.environ.get(f"APPROVER_{role.upper()}") or usually
+        if address.lower() not in taken:
+            people[role] = address
+            taken.add(address.lower())
+    return people
+
+
+def _hours(name: str, usually: int) -> int:
+    return number_setting(f"APPROVAL_{name}_HOURS", usually, most=24 * 365)
 
 
 def _public_url() -> str:

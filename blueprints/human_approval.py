@@ -20,7 +20,7 @@ from activities.messages import Message, send_message
 from http_api.answers import accepted, json_answer
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
-from http_api.problems import Problem, answers_problems
+from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration.deadlines import first_of
 from orchestration.events import event_data
@@ -80,10 +80,8 @@ async def start_payment_approval(
 ) -> func.HttpResponse:
     """Start the approval of the payment in the body, once."""
     payment = read_body(req, ApprovalBody)
-    try:
+    with failures_as_503():
         require_key()
-    except Failure as failure:
-        raise Problem(503, failure.code, failure.message) from failure
     instance_id = approval_id(payment.payment)
     work = payment.model_dump(mode="json")
     return await start_once(req, client, "payment_approval", instance_id, work)

@@ -64,7 +64,15 @@ def test_nobody_decides_on_a_payment_of_their_own(monkeypatch: pytest.MonkeyPatc
         set_terms(a_payment())
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "1.5", "a day", "²"])
+def test_one_person_in_two_roles_has_one_vote(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APPROVER_DIRECTOR", "Lead@example.com")
+
+    terms = set_terms(a_payment(1_000_001))
+
+    assert list(terms["asked"]) == ["lead", "controller"]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "a day", "²"])
 def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", value)
 

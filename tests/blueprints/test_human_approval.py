@@ -366,3 +366,22 @@ async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
         assert hub.problems(ID) == []
         assert len(await sandbox.mails(LEAD)) == len(await sandbox.mails(REQUESTER)) == 1
         await sandbox.reset()
+
+
+async def test_a_crash_between_any_two_steps_reminds_each_time_once(
+    app: FunctionTable, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", "100")
+
+    async def run(hub: ManualHub) -> None:
+        await ask(hub)
+        await hub.run_until_ended(ID)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(ID)
+
+        assert hub.output(ID)["outcome"] == "expired"
+        assert hub.problems(ID) == []
+        times = {mail: len(await sandbox.mails(mail)) for mail in (LEAD, CFO, REQUESTER)}
+        assert times == {LEAD: 5, CFO: 2, REQUESTER: 1}
+        await sandbox.reset()
