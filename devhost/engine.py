@@ -33,6 +33,7 @@ _COSTLY_SECONDS: Final = 0.001  # an episode of this length is worth saving
 _LONGEST_GATHERING: Final = 1.0  # seconds
 _RETRY_SECONDS: Final = 0.25  # after the disk took nothing
 _GRACE_SECONDS: Final = 0.5  # for a replay under way, when devhost stops
+_LONGEST_PAUSE_SECONDS: Final = 1.0  # a machine that slept, or is set right, is ahead of its loop
 _NEVER: Final = sys.maxsize
 _STOPPING: Final = "devhost is stopping; try again when it has started anew."
 
@@ -253,7 +254,9 @@ class Engine:
     async def _pause(self) -> None:
         """Sleep until something comes in or comes due."""
         due = self._backend.next_due()
-        delays = [(due - self._clock.now()).total_seconds()] if due else []
+        delays = []
+        if due is not None:
+            delays += [(due - self._clock.now()).total_seconds(), _LONGEST_PAUSE_SECONDS]
         now = time.perf_counter()
         delays += [gathering.until - now for gathering in self._gathering.values()]
         try:
