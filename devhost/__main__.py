@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -16,7 +17,11 @@ from devhost.host import Host, Options
 from devhost.reload import Watch
 from devhost.store import MEMORY
 
+if sys.platform != "win32":
+    import resource
+
 _PROGRAM: Final = "python -m devhost"
+_OPEN_FILES: Final = 8192
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
 _NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
 _ABOUT: Final = """\
@@ -44,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
+        _allow_connections()
         host = _load(options, watch)  # not on the loop: Ctrl-C has to end an import, too
         code, more = asyncio.run(_serve(host, watch))
     except CannotStart as error:
@@ -128,6 +134,17 @@ def _options(given: argparse.Namespace) -> Options:
         data = str(Path(data).absolute())
     keys = given.auth.absolute() if given.auth else None
     return Options(folder, given.host, given.port, data, keys)
+
+
+def _allow_connections() -> None:
+    """Let a thousand callers connect: systems begin with 256 or 1024 open files a process."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # the system may know a lower limit still
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _load(options: Options, watch: Watch | None) -> Host | None:

@@ -35,6 +35,7 @@ from devhost.web.app import RPC, public_app, rpc_app
 from devhost.web.auth import load_keys
 from devhost.web.functions import HttpFunctions
 from devhost.web.management import Management
+from devhost.web.serving import serve
 from devhost.web.urls import client_payload
 
 log = logging.getLogger("devhost")
@@ -161,10 +162,8 @@ class Host:
         self.ended.set()
 
     async def _serve(self, listening: socket.socket, app: web.Application) -> None:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)
-        await runner.setup()
+        runner = await serve(listening, app)
         self._ends.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listening, backlog=1024).start()
 
     def _show(self, origin: str) -> None:
         console.show_app(self._table, origin, self._settings)

@@ -10,13 +10,13 @@ _PATIENCE: Final = 30.0  # seconds without a byte; then the caller is taken to h
 _DEEPEST: Final = 64  # what Newtonsoft.Json reads, and so the durable extension
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+async def read_body(request: web.BaseRequest, limit: int, *, patience: float = _PATIENCE) -> bytes:
     """The whole body; raises the web error to answer with where it is too large or cut off."""
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
     body = bytearray()
     try:
-        while chunk := await _next_chunk(request):
+        while chunk := await _next_chunk(request, patience):
             body += chunk
             if len(body) > limit:
                 raise web.HTTPRequestEntityTooLarge(limit, len(body))
@@ -27,8 +27,8 @@ async def read_body(request: web.BaseRequest, limit: int) -> bytes:
     return bytes(body)
 
 
-async def _next_chunk(request: web.BaseRequest) -> bytes:
-    async with asyncio.timeout(_PATIENCE):
+async def _next_chunk(request: web.BaseRequest, patience: float) -> bytes:
+    async with asyncio.timeout(patience):
         return await request.content.readany()
 
 
