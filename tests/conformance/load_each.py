@@ -1,22 +1,37 @@
 """Loads every app of a file of recorded apps and prints, as JSON, what became of each."""
 
+import asyncio
 import json
 import sys
 import tempfile
 from pathlib import Path
 
 from devhost.errors import AppDoesNotLoad
+from devhost.functions import FunctionTable
 from devhost.loading import load_app
+from devhost.testing import ManualHub
 
 
-def outcome(folder: Path) -> dict[str, object]:
+async def outcome(folder: Path) -> dict[str, object]:
     try:
         table = load_app(folder)
     except AppDoesNotLoad as error:
         return {"loads": False, "says": str(error), "listed": []}
     says = "\n".join(left_out.says for left_out in table.left_out)
     left_out = [left_out.name for left_out in table.left_out]
-    return {"loads": True, "says": says, "listed": table.listed, "left_out": left_out}
+    loaded = {"loads": True, "says": says, "listed": table.listed, "left_out": left_out}
+    return loaded | await answers(table)
+
+
+async def answers(table: FunctionTable) -> dict[str, object]:
+    """What the app's two routes and its orchestrator answer, as they were recorded."""
+    async with ManualHub(table) as hub:
+        statuses = {
+            request: (await hub.request(*request.split())).status
+            for request in ("GET /api/ping", "GET /api/c")
+        }
+        started = await hub.start("orch")
+        return statuses | {"orch": [hub.status(started), str(hub.output(started))]}
 
 
 def main(recording: str) -> None:
@@ -26,7 +41,7 @@ def main(recording: str) -> None:
             folder = Path(scratch, name)
             folder.mkdir()
             (folder / "function_app.py").write_text(case["source"])
-            outcomes[name] = outcome(folder)
+            outcomes[name] = asyncio.run(outcome(folder))
     print(json.dumps(outcomes))
 
 

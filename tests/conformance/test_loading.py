@@ -9,6 +9,9 @@ from typing import Any, cast
 
 import pytest
 
+from tests.devhost.apps import write_app
+from tests.devhost_process import outcome as devhost
+
 HERE = Path(__file__).parent
 RECORDING = HERE / "loading.json"
 CASES: dict[str, dict[str, Any]] = json.loads(RECORDING.read_text())
@@ -33,18 +36,20 @@ def outcomes() -> dict[str, dict[str, Any]]:
     return cast(dict[str, dict[str, Any]], json.loads(ran.stdout))
 
 
+ANSWERED = ["GET /api/ping", "GET /api/c", "orch"]
+
+
 def test_there_are_52_recorded_apps() -> None:
     assert len(NAMES) == 52
 
 
 @pytest.mark.parametrize("name", where("loads"))
 def test_a_sound_app_loads_whole(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
-    assert outcomes[name] == {
-        "loads": True,
-        "says": "",
-        "listed": CASES[name]["functions"],
-        "left_out": [],
-    }
+    outcome = outcomes[name]
+
+    assert outcome["loads"]
+    assert outcome["listed"] == CASES[name]["functions"]
+    assert (outcome["says"], outcome["left_out"]) == ("", [])
 
 
 @pytest.mark.parametrize("name", where("one function is left out"))
@@ -59,6 +64,13 @@ def test_one_function_is_left_out_in_the_hosts_words(
     assert outcome["listed"] == CASES[name]["functions"]
 
 
+@pytest.mark.parametrize("name", where("loads") + where("one function is left out"))
+def test_what_loads_answers_as_recorded(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
+    answered = {asked: outcomes[name][asked] for asked in ANSWERED}
+
+    assert answered == {asked: CASES[name][asked] for asked in ANSWERED}
+
+
 @pytest.mark.parametrize("name", where("no function loads"))
 def test_no_function_loads_and_the_hosts_words_come_first(
     name: str, outcomes: dict[str, dict[str, Any]]
@@ -69,6 +81,17 @@ def test_no_function_loads_and_the_hosts_words_come_first(
     assert CASES[name]["says"] in outcome["says"].splitlines()[0]
     assert "function_app.py:" in outcome["says"].splitlines()[1]
     assert "every route answers 404" in outcome["says"].splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", where("no function loads") + where("host does not run"))
+def test_devhost_ends_with_1_where_nothing_loads(name: str, tmp_path: Path) -> None:
+    write_app(tmp_path, CASES[name]["source"])
+
+    code, said = devhost("start", tmp_path, "--port", "0")
+
+    assert code == 1
+    assert CASES[name]["says"] in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize("name", where("host does not run"))
