@@ -241,12 +241,14 @@ class Engine:
         self._unsaved = []
         self._found.clear()
 
-    def _set_aside(self, instance_id: str, error: Exception) -> None:
-        """Leave an instance alone, so that a fault of devhost's own does not cost the others."""
-        self._broken[instance_id] = self._passed_over[instance_id] = _NEVER
+    def _set_aside(self, instance_id: str, error: Exception, enough: int = _NEVER) -> None:
+        """Leave an instance alone until it has enough messages, or devhost is started anew.
+
+        A fault of devhost's own must not cost the others.
+        """
+        self._broken[instance_id] = self._passed_over[instance_id] = enough
         log.error(
-            "%s: devhost failed at it, and leaves it as it is until it is started anew."
-            " Please report this",
+            "%s: devhost failed at it and leaves it as it is. Please report this",
             instance_id,
             exc_info=error,
         )
@@ -323,14 +325,14 @@ class Engine:
             self._refuse(orchestration, outcome)
         elif isinstance(outcome, Exception):
             self._backend.abandon_orchestration(orchestration)
-            self._set_aside(orchestration.instance.id, outcome)
+            self._set_aside(orchestration.instance.id, outcome, len(orchestration.receipt) + 1)
         else:
             try:
                 self._commit(orchestration, outcome, cost)
             except DevhostError:
                 raise
             except Exception as error:  # the top of a work loop: nothing of it was kept
-                self._set_aside(orchestration.instance.id, error)
+                self._set_aside(orchestration.instance.id, error, len(orchestration.receipt) + 1)
 
     def _outcome(self, orchestration: OrchestrationWork) -> Outcome:
         function = self._table.orchestrator(orchestration.instance.name)
@@ -340,6 +342,7 @@ class Engine:
     def _commit(self, orchestration: OrchestrationWork, outcome: Outcome, cost: float) -> None:
         instance = outcome.instance
         self._backend.commit_orchestration(orchestration, outcome)
+        self._broken.pop(instance.id, None)
         self._note(instance.id, instance.name, outcome.findings)
         self._gather(instance.id, outcome.least, cost)
 

@@ -1,7 +1,6 @@
 """A disk with no room left, by the limit that the system sets to the size of a process's files."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,8 +35,3 @@ def fill_for(process: int, size: int) -> None:
 
 def make_room_for(process: int) -> None:
     fill_for(process, resource.RLIM_INFINITY)
-
-
-def is_root() -> bool:
-    """Whether file permissions mean nothing here."""
-    return hasattr(os, "geteuid") and os.geteuid() == 0
