@@ -30,8 +30,10 @@ def fill_for(process: int, size: int) -> None:
     """Let no file of another process grow beyond a size."""
     if not hasattr(resource, "prlimit"):
         pytest.skip("only Linux sets limits to another process")
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    most = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, most))
 
 
 def make_room_for(process: int) -> None:
-    fill_for(process, resource.RLIM_INFINITY)
+    most = resource.prlimit(process, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))

@@ -120,7 +120,7 @@ def test_a_disk_that_runs_full_refuses_what_does_not_fit_and_keeps_the_rest(
     with running(folder, "--data", small_disk / "hub.db") as host:
         filler = small_disk / "filler"
         filler.write_bytes(b"x" * 15_000_000)
-        statuses = []
+        statuses: list[int] = []
         while 507 not in statuses:
             instance_id = f"a:{len(statuses):03}"
             given = {"text": "x" * 20_000}
