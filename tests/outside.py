@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer as Server
 
-from activities import clock, outside
+from activities import clock, outside, storage_account
 from devhost.testing import ManualHub
 from sandbox.app import create_app
 
@@ -70,3 +70,4 @@ async def sandbox(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         async with aiohttp.ClientSession(server.make_url("/")) as session:
             yield Sandbox(session)
         await outside.close()
+        await storage_account.close()

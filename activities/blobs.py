@@ -1,0 +1,106 @@
+"""Blobs: files in the app's storage account, written and read whole."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final, TypedDict
+
+import azure.durable_functions as df
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContentSettings
+
+from activities.storage_account import blob_service, storage_failures
+from orchestration.failures import Failure
+
+INVOICES: Final = "invoices"  # the container that the files of vendors arrive in
+RESULTS: Final = "results"  # the container that the app writes to
+
+_LOOK_SECONDS: Final = 5
+_DELETED_AT_ONCE: Final = 20
+
+bp = df.Blueprint()
+
+
+class BlobRef(TypedDict):
+    """Where something large is: this travels, and not the thing itself."""
+
+    container: str
+    name: str
+    bytes: int
+
+
+class Folder(TypedDict):
+    """All blobs whose names begin so."""
+
+    container: str
+    prefix: str
+
+
+async def require_storage() -> None:
+    """Raise a Failure at once where no storage answers; for starters whose work needs it."""
+    with storage_failures(f"container {RESULTS}"):
+        async with asyncio.timeout(_LOOK_SECONDS):
+            service = await blob_service()
+            await service.get_container_client(RESULTS).exists()
+
+
+async def write_blob(
+    container: str, name: str, content: bytes, content_type: str = "application/json"
+) -> BlobRef:
+    """Write a blob, over one that is there; make its container where it is missing."""
+    settings = ContentSettings(content_type=content_type)
+    with storage_failures(f"container {container}"):
+        blobs = (await blob_service()).get_container_client(container)
+        try:
+            await blobs.upload_blob(name, content, overwrite=True, content_settings=settings)
+        except ResourceNotFoundError:
+            with suppress(ResourceExistsError):  # somebody was faster
+                await blobs.create_container()
+            await blobs.upload_blob(name, content, overwrite=True, content_settings=settings)
+    return BlobRef(container=container, name=name, bytes=len(content))
+
+
+async def read_blob(container: str, name: str, most_bytes: int) -> bytes:
+    """Return a blob's content. Raises Failure `blob_unknown` or `blob_too_large`."""
+    with storage_failures(f"blob {name}"):
+        blob = (await blob_service()).get_blob_client(container, name)
+        stream = await blob.download_blob()
+        if stream.size > most_bytes:
+            message = f"the blob {name} has {stream.size} bytes: {most_bytes} are read at most"
+            raise Failure("blob_too_large", message)
+        return bytes(await stream.readall())
+
+
+async def blob_names(container: str, prefix: str, most: int) -> list[str]:
+    """The first names with a prefix, in their order. Raises Failure `blob_unknown`."""
+    names: list[str] = []
+    with storage_failures(f"container {container}"):
+        blobs = (await blob_service()).get_container_client(container)
+        page = min(most, 5000)
+        async for name in blobs.list_blob_names(name_starts_with=prefix, results_per_page=page):
+            names.append(str(name))
+            if len(names) == most:
+                break
+    return names
+
+
+@bp.activity_trigger(input_name="folder")
+async def delete_blobs(folder: Folder) -> None:
+    """Delete the blobs of a folder. What is gone already stays so, so may run twice."""
+    with storage_failures(f"container {folder['container']}"):
+        blobs = (await blob_service()).get_container_client(folder["container"])
+
+        async def delete(name: str) -> None:
+            with suppress(ResourceNotFoundError):
+                await blobs.delete_blob(name)
+
+        while names := await _names_if_any(folder):
+            await asyncio.gather(*map(delete, names))
+
+
+async def _names_if_any(folder: Folder) -> list[str]:
+    try:
+        return await blob_names(folder["container"], folder["prefix"], _DELETED_AT_ONCE)
+    except Failure as failure:
+        if failure.code == "blob_unknown":  # not even the container
+            return []
+        raise
