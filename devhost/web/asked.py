@@ -11,7 +11,7 @@ from aiohttp import web
 from devhost.backend import Query
 from devhost.errors import BadRequest
 from devhost.history import compact
-from devhost.web.bodies import read_json, read_text
+from devhost.web.bodies import NestsTooDeep, read_json, read_text
 from devhost.web.paths import query_parameters, split_target
 
 TOKEN: Final = "x-ms-continuation-token"
@@ -53,6 +53,17 @@ class Asked:
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self._folded.get(name.lower(), "").strip().lower()
         return {"true": True, "false": False}.get(value, default)
+
+    def reason(self) -> str:
+        """Words, or JSON: what it holds becomes the output of the instance."""
+        reason = self.query.get("reason", "")
+        try:
+            read_json(reason)
+        except NestsTooDeep:
+            raise BadRequest("The reason nests too deep.") from None
+        except ValueError:  # words
+            pass
+        return reason
 
     def time(self, name: str) -> datetime | None:
         """A time, None where there is none or it is none: the host ignores junk."""

@@ -10,6 +10,10 @@ _PATIENCE: Final = 30.0  # seconds without a byte; then the caller is taken to h
 _DEEPEST: Final = 64  # what Newtonsoft.Json reads, and so the durable extension
 
 
+class NestsTooDeep(ValueError):
+    """It would go through Python's stack on its way through the hub."""
+
+
 async def read_body(request: web.BaseRequest, limit: int, *, patience: float = _PATIENCE) -> bytes:
     """The whole body; raises the web error to answer with where it is too large or cut off."""
     if (request.content_length or 0) > limit:
@@ -49,9 +53,9 @@ def read_json(text: str) -> Any:
     try:
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
-        raise ValueError("it nests too deep") from error
+        raise NestsTooDeep from error
     if _depth_exceeds(value, _DEEPEST):
-        raise ValueError("it nests too deep")
+        raise NestsTooDeep
     return value
 
 

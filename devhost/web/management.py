@@ -155,7 +155,7 @@ class Management:
 
     async def _operate(self, asked: Asked, instance_id: str, operation: str) -> web.Response:
         self._check_orchestration(instance_id)
-        reason = asked.query.get("reason", "")
+        reason = asked.reason()
         match operation:
             case "terminate":
                 self._hub.terminate(instance_id, reason)

@@ -186,6 +186,25 @@ def test_an_entity_goes_on_although_somebody_takes_it_for_an_instance(host: Star
     assert signalled.status == 202
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [("[" * 2000, 400), ("[" * 2000 + "]" * 2000, 400), ('"\\ud800"', 202), ("NaN", 202)],
+)
+@pytest.mark.parametrize("operation", ["suspend", "terminate"])
+def test_a_reason_of_any_form_is_taken_as_words_or_refused(
+    host: Started, operation: str, reason: str, status: int
+) -> None:
+    started = manage(host, "POST", "/orchestrators/waiting", b"").json()["id"]
+    path = f"/instances/{started}"
+
+    answer = manage(host, "POST", f"{path}/{operation}?reason={odd(reason)}", b"")
+    manage(host, "POST", f"{path}/resume", b"")
+    manage(host, "POST", f"{path}/terminate?reason=end", b"")
+
+    assert answer.status == status
+    assert host.ask("GET", f"/api/result/{started}").status == 200
+
+
 def test_an_instance_with_an_id_like_an_entitys_does_not_spoil_their_list(host: Started) -> None:
     assert manage(host, "POST", "/orchestrators/chain/@odd", b"{}").status == 202
     assert manage(host, "POST", "/entities/counter/listed?op=add", b"1").status == 202
