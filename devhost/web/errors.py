@@ -39,5 +39,5 @@ async def errors_as_status(request: web.Request, handler: Handler) -> web.Stream
     except ConnectionError:
         raise  # the caller has hung up, and aiohttp takes it as that
     except Exception:  # translated: a fault of devhost's own
-        log.exception("%s %s: devhost failed", request.method, request.path)
+        log.exception("%s %s: devhost failed", request.method, request.raw_path)
         return web.Response(status=500)

@@ -68,7 +68,7 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
                 "%s %s: the body came in chunks, without a Content-Length. Like the real host "
                 "devhost gives the function an empty body; send a Content-Length.",
                 request.method,
-                request.path,
+                request.raw_path,
             )
         return b""
     return await read_body(request, limit)

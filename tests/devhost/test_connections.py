@@ -19,6 +19,7 @@ from tests.devhost.apps import SOUND, write_app
 from tests.devhost.raw_http import MANAGEMENT, connection, request
 from tests.devhost_process import Started, running
 
+OPEN_FILES = 2048
 LARGE = (
     SOUND
     + """
@@ -157,7 +158,9 @@ async def test_a_thousand_callers_at_once_are_all_answered(
     folder = write_app(tmp_path_factory.mktemp("thousand") / "app")
     with running(folder) as host:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+        if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+            pytest.skip("this test may not open enough connections itself")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, hard))
 
         answers = await ask_all(host.base, 1000)
 
