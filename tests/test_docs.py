@@ -1,7 +1,9 @@
 """The docs keep up with the code: links lead somewhere, pages are short, each pattern has one."""
 
+import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,23 @@ def test_a_page_about_a_pattern_is_one_page():
     lengths = {page.name: len(page.read_text("utf-8").splitlines()) for page in pages}
 
     assert {name: length for name, length in lengths.items() if length > 80} == {}
+
+
+def scenarios_of_the_platform_page() -> list[str]:
+    text = without_code((ROOT / "docs" / "platform.md").read_text("utf-8"))
+    named = re.findall(r"\[([a-z][a-z0-9_*,… ]*)\](?!\()", text)
+    return sorted({name for group in named for name in re.split(r"[,…]", group.replace(" ", ""))})
+
+
+@pytest.mark.parametrize("name", scenarios_of_the_platform_page())
+def test_the_platform_page_names_scenarios_that_were_recorded(name):
+    recorded = json.loads((ROOT / "tests/conformance/durable/recorded.json").read_text("utf-8"))
+
+    assert [scenario for scenario in recorded if fnmatch(scenario, name)]
+
+
+@pytest.mark.parametrize("pattern", patterns())
+def test_a_pattern_is_among_those_to_choose_from(pattern):
+    chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")
+
+    assert f"({pattern}.md)" in chooser
