@@ -21,16 +21,19 @@ class Finding:
 
 
 def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Finding:
-    names = {one.lower(): one for one in known}
-    likely = difflib.get_close_matches(name.lower(), names, n=1)
-    did_you_mean = f" Did you mean '{names[likely[0]]}'?" if likely and not left_out else ""
-    why = f" It was left out: {left_out}" if left_out else ""
+    why = f"It was left out: {left_out}" if left_out else _which_there_are(kind, name, known)
     return Finding(
         "unknown-function",
         f"{kind} {name}",
-        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
-        f"{why}{did_you_mean} Known {_plural(kind)}: {_listed(name, names)}.",
+        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure. {why}",
     )
+
+
+def _which_there_are(kind: str, name: str, known: Iterable[str]) -> str:
+    names = {one.lower(): one for one in known}
+    likely = difflib.get_close_matches(name.lower(), names, n=1)
+    did_you_mean = f"Did you mean '{names[likely[0]]}'? " if likely else ""
+    return f"{did_you_mean}Known {_plural(kind)}: {_listed(name, names)}."
 
 
 def _listed(name: str, names: Mapping[str, str]) -> str:

@@ -134,10 +134,13 @@ def test_where_nothing_is_known_that_is_said() -> None:
     assert text.endswith("as on Azure. Known entities: none.")
 
 
-def test_the_words_of_a_left_out_function_come_first() -> None:
+def test_of_a_left_out_function_the_reason_is_said_and_no_other_names() -> None:
     text = unknown_function("activity", "act", ["other"], "It is in error. (app.py:3)").text
 
-    assert "It was left out: It is in error. (app.py:3) Known activities: 'other'." in text
+    assert text == (
+        "calls the activity 'act', which nobody has, and so it waits for ever, as on Azure."
+        " It was left out: It is in error. (app.py:3)"
+    )
 
 
 def test_a_text_the_console_cannot_encode_is_escaped(
