@@ -25,7 +25,8 @@ def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str =
     return Finding(
         "unknown-function",
         f"{kind} {name}",
-        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure. {why}",
+        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
+        f" {why}",
     )
 
 
