@@ -122,7 +122,7 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     context.set_custom_status({"step": "asking"})
     terms: Terms = yield from call_with_retry(context, set_terms, payment)
 
-    began = context.current_utc_datetime.replace(microsecond=0)
+    began = context.current_utc_datetime
     remind_every = timedelta(hours=terms["remind_hours"])
     reminds = began + remind_every
     expires = began + timedelta(hours=terms["expire_hours"])

@@ -152,6 +152,17 @@ async def test_after_three_days_a_second_role_is_asked_as_well(
     assert hub.output(ID)["decisions"][0]["role"] == "cfo"
 
 
+async def test_the_second_role_is_not_asked_about_a_payment_of_its_own(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub, requested_by=CFO)
+
+    await hub.advance(timedelta(days=20))
+
+    assert hub.custom_status(ID)["step"] == "waiting"
+    assert await sandbox.mails(CFO) == []
+
+
 async def test_the_first_to_be_asked_may_decide_after_the_escalation(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
@@ -299,6 +310,17 @@ async def test_an_outage_of_the_mail_delays_the_first_mails(
     for person in (LEAD, CONTROLLER, DIRECTOR):
         assert len(await sandbox.mails(person)) == 1
     assert hub.custom_status(ID)["step"] == "waiting"
+
+
+async def test_a_first_mail_that_cannot_be_sent_ends_with_a_code(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVER_LEAD", "nobody")
+
+    await ask(hub)
+
+    shown = (await hub.request("GET", HERE)).json()
+    assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "bad_request")
 
 
 async def test_a_mail_whose_answer_was_lost_is_sent_once(hub: ManualHub, sandbox: Sandbox) -> None:
