@@ -159,9 +159,9 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
             work.hub.raise_event(name, "Go", "gone")
         await work.engine.saved()
         instance = await work.ended("good")
+        await work.until("bad", lambda _: "devhost failed" in caplog.text)
         after = work.hub.events("bad")
         child_id = "child"
-        await work.until("bad", lambda _: "devhost failed" in caplog.text)
         await work.told("bad", "Other", "mended")
         await work.until("bad", lambda _: len(work.hub.events("bad")) > len(before))
         await work.told("child", "Go", "gone too")
