@@ -219,7 +219,8 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 if __name__ == "__main__":
     # A module that the app lacks must not be found where devhost happens to be started.
-    sys.path[:] = [path for path in sys.path if path != os.getcwd()]
+    if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
+        del sys.path[0]
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
