@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.devhost.apps import result_of, write_app
+from tests.devhost.apps import SOUND, result_of, write_app
 from tests.devhost.raw_http import MANAGEMENT, RawAnswer, connection, read_all, send
 from tests.devhost_process import Started, running
 
@@ -17,6 +17,12 @@ ROUTES = [
     MANAGEMENT + b"/instances/open/raiseEvent/Other",
     MANAGEMENT + b"/entities/counter/one?op=add",
 ]
+MEASURING = """
+
+@app.orchestration_trigger(context_name="context")
+def measuring(context):
+    return len((yield context.wait_for_external_event("Go")))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +44,42 @@ def text_of(size: int) -> bytes:
     return b'"' + b"x" * (size - 2) + b'"'
 
 
-def test_a_hundred_megabytes_are_taken_wherever_a_body_may_stand(tmp_path: Path) -> None:
-    body = text_of(LIMIT)
-    with running(write_app(tmp_path / "app")) as host:
-        length = post(host, b"/api/length", body)
-        started = post(host, MANAGEMENT + b"/orchestrators/waiting/large", body)
-        raised = post(host, MANAGEMENT + b"/instances/large/raiseEvent/Go", body)
-        signalled = post(host, MANAGEMENT + b"/entities/counter/one?op=add", body)
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Started]:
+    """A devhost that goes on working."""
+    with running(write_app(tmp_path / "app", SOUND + MEASURING)) as started:
+        yield started
+        assert started.run_to_its_end("chain") == 4
+        assert "error: " not in started.text
 
-        assert (length.status, length.body) == (200, str(LIMIT).encode())
-        assert [started.status, raised.status, signalled.status] == [202, 202, 202]
-        assert len(result_of(host, "large")) == LIMIT - 2
-        assert host.run_to_its_end("chain") == 4
-        assert "error: " not in host.text
+
+def test_a_function_takes_a_hundred_megabytes(host: Started) -> None:
+    answer = post(host, b"/api/length", text_of(LIMIT))
+
+    assert (answer.status, answer.body) == (200, str(LIMIT).encode())
+
+
+def test_a_start_takes_a_hundred_megabytes(host: Started) -> None:
+    started = post(host, MANAGEMENT + b"/orchestrators/waiting/large", text_of(LIMIT))
+
+    assert started.status == 202
+    shown = host.manage("GET", "/instances/large").json()
+    assert len(shown["input"]) == LIMIT - 2
+
+
+def test_an_event_takes_a_hundred_megabytes(host: Started) -> None:
+    host.manage("POST", "/orchestrators/measuring/one")
+
+    raised = post(host, MANAGEMENT + b"/instances/one/raiseEvent/Go", text_of(LIMIT))
+
+    assert raised.status == 202
+    assert result_of(host, "one") == LIMIT - 2
+
+
+def test_a_signal_takes_a_hundred_megabytes(host: Started) -> None:
+    signalled = post(host, MANAGEMENT + b"/entities/counter/one?op=add", text_of(LIMIT))
+
+    assert signalled.status == 202
 
 
 @pytest.mark.parametrize("target", ROUTES)
