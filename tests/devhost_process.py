@@ -134,7 +134,7 @@ def start(
     folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None
 ) -> Started:
     """Start devhost on an app and wait until it is ready; AssertionError where it is not."""
-    process, output = launch("start", folder, "--port", "0", *arguments, environ=environ)
+    process, output = _launch("start", folder, "--port", "0", *arguments, environ=environ)
     try:
         return Started(process, output, output.wait_for(_READY)[1])
     except BaseException:
@@ -144,7 +144,7 @@ def start(
         raise
 
 
-def launch(
+def _launch(
     *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> tuple["subprocess.Popen[str]", Output]:
     """devhost with these arguments, and what it prints."""
@@ -161,17 +161,26 @@ def launch(
     return process, Output(process.stdout)
 
 
-def outcome(
+@contextlib.contextmanager
+def launched(
     *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
-) -> tuple[int, str]:
-    """The exit code of a devhost that ends by itself, and all it printed."""
-    process, output = launch(*arguments, environ=environ, cwd=cwd)
+) -> Iterator[tuple["subprocess.Popen[str]", Output]]:
+    """devhost with these arguments, ready or not; gone at the end, whatever happens."""
+    process, output = _launch(*arguments, environ=environ, cwd=cwd)
     try:
-        code = process.wait(_PATIENCE)
+        yield process, output
     finally:
         process.kill()
         process.wait(_PATIENCE)
         output.close()
+
+
+def outcome(
+    *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> tuple[int, str]:
+    """The exit code of a devhost that ends by itself, and all it printed."""
+    with launched(*arguments, environ=environ, cwd=cwd) as (process, output):
+        code = process.wait(_PATIENCE)
     return code, "\n".join(output.lines)
 
 

@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 
 import pytest
 
 from tests.devhost.apps import IMPORTS, SOUND, write_app, write_local_settings
-from tests.devhost_process import launch, outcome, running
+from tests.devhost_process import launched, outcome, running
 
 
 def refused(*arguments: str | Path, cwd: Path | None = None) -> str:
@@ -261,14 +262,12 @@ def test_a_name_that_the_console_cannot_show_does_no_harm(tmp_path: Path) -> Non
 def test_ctrl_c_while_the_app_is_imported_ends_it_without_a_traceback(tmp_path: Path) -> None:
     hanging = "import threading\nprint('importing', flush=True)\nthreading.Event().wait()\n"
     folder = write_app(tmp_path / "app", hanging)
-    process, output = launch("start", folder, "--port", "0")
-    output.wait_for("importing")
+    with launched("start", folder, "--port", "0") as (process, output):
+        output.wait_for("importing")
 
-    process.send_signal(2)
-    code = process.wait(60)
-    output.close()
+        process.send_signal(signal.SIGINT)
 
-    assert code == 130
+        assert process.wait(60) == 130
     assert "Traceback" not in "\n".join(output.lines)
 
 

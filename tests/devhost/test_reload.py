@@ -8,7 +8,7 @@ import pytest
 
 from devhost.reload import Watch
 from tests.devhost.apps import IMPORTS, SOUND, result_of, write_app, write_local_settings
-from tests.devhost_process import Started, launch, outcome, running
+from tests.devhost_process import Started, launched, outcome, running
 
 READY = r"Ready at (http://\S+) in"
 SETTING = (
@@ -79,8 +79,7 @@ def test_after_a_change_that_does_not_load_it_waits_for_the_next(tmp_path: Path)
 
 def test_an_app_that_never_loaded_is_served_once_it_does(tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app", "import nothing_of_the_kind\n")
-    process, output = launch("start", folder, "--port", "0", "--reload")
-    try:
+    with launched("start", folder, "--port", "0", "--reload") as (process, output):
         output.wait_for("No module named 'nothing_of_the_kind'")
         output.wait_for("Waiting for a change of the app's files.")
 
@@ -88,23 +87,17 @@ def test_an_app_that_never_loaded_is_served_once_it_does(tmp_path: Path) -> None
 
         host = Started(process, output, output.wait_for(READY)[1])
         assert host.run_to_its_end("chain") == 4
-    finally:
-        process.kill()
-        process.wait(60)
-        output.close()
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_when_asked_while_it_waits_for_a_change(tmp_path: Path, by: int) -> None:
     folder = write_app(tmp_path / "app", "x = = 1\n")
-    process, output = launch("start", folder, "--port", "0", "--reload")
-    output.wait_for("Waiting for a change of the app's files.")
+    with launched("start", folder, "--port", "0", "--reload") as (process, output):
+        output.wait_for("Waiting for a change of the app's files.")
 
-    process.send_signal(by)
-    code = process.wait(60)
-    output.close()
+        process.send_signal(by)
 
-    assert code == 0
+        assert process.wait(60) == 0
     assert "Traceback" not in "\n".join(output.lines)
 
 
