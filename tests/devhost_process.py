@@ -134,7 +134,7 @@ def start(
     folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None
 ) -> Started:
     """Start devhost on an app and wait until it is ready; AssertionError where it is not."""
-    process, output = _launch("start", folder, "--port", "0", *arguments, environ=environ)
+    process, output = launch("start", folder, "--port", "0", *arguments, environ=environ)
     try:
         return Started(process, output, output.wait_for(_READY)[1])
     except BaseException:
@@ -144,7 +144,7 @@ def start(
         raise
 
 
-def _launch(
+def launch(
     *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> tuple["subprocess.Popen[str]", Output]:
     """devhost with these arguments, and what it prints."""
@@ -166,7 +166,7 @@ def launched(
     *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[tuple["subprocess.Popen[str]", Output]]:
     """devhost with these arguments, ready or not; gone at the end, whatever happens."""
-    process, output = _launch(*arguments, environ=environ, cwd=cwd)
+    process, output = launch(*arguments, environ=environ, cwd=cwd)
     try:
         yield process, output
     finally:
