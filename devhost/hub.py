@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from devhost import history
-from devhost.backend import ENDED, Backend, Instance, Message, Parent, Query
+from devhost.backend import ENDED, Backend, Instance, Message, Parent, Problem, Query
 from devhost.clock import Clock
 from devhost.errors import (
     BadRequest,
@@ -99,6 +99,10 @@ class Hub:
     def events(self, instance_id: str) -> list[Event]:
         """The history of its current execution, oldest first."""
         return self._backend.history(instance_id)
+
+    def problems(self, instance_id: str) -> Sequence[Problem]:
+        """What devhost has noticed about an instance."""
+        return self._backend.problems(instance_id)
 
     def list_instances(self, query: Query) -> Sequence[Instance]:
         return self._backend.list_instances(query)

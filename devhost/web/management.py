@@ -9,6 +9,7 @@ import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -141,10 +142,17 @@ class Management:
                 with_input=with_input,
             )
         shown = shown_instance(instance, with_input=with_input, events=events)
+        headers = self._noticed(instance_id)
         if not instance.ended:
-            return _json(shown, 202, {"Location": asked.url, "Retry-After": "5"})
+            return _json(shown, 202, {"Location": asked.url, "Retry-After": "5", **headers})
         failed = instance.status == "Failed" and asked.flag("returnInternalServerErrorOnFailure")
-        return _json(shown, 500 if failed else 200)
+        return _json(shown, 500 if failed else 200, headers)
+
+    def _noticed(self, instance_id: str) -> dict[str, str]:
+        """A header beside the host's own answer, where there is something to say of an instance."""
+        count = len(self._hub.problems(instance_id))
+        where = f"/admin/devhost/problems?instanceId={quote(instance_id, safe='')}"
+        return {"X-Devhost-Problems": f"{count}; see {where}"} if count else {}
 
     def _list(self, asked: Asked) -> web.Response:
         query = asked.list_query()
