@@ -13,11 +13,14 @@ M = TypeVar("M", bound=BaseModel)
 
 # Asks work that must not be cut off to end by itself. All other work is terminated.
 CANCEL_EVENT: Final = "CancelRequested"
-ENDS_BY_ITSELF: Final = frozenset({"document_number", "settlement_watch"})
+ENDS_BY_ITSELF: Final = frozenset({"document_number", "ledger_sweep", "settlement_watch"})
+
+# Gives a sweep another interval.
+INTERVAL_EVENT: Final = "IntervalChanged"
 
 # What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
 # who they are has a route of its own and is not in this list.
-OPEN_EVENTS: Final = frozenset({CANCEL_EVENT})
+OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT})
 
 
 class Cancellation(BaseModel):

@@ -48,6 +48,11 @@ def is_id_part(text: str) -> bool:
     return len(text) <= _LONGEST_PART and _PART.fullmatch(text) is not None
 
 
+def sweep_id() -> str:
+    """The sweep of the ledger: there is one."""
+    return _joined("sweep", "ledger")
+
+
 def is_instance_id(text: str) -> bool:
     """Whether an instance of this app may have this id: none is an entity's, or leaves a URL."""
     return _ID.fullmatch(text) is not None

@@ -1,0 +1,433 @@
+"""Eternal: one sweep of the ledger goes on for ever, obeys events, and loses none."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from blueprints.eternal import LONGEST_GENERATION, MOST_NAMED
+from devhost.functions import FunctionTable
+from devhost.testing import Crashed, ManualHub
+from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+
+ID = "sweep:ledger"
+HERE = f"/api/operations/{ID}"
+MINUTE = timedelta(minutes=1)
+QUIET = {"balanced": True, "in_suspense_cents": 0, "open": []}
+
+
+@pytest.fixture
+def quiet(hub: ManualHub) -> None:
+    """A ledger with no payment under way."""
+    hub.replace_activity("audit_ledger", lambda order: QUIET)
+
+
+async def sweep(hub: ManualHub, every_minutes: int = 15) -> None:
+    started = await hub.request("POST", "/api/sweeps", json={"every_minutes": every_minutes})
+    assert started.status == 202, started.text
+
+
+async def send(hub: ManualHub, every_minutes: int, **how: Any) -> None:
+    """Send another interval, as an operation's caller does."""
+    await hub.raise_event(ID, INTERVAL_EVENT, {"every_minutes": every_minutes}, **how)
+
+
+def minutes(hub: ManualHub) -> list[float]:
+    """When each beat was, in minutes from the first."""
+    times = [call.at for call in hub.calls("audit_ledger")]
+    return [(time - times[0]) / MINUTE for time in times]
+
+
+async def debit(sandbox: Sandbox, payment: str) -> None:
+    order = {"account": "operating", "amount_cents": 500, "payment": payment}
+    await sandbox.send("POST", "/bank/debits", order, {"Idempotency-Key": f"{payment}:debit"})
+
+
+async def mails(sandbox: Sandbox) -> list[str]:
+    return [mail["text"] for mail in await sandbox.mails("treasurer@example.com")]
+
+
+# Beats
+
+
+async def test_the_ledger_is_swept_at_once_and_then_every_so_many_minutes(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub, every_minutes=15)
+    await hub.advance(60 * MINUTE)
+
+    assert minutes(hub) == [0, 15, 30, 45, 60]
+    assert hub.custom_status(ID) == {
+        "step": "waiting",
+        "beats": 5,
+        "every_minutes": 15,
+        "changes": 0,
+        "next_beat": "2026-01-01T01:15:00Z",
+        "open": 0,
+        "failing": None,
+    }
+
+
+async def test_the_beat_is_kept_over_generations(hub: ManualHub, quiet: None) -> None:
+    await sweep(hub, every_minutes=1)
+    await hub.advance(50 * MINUTE)
+
+    assert minutes(hub) == list(range(51))
+
+
+async def test_a_payment_that_is_open_at_two_beats_running_is_told_of_once(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await debit(sandbox, "PAY-1")
+    await sweep(hub, every_minutes=15)
+    assert await mails(sandbox) == []
+
+    await debit(sandbox, "PAY-2")
+    await hub.advance(15 * MINUTE)
+    assert await mails(sandbox) == ["PAY-1"]
+
+    await hub.advance(200 * MINUTE)
+    assert await mails(sandbox) == ["PAY-1", "PAY-2"]
+    assert hub.custom_status(ID)["open"] == 2
+
+
+async def test_a_payment_that_arrives_in_time_is_not_told_of(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await debit(sandbox, "PAY-1")
+    await sweep(hub)
+    order = {"account": "vendor:acme", "amount_cents": 500, "payment": "PAY-1"}
+    await sandbox.send("POST", "/bank/credits", order, {"Idempotency-Key": "PAY-1:credit"})
+    await hub.advance(60 * MINUTE)
+
+    assert await mails(sandbox) == []
+    assert hub.custom_status(ID)["open"] == 0
+
+
+async def test_a_mail_that_cannot_be_sent_is_sent_at_a_later_beat(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await debit(sandbox, "PAY-1")
+    await sandbox.fault("mail", lose_answer_next=100, status=500)
+    await sweep(hub)
+    await hub.advance(20 * MINUTE)
+    assert hub.custom_status(ID)["failing"]["code"] == "mail_unavailable"
+
+    await sandbox.mend()
+    await sandbox.reset()
+    await debit(sandbox, "PAY-1")
+    await hub.advance(60 * MINUTE)
+
+    assert await mails(sandbox) == ["PAY-1"]
+    assert hub.custom_status(ID)["failing"] is None
+
+
+async def test_an_outage_of_the_bank_is_shown_and_outlived(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("bank", fail_next=1000)
+    await sweep(hub, every_minutes=1)
+    await hub.advance(100 * MINUTE)
+    shown = hub.custom_status(ID)
+    assert (shown["beats"], shown["failing"]["code"]) == (101, "bank_unavailable")
+
+    await sandbox.mend()
+    await hub.advance(MINUTE)
+
+    assert hub.custom_status(ID)["failing"] is None
+
+
+async def test_what_it_keeps_of_many_open_payments_is_capped(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    for number in range(MOST_NAMED + 1):
+        await debit(sandbox, f"PAY-{number}")
+
+    await sweep(hub)
+
+    assert hub.custom_status(ID)["open"] == MOST_NAMED
+
+
+# Start or get
+
+
+async def test_many_who_start_it_in_one_moment_start_one_sweep(hub: ManualHub, quiet: None) -> None:
+    bodies = [{"every_minutes": every} for every in range(1, 21)]
+    answers = await asyncio.gather(
+        *(hub.request("POST", "/api/sweeps", json=body) for body in bodies)
+    )
+
+    assert {(answer.status, answer.json()["id"]) for answer in answers} == {(202, ID)}
+    assert [instance.id for instance in hub.instances()] == [ID]
+    assert minutes(hub) == [0]
+
+
+async def test_many_who_start_it_after_it_was_stopped_start_one_sweep(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub)
+    await hub.request("POST", f"{HERE}/cancel")
+    assert hub.status(ID) == "Completed"
+
+    asked = [hub.request("POST", "/api/sweeps", json={}) for _ in range(20)]
+    answers = await asyncio.gather(*asked)
+
+    assert {answer.status for answer in answers} == {202}
+    assert (hub.status(ID), hub.custom_status(ID)["beats"]) == ("Running", 1)
+    assert minutes(hub) == [0, 0]
+
+
+async def test_a_sweep_that_goes_on_is_left_alone_in_every_generation(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub, every_minutes=5)
+    for _ in range(30):
+        await sweep(hub, every_minutes=60)
+        await hub.advance(5 * MINUTE)
+
+    assert minutes(hub) == [5 * beat for beat in range(30 + 1)]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"every_minutes": 0}, "every_minutes"),
+        ({"every_minutes": 1441}, "every_minutes"),
+        ({"every_minutes": "5"}, "every_minutes"),
+        ({"every_seconds": 5}, "every_seconds"),
+    ],
+)
+async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+    hub: ManualHub, body: dict[str, Any], field: str
+) -> None:
+    answer = await hub.request("POST", "/api/sweeps", json=body)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.instances() == []
+
+
+# Another interval
+
+
+@pytest.mark.parametrize("as_http", [False, True])
+@pytest.mark.parametrize(
+    ("every_minutes", "beats"),
+    [(30, [0, 30, 60]), (12, [0, 12, 24, 36, 48, 60]), (2, [0, *range(11, 61, 2)])],
+    ids=["longer", "shorter", "so short that a beat is overdue"],
+)
+async def test_another_interval_counts_from_the_last_beat(
+    hub: ManualHub, quiet: None, every_minutes: int, beats: list[int], as_http: bool
+) -> None:
+    await sweep(hub, every_minutes=15)
+    await hub.advance(10 * MINUTE)
+
+    await send(hub, every_minutes, as_http=as_http)
+    await hub.advance(50 * MINUTE)
+
+    assert minutes(hub) == beats
+
+
+@pytest.mark.parametrize(
+    "data", [None, "soon", 5, {}, {"every_minutes": 0}, {"every_minutes": "5"}]
+)
+async def test_another_interval_that_cannot_be_read_changes_nothing(
+    hub: ManualHub, quiet: None, data: Any
+) -> None:
+    await sweep(hub, every_minutes=15)
+
+    await hub.raise_event(ID, INTERVAL_EVENT, data)
+    await hub.advance(30 * MINUTE)
+
+    assert minutes(hub) == [0, 15, 30]
+    assert hub.custom_status(ID)["changes"] == 0
+
+
+# Stopping
+
+
+@pytest.mark.parametrize("after", [0, 7, 15, 16, 600])
+async def test_a_sweep_that_is_stopped_beats_no_more(
+    hub: ManualHub, quiet: None, after: int
+) -> None:
+    await sweep(hub)
+    await hub.advance(after * MINUTE)
+    beats = len(minutes(hub))
+
+    answer = await hub.request("POST", f"{HERE}/cancel?reason=moving")
+    await hub.advance(60 * MINUTE)
+
+    assert answer.status == 202
+    assert hub.output(ID) == {"beats": beats, "changes": 0, "reason": "moving"}
+    assert len(minutes(hub)) == beats
+
+
+async def test_a_stop_that_comes_during_a_beat_takes_effect_after_it(hub: ManualHub) -> None:
+    async def audit(_: object) -> dict[str, Any]:
+        await hub.raise_event(ID, CANCEL_EVENT, {}, after=timedelta(0))
+        return QUIET
+
+    hub.replace_activity("audit_ledger", audit)
+    await sweep(hub)
+
+    assert hub.output(ID)["beats"] == 1
+
+
+async def test_what_comes_while_it_is_suspended_is_heard_when_it_goes_on(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub)
+    await hub.request("POST", f"{HERE}/suspend")
+    await send(hub, 5)
+    await send(hub, 6)
+    await hub.advance(60 * MINUTE)
+    assert minutes(hub) == [0]
+
+    await hub.request("POST", f"{HERE}/resume")
+    await hub.advance(timedelta(seconds=5))
+
+    assert minutes(hub) == [0, 60]
+    assert hub.custom_status(ID)["changes"] == 2
+
+
+# No event is lost
+
+GENERATIONS = 4
+LONG = GENERATIONS * MINUTE
+
+
+async def beat_for_long(hub: ManualHub) -> None:
+    hub.replace_activity("audit_ledger", lambda order: QUIET)
+    await sweep(hub, every_minutes=1)
+    await hub.advance(LONG)
+
+
+async def test_a_stop_between_any_two_steps_takes_effect_within_a_beat(
+    app: FunctionTable,
+) -> None:
+    async for hub in every_crash(app, beat_for_long):
+        if hub.instances() == []:
+            continue  # it stopped before it had begun
+        beats = len(minutes(hub))
+
+        await hub.raise_event(ID, CANCEL_EVENT, {"reason": "now"})
+        await hub.advance(MINUTE)
+
+        assert hub.output(ID)["reason"] == "now"
+        assert hub.output(ID)["beats"] <= beats + 1
+        assert hub.problems(ID) == []
+
+
+async def test_all_that_is_sent_between_any_two_steps_is_heard(app: FunctionTable) -> None:
+    async for hub in every_crash(app, beat_for_long):
+        if hub.instances() == []:
+            continue
+        await send(hub, 2)
+        await send(hub, 3)
+        await hub.advance(LONG)
+
+        assert hub.custom_status(ID)["changes"] == 2
+        assert hub.custom_status(ID)["every_minutes"] == 3
+        assert hub.problems(ID) == []
+
+
+async def test_one_event_between_every_two_steps_and_none_is_lost(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub, every_minutes=1)
+    sent, generations = 0, set()
+    for number in range(100):
+        # One step is done, or two, as hearing the event is one; the next is lost, and done again.
+        hub.crash_after(2 + number % 2)
+        sent += 1
+        try:
+            await send(hub, every_minutes=1)
+        except Crashed:
+            hub.crash()
+        hub.clock.move_to(hub.clock.now() + timedelta(seconds=7))
+        generations |= {event["Timestamp"] for event in hub.history(ID)[:1]}  # none as it turns
+    hub.crash_after(1_000_000)
+    await hub.advance(10 * MINUTE)
+
+    assert hub.custom_status(ID)["changes"] == sent
+    assert len(generations) > GENERATIONS
+
+
+@pytest.mark.parametrize("each", [1, 3])
+@pytest.mark.parametrize("sent_before", [True, False], ids=["before it", "after it"])
+async def test_no_event_that_comes_in_the_moment_of_a_beat_is_lost(
+    hub: ManualHub, quiet: None, each: int, sent_before: bool
+) -> None:
+    await sweep(hub, every_minutes=1)
+    for _ in range(30):
+        ahead = MINUTE if sent_before else timedelta(0)
+        await hub.advance(MINUTE - ahead)
+        for _ in range(each):
+            await send(hub, 1, after=ahead)
+        await hub.advance(ahead)
+    await hub.advance(MINUTE)
+
+    assert hub.custom_status(ID)["changes"] == 30 * each
+
+
+@pytest.mark.parametrize("second", [0, 1, 59, 60, 61, 119, 120, 121])
+async def test_no_event_that_comes_about_a_turn_is_lost(
+    hub: ManualHub, quiet: None, second: int
+) -> None:
+    await sweep(hub, every_minutes=15)
+    for number in range(5):
+        await send(hub, number + 1, after=timedelta(seconds=second))
+
+    await hub.advance(30 * MINUTE)
+
+    assert hub.custom_status(ID)["changes"] == 5
+    assert hub.custom_status(ID)["every_minutes"] == 5
+
+
+# The history
+
+
+async def test_a_burst_of_events_is_heard_and_leaves_no_long_history(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub, every_minutes=1440)
+    for _ in range(50):
+        await send(hub, every_minutes=1440)
+    await hub.advance(LONGEST_GENERATION)
+
+    assert hub.custom_status(ID)["changes"] == 50
+    assert len(hub.history(ID)) < 10
+
+
+async def test_events_without_end_do_not_keep_a_generation_from_turning(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub, every_minutes=1440)
+    longest = 0
+    for _ in range(150):
+        await send(hub, every_minutes=1440)
+        await hub.advance(timedelta(seconds=1))
+        longest = max(longest, len(hub.history(ID)))
+
+    assert hub.custom_status(ID)["changes"] == 150
+    assert longest < 600
+
+
+async def test_the_history_is_as_short_after_ten_thousand_beats_as_after_a_hundred(
+    hub: ManualHub,
+) -> None:
+    lengths: list[int] = []
+
+    def audit(_: object) -> dict[str, Any]:
+        lengths.append(len(hub.history(ID)))
+        return QUIET
+
+    hub.replace_activity("audit_ledger", audit)
+    await sweep(hub, every_minutes=1)
+    await hub.advance(9_999 * MINUTE)
+
+    assert hub.custom_status(ID)["beats"] == 10_000
+    assert max(lengths) == max(lengths[:100]) < 10
