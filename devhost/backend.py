@@ -26,6 +26,11 @@ Status = Literal[
 ENDED: frozenset[str] = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 
+def is_entity(instance_id: str) -> bool:
+    """Whether an id is that of an entity, '@name@key'; '@name' alone may be an orchestration's."""
+    return instance_id.startswith("@") and "@" in instance_id[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class Parent:
     """The orchestration that waits for this one."""

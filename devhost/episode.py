@@ -135,5 +135,5 @@ def _reason(reason: str) -> str | None:
         return None
     try:
         return compact(json.loads(reason))
-    except ValueError:
+    except (ValueError, RecursionError):
         return compact(reason)

@@ -84,7 +84,7 @@ class Look:
         if isinstance(value, str):
             try:
                 json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return [diagnosis.unreadable_input(value)]
             return []
         return [diagnosis.unreadable_input(value)]
@@ -102,4 +102,6 @@ class Look:
             if not walk.at_end:
                 keeping += [f"the wait for another event '{name}'" for name in walk.expected]
             return [diagnosis.kept_running(keeping)]
-        return [diagnosis.cannot_go_on()] if walk.at_end and not walk.open else []
+        # What was misheard can still be sent under the name it is waited for.
+        stuck = walk.at_end and not walk.open and not walk.misheard
+        return [diagnosis.cannot_go_on()] if stuck else []

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from devhost import history
-from devhost.backend import ENDED, Backend, Instance, Message, Parent, Problem, Query
+from devhost.backend import ENDED, Backend, Instance, Message, Parent, Problem, Query, is_entity
 from devhost.clock import Clock
 from devhost.errors import (
     BadRequest,
@@ -185,7 +185,7 @@ class Hub:
     def purge(self, instance_id: str) -> int:
         """Delete an ended instance; how many there were. Raises WrongState while it runs."""
         instance = self._backend.instance(instance_id)
-        if instance is not None and not instance.ended and not instance_id.startswith("@"):
+        if instance is not None and not instance.ended and not is_entity(instance_id):
             raise WrongState(
                 "Only orchestrations in a terminal state can be purged, but the orchestration with"
                 f" instance ID {instance_id} has status {instance.status}"

@@ -27,6 +27,7 @@ from devhost.backend import (
     Parent,
     Problem,
     Query,
+    is_entity,
 )
 from devhost.database import MEMORY, Database, Row
 from devhost.diagnosis import Finding
@@ -522,7 +523,7 @@ class SqliteBackend:
             self._offer(message.target)
 
     def _offer(self, target: str) -> None:
-        (self._ready_entities if target.startswith("@") else self._ready)[target] = None
+        (self._ready_entities if is_entity(target) else self._ready)[target] = None
 
     # Records
 

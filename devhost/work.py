@@ -275,7 +275,7 @@ def _readable(input_text: str | None) -> bool:
     """Whether an entity's `get_input()` can read it: JSON text that holds JSON text."""
     try:
         json.loads(json.loads(input_text or ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False
     return True
 
