@@ -61,7 +61,7 @@ class DecisionRequest(TypedDict):
 
 
 @bp.activity_trigger(input_name="payment")
-def set_terms(payment: Payment) -> Terms:
+def set_approval_terms(payment: Payment) -> Terms:
     """Say who decides on a payment, and until when. Only looks, so may run twice.
 
     The settings are read here, once: a change concerns the approvals that begin after it.
@@ -88,7 +88,7 @@ def set_terms(payment: Payment) -> Terms:
 
 
 @bp.activity_trigger(input_name="request")
-async def request_decision(request: DecisionRequest) -> str:
+async def request_approval(request: DecisionRequest) -> str:
     """Mail somebody the link to decide with. Each time has a key, so running twice is one mail."""
     payment, role = request["payment"], request["role"]
     seat = Seat(request["approval"], role, request["expires"])

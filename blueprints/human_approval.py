@@ -14,7 +14,13 @@ import azure.functions as func
 from pydantic import Field
 
 from activities import clock
-from activities.approvals import DecisionRequest, Payment, Terms, request_decision, set_terms
+from activities.approvals import (
+    DecisionRequest,
+    Payment,
+    Terms,
+    request_approval,
+    set_approval_terms,
+)
 from activities.decision_tokens import Seat, check_token, require_key
 from activities.messages import Message, send_message
 from http_api.answers import accepted, json_answer
@@ -90,7 +96,7 @@ async def start_payment_approval(
 @bp.route(route="approvals/{id}/decisions", methods=["GET"])
 @bp.durable_client_input(client_name="client")
 @answers_problems
-async def show_decision(
+async def show_approval_request(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Show what the holder of a link may decide. Mail scanners open links: it changes nothing."""
@@ -102,7 +108,7 @@ async def show_decision(
 @bp.route(route="approvals/{id}/decisions", methods=["POST"])
 @bp.durable_client_input(client_name="client")
 @answers_problems
-async def send_decision(
+async def send_approval_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Send the decision in the body in the role that the token gives."""
@@ -120,7 +126,7 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     """Ask people until enough agree; remind them, ask one more in time, expire in the end."""
     payment = cast(Payment, context.get_input())
     context.set_custom_status({"step": "asking"})
-    terms: Terms = yield from call_with_retry(context, set_terms, payment)
+    terms: Terms = yield from call_with_retry(context, set_approval_terms, payment)
 
     began = context.current_utc_datetime
     remind_every = timedelta(hours=terms["remind_hours"])
@@ -181,7 +187,7 @@ def _ask(
         for role, address in ballot.undecided.items()
     ]
     times.update(list(ballot.undecided))
-    ends = yield from settle_map(context, request_decision, requests, len(requests), retry)
+    ends = yield from settle_map(context, request_approval, requests, len(requests), retry)
     failures = [end.failure for end in ends if end.failure]
     for failure in failures:
         log_once(context, "a mail was not sent: %s", failure)

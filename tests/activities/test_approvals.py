@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.approvals import DecisionRequest, Payment, request_decision, set_terms
+from activities.approvals import DecisionRequest, Payment, request_approval, set_approval_terms
 from orchestration.failures import Failure
 from tests.outside import Sandbox
 
@@ -44,7 +44,7 @@ def a_request(role: str = "lead", times: int = 0) -> DecisionRequest:
 def test_the_sum_and_the_requester_say_who_decides(
     amount_cents: int, requester: str, asked: list[str], needed: int, escalated_to: list[str]
 ) -> None:
-    terms = set_terms(a_payment(amount_cents, f"{requester}@example.com"))
+    terms = set_approval_terms(a_payment(amount_cents, f"{requester}@example.com"))
 
     assert (list(terms["asked"]), terms["needed"]) == (asked, needed)
     assert list(terms["escalated_to"]) == escalated_to
@@ -53,7 +53,7 @@ def test_the_sum_and_the_requester_say_who_decides(
 def test_a_setting_names_another_person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPROVER_LEAD", "grace@example.com")
 
-    assert set_terms(a_payment())["asked"] == {"lead": "grace@example.com"}
+    assert set_approval_terms(a_payment())["asked"] == {"lead": "grace@example.com"}
 
 
 def test_nobody_decides_on_a_payment_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,13 +61,13 @@ def test_nobody_decides_on_a_payment_of_their_own(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(f"APPROVER_{role}", "ada@example.com")
 
     with pytest.raises(Failure, match="nobody_to_ask"):
-        set_terms(a_payment())
+        set_approval_terms(a_payment())
 
 
 def test_one_person_in_two_roles_has_one_vote(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPROVER_DIRECTOR", "Lead@example.com")
 
-    terms = set_terms(a_payment(1_000_001))
+    terms = set_approval_terms(a_payment(1_000_001))
 
     assert list(terms["asked"]) == ["lead", "controller"]
 
@@ -77,14 +77,14 @@ def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, v
     monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", value)
 
     with pytest.raises(Failure, match="APPROVAL_EXPIRE_HOURS") as caught:
-        set_terms(a_payment())
+        set_approval_terms(a_payment())
 
     assert (caught.value.code, caught.value.retriable) == ("not_configured", False)
 
 
 async def test_running_twice_sends_one_mail(sandbox: Sandbox) -> None:
-    first = await request_decision(a_request())
-    second = await request_decision(a_request())
+    first = await request_approval(a_request())
+    second = await request_approval(a_request())
 
     assert first == second
     assert len(await sandbox.mails("lead@example.com")) == 1
@@ -92,7 +92,7 @@ async def test_running_twice_sends_one_mail(sandbox: Sandbox) -> None:
 
 async def test_a_reminder_is_a_mail_of_its_own(sandbox: Sandbox) -> None:
     for times in range(3):
-        await request_decision(a_request(times=times))
+        await request_approval(a_request(times=times))
 
     subjects = [mail["subject"] for mail in await sandbox.mails("lead@example.com")]
     assert subjects == ["decide on payment PAY-1"] + ["Reminder: decide on payment PAY-1"] * 2
@@ -101,7 +101,7 @@ async def test_a_reminder_is_a_mail_of_its_own(sandbox: Sandbox) -> None:
 async def test_each_role_has_a_link_of_its_own(sandbox: Sandbox) -> None:
     links = set()
     for role in ("lead", "director"):
-        await request_decision(a_request(role))
+        await request_approval(a_request(role))
         links.add((await sandbox.mails(f"{role}@example.com"))[0]["text"].split("?token=")[1])
 
     assert len(links) == 2
