@@ -4,13 +4,11 @@ POST /api/sweeps starts the one sweep, or finds it: 202 either way. IntervalChan
 /api/operations/sweep:ledger/events/IntervalChanged, changes its interval; a cancel stops it.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from azure.durable_functions.models.Task import TimerTask
 from pydantic import BaseModel, Field
 
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
@@ -19,9 +17,10 @@ from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import answers_problems
 from orchestration.deadlines import SHORTEST
-from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT, Cancellation, event_data
+from orchestration.events import INTERVAL_EVENT, Cancellation, event_data
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import sweep_id
+from orchestration.listening import Ears
 from orchestration.log import log_once
 from orchestration.steps import Steps
 
@@ -99,7 +98,7 @@ def ledger_sweep(context: df.DurableOrchestrationContext) -> Steps[SweepEnd | No
         so_far["last_beat"] = context.current_utc_datetime.isoformat()
     wait = min(max(_until_beat(context, so_far), SHORTEST), LONGEST_GENERATION)
     turn = context.current_utc_datetime + wait
-    ears = Ears(context, turn, lambda raw: _change(context, so_far, raw))
+    ears = Ears(context, turn, INTERVAL_EVENT, lambda raw: _change(context, so_far, raw))
 
     if is_due:
         context.set_custom_status(_status(so_far, "sweeping"))
@@ -114,53 +113,6 @@ def ledger_sweep(context: df.DurableOrchestrationContext) -> Steps[SweepEnd | No
     # this code stands. All before was heard, once, and what comes from here on is carried over.
     context.continue_as_new({"every_minutes": sweep["every_minutes"], "so_far": so_far})
     return None
-
-
-class Ears:
-    """Listens without a gap: the SDK keeps one event of a name that nobody waits for, and no more.
-
-    It never cancels a timer while it goes on: the host would run ahead to `continue_as_new`, and
-    hand the events that were heard to the next generation once more.
-    """
-
-    def __init__(
-        self,
-        context: df.DurableOrchestrationContext,
-        turn: datetime,
-        change: Callable[[object], None],
-    ) -> None:
-        self.stop: Any = context.wait_for_external_event(CANCEL_EVENT)
-        self._change: Any = context.wait_for_external_event(INTERVAL_EVENT)
-        self._context, self._turn, self._take = context, turn, change
-        self._timers: list[Any] = []
-
-    @property
-    def is_told_to_stop(self) -> bool:
-        return bool(self.stop.is_completed)
-
-    def until(self, task: Any) -> Steps[None]:
-        """Listen until an activity ends; or until the newest timer does, or the word to stop."""
-        is_timer = isinstance(task, TimerTask)
-        self._timers += [task] if is_timer else []
-        new: list[Any] = []
-        while not task.is_completed and not (is_timer and self.is_told_to_stop):
-            ears = [each for each in (self.stop, self._change) if not each.is_completed]
-            yield self._context.task_any([*ears, *new, task])
-            new = [each for each in new if not each.is_completed]
-            if self._change.is_completed:
-                self._take(self._change.result)
-                self._change = self._context.wait_for_external_event(INTERVAL_EVENT)
-                # The host gets past this wait by an event or, for want of one, by the timer.
-                new = [self._context.create_timer(self._turn)]
-                self._timers += new
-                if is_timer:
-                    task = new.pop()
-
-    def close(self) -> None:
-        """Cancel what would keep an ended instance Running."""
-        for timer in self._timers:
-            if not timer.is_completed:
-                timer.cancel()
 
 
 def _nothing_yet(sweep: Sweep) -> SoFar:
