@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ if sys.platform != "win32":
 
 _PROGRAM: Final = "python -m devhost"
 _OPEN_FILES: Final = 8192
+_STOPS_WITHIN: Final = 1.9  # seconds from the signal
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
 _NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
 _ABOUT: Final = """\
@@ -202,19 +204,30 @@ async def _until_the_end(stop: asyncio.Event, host: Host | None, watch: Watch | 
 
 
 def _on_signals(stop: asyncio.Event) -> None:
+    """Stop when asked to; a second Ctrl-C waits for nothing.
+
+    Not by the loop's own handlers: an orchestrator that never yields would keep the loop from
+    ever calling them.
+    """
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def ask() -> None:
-        stop.set()
-        for number in numbers:  # a second Ctrl-C waits for nothing
-            loop.remove_signal_handler(number)
+    def ask(number: int, _: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
+        cut = threading.Timer(_STOPS_WITHIN, _cut_off)
+        cut.daemon = True
+        cut.start()
 
-    for number in numbers:
-        try:
-            loop.add_signal_handler(number, ask)
-        except NotImplementedError:  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+
+
+def _cut_off() -> NoReturn:
+    """End at once: what was not saved is done again at the next start."""
+    console.say("Some of the app's code did not end in time; it runs again at the next start.")
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -143,3 +143,24 @@ def test_a_devhost_that_was_killed_leaves_no_lock_behind(tmp_path: Path) -> None
 
     with running(folder) as again:
         assert again.run_to_its_end("chain") == 4
+
+
+def test_an_orchestrator_that_never_yields_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    folder = write_app(
+        tmp_path / "app",
+        SOUND
+        + """
+@app.orchestration_trigger(context_name="context")
+def spinning(context):
+    print("begun", flush=True)
+    while True:
+        pass
+""",
+    )
+    with running(folder) as host:
+        assert host.manage("POST", "/orchestrators/spinning/one").status == 202
+        host.output.wait_for("begun")
+        code = host.stop()
+
+    assert code == 0
+    assert "Traceback" not in host.text
