@@ -117,8 +117,17 @@ async def send_approval_decision(
     await _open_for(seat, client)
     vote = Vote(role=seat.role, expires=seat.expires, **said.model_dump())
     with sdk_problems(seat.approval):
-        await client.raise_event(seat.approval, DECIDED_EVENT, vote.model_dump())
+        await client.raise_event(seat.approval, decided_event(seat.role), vote.model_dump())
     return accepted(req, seat.approval)
+
+
+def decided_event(role: str) -> str:
+    """The event by which a role decides; one a role, which is waited for once.
+
+    The SDK keeps one event that comes while nobody waits for it, and gives it to every later wait
+    for that name: waiting again for a name that was heard may hear the same for ever.
+    """
+    return f"{DECIDED_EVENT}:{role}"
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
@@ -140,17 +149,20 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     if failures := (yield from _ask(context, payment, ballot, times, FIRST_MAILS)):
         raise failures[0]
 
-    answer = context.wait_for_external_event(DECIDED_EVENT)
+    answers: dict[str, Any] = {}
     step, result = "waiting", ballot.result
     while result is None:
         context.set_custom_status({"step": step} | ballot.as_status())
         due = min(reminds, escalates, expires)
-        answered = yield from first_of(context, [answer], due - context.current_utc_datetime)
+        for role in sorted(ballot.undecided.keys() - answers.keys()):
+            answers[role] = context.wait_for_external_event(decided_event(role))
+        waiting = [answers[role] for role in sorted(answers)]
+        answered = yield from first_of(context, waiting, due - context.current_utc_datetime)
         if answered:
-            vote = event_data(answer.result, Vote)
-            answer = context.wait_for_external_event(DECIDED_EVENT)
+            role = next(role for role, answer in answers.items() if answer is answered)
+            vote = event_data(answers.pop(role).result, Vote)
             if not ballot.take(vote, context.current_utc_datetime):
-                log_once(context, "a vote that does not count: %s", vote)
+                log_once(context, "a vote of %s that does not count: %s", role, vote)
             result = ballot.result
         elif due == expires:
             result = "expired"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.human_approval import DECIDED_EVENT
+from blueprints.human_approval import decided_event
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
 from tests.approving import (
@@ -240,7 +240,7 @@ async def test_a_vote_counts_in_either_form_of_an_event(
 ) -> None:
     await ask(hub)
 
-    await hub.raise_event(ID, DECIDED_EVENT, A_VOTE, as_http=as_http)
+    await hub.raise_event(ID, decided_event("lead"), A_VOTE, as_http=as_http)
 
     assert hub.output(ID)["outcome"] == "approved"
 
@@ -264,7 +264,7 @@ async def test_a_vote_that_is_not_right_changes_nothing(
 ) -> None:
     await ask(hub)
 
-    await hub.raise_event(ID, DECIDED_EVENT, vote, as_http=as_http)
+    await hub.raise_event(ID, decided_event("lead"), vote, as_http=as_http)
     assert (hub.status(ID), decided(hub)) == ("Running", {})
 
     await decide(hub, await link(sandbox, LEAD))
@@ -277,9 +277,21 @@ async def test_a_role_that_votes_twice_in_one_moment_has_one_vote(
     await ask(hub, **LARGE)
 
     for decision in ("reject", "approve", "reject"):
-        await hub.raise_event(ID, DECIDED_EVENT, A_VOTE | {"decision": decision})
+        await hub.raise_event(ID, decided_event("lead"), A_VOTE | {"decision": decision})
 
     assert (hub.status(ID), decided(hub)) == ("Running", {"lead": "reject"})
+
+
+async def test_a_role_that_votes_twice_while_reminders_are_sent_has_one_vote(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub, **LARGE)
+    for _ in range(2):
+        await hub.raise_event(ID, decided_event("lead"), A_VOTE, after=timedelta(hours=24))
+
+    await hub.advance(timedelta(hours=24))
+
+    assert (hub.status(ID), decided(hub)) == ("Running", {"lead": "approve"})
 
 
 async def test_a_vote_that_comes_before_a_late_timer_but_after_the_deadline_is_late(
@@ -289,7 +301,7 @@ async def test_a_vote_that_comes_before_a_late_timer_but_after_the_deadline_is_l
     await hub.suspend(ID)
     await hub.advance(timedelta(days=31))
 
-    await hub.raise_event(ID, DECIDED_EVENT, A_VOTE)
+    await hub.raise_event(ID, decided_event("lead"), A_VOTE)
     await hub.resume(ID)
     await hub.advance(timedelta(minutes=1))
 
