@@ -3,8 +3,8 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities import approvals, invoices, ledger, messages, orders, postings, transfers
-from blueprints import chaining, entity_counter, eternal, human_approval, monitor, operations
+from activities import approvals, invoices, ledger, messages, orders, payments, postings, transfers
+from blueprints import chaining, entity_counter, eternal, human_approval, monitor, operations, saga
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
@@ -14,11 +14,13 @@ app.register_functions(human_approval.bp)
 app.register_functions(monitor.bp)
 app.register_functions(entity_counter.bp)
 app.register_functions(eternal.bp)
+app.register_functions(saga.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(invoices.bp)
 app.register_functions(ledger.bp)
 app.register_functions(messages.bp)
 app.register_functions(orders.bp)
+app.register_functions(payments.bp)
 app.register_functions(postings.bp)
 app.register_functions(transfers.bp)

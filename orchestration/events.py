@@ -13,7 +13,9 @@ M = TypeVar("M", bound=BaseModel)
 
 # Asks work that must not be cut off to end by itself. All other work is terminated.
 CANCEL_EVENT: Final = "CancelRequested"
-ENDS_BY_ITSELF: Final = frozenset({"document_number", "ledger_sweep", "settlement_watch"})
+ENDS_BY_ITSELF: Final = frozenset(
+    {"document_number", "invoice_payment", "ledger_sweep", "settlement_watch"}
+)
 
 # Gives a sweep another interval.
 INTERVAL_EVENT: Final = "IntervalChanged"

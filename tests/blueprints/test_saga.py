@@ -1,0 +1,441 @@
+"""Saga: a payment is whole or wholly undone, whatever fails, gets lost or crashes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from blueprints.saga import PAYABLES
+from devhost.functions import FunctionTable
+from devhost.testing import ManualHub
+from orchestration.events import CANCEL_EVENT
+from orchestration.failures import Failure
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+
+PAYMENT = {"vendor": "acme", "number": "INV-1", "amount_cents": 12_500}
+ID = "pay:acme:INV-1"
+HERE = f"/api/operations/{ID}"
+VENDOR = "vendor:acme"
+
+# where each step asks, and what undoes it
+PLACES = {"debit": "bank.debits", "credit": "bank.credits", "posting": "postings"}
+UNDOING = {
+    "debit": "bank.debits.reversal",
+    "credit": "bank.credits.reversal",
+    "posting": "postings.reversal",
+}
+
+
+async def pay(hub: ManualHub, **changes: Any) -> dict[str, Any]:
+    """Send a payment, let it end, and return the operation."""
+    started = await hub.request("POST", "/api/payments", json=PAYMENT | changes)
+    assert started.status == 202, started.text
+    await hub.run_until_ended(started.json()["id"])
+    return await shown(hub)
+
+
+async def shown(hub: ManualHub) -> dict[str, Any]:
+    operation: dict[str, Any] = (await hub.request("GET", HERE)).json()
+    return operation
+
+
+async def at_the_bank(sandbox: Sandbox) -> dict[str, Any]:
+    """What became of the payment; every look makes sure that no money was made or lost."""
+    audit = await sandbox.get("/bank/audit")
+    assert audit["balanced"]
+    nothing = {"state": "undone", "paid_cents": 0, "in_suspense_cents": 0}
+    payment: dict[str, Any] = audit["payments"].get(ID, nothing)
+    return payment
+
+
+async def is_posted(sandbox: Sandbox) -> bool:
+    return any(not posting["reversed"] for posting in await sandbox.postings())
+
+
+async def is_whole(sandbox: Sandbox) -> bool:
+    payment = await at_the_bank(sandbox)
+    kept = (payment["state"], payment["paid_cents"], payment["in_suspense_cents"])
+    return kept == ("paid", 12_500, 0) and await is_posted(sandbox)
+
+
+async def is_undone(sandbox: Sandbox) -> bool:
+    payment = await at_the_bank(sandbox)
+    return payment["state"] == "undone" and not await is_posted(sandbox)
+
+
+async def freeze(sandbox: Sandbox, account: str = VENDOR, *, frozen: bool = True) -> None:
+    await sandbox.put(f"/bank/accounts/{account}", frozen=frozen)
+
+
+async def refuse_after(hub: ManualHub, name: str, then: Callable[[], Awaitable[None]]) -> None:
+    """Do something in the moment in which the activity `name` is called, and refuse it."""
+
+    async def refuse(_: object) -> None:
+        await then()
+        raise Failure("refused", "no")
+
+    hub.replace_activity(name, refuse)
+
+
+async def test_a_payment_is_debited_credited_posted_and_told(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    operation = await pay(hub)
+
+    entries = (await sandbox.get(f"/bank/ledger?payment={ID}"))["entries"]
+    [posting] = await sandbox.postings()
+    [mail] = await sandbox.mails("accounts@acme.example")
+    assert operation["runtimeStatus"] == "Completed"
+    assert operation["output"] == {
+        "state": "paid",
+        "debit": entries[0]["id"],
+        "credit": entries[1]["id"],
+        "posting": posting["id"],
+        "notice": mail["id"],
+    }
+    assert operation["customStatus"] == {"step": "paid", "done": 5, "of": 5}
+    assert "125.00 for INV-1" in mail["text"]
+    assert await is_whole(sandbox)
+
+
+@pytest.mark.parametrize("step", PLACES)
+async def test_a_step_that_is_refused_undoes_all_before_it(
+    hub: ManualHub, sandbox: Sandbox, step: str
+) -> None:
+    await sandbox.fault(PLACES[step], fail_next=1, status=403)
+
+    operation = await pay(hub)
+
+    assert operation["runtimeStatus"] == "Failed"
+    assert operation["output"]["code"] == "out_of_order"
+    assert operation["customStatus"]["step"] == "undone"
+    assert await is_undone(sandbox)
+
+
+@pytest.mark.parametrize("step", PLACES)
+async def test_a_step_that_is_out_of_reach_for_too_long_undoes_all_before_it(
+    hub: ManualHub, sandbox: Sandbox, step: str
+) -> None:
+    await sandbox.fault(PLACES[step], fail_next=5)
+
+    operation = await pay(hub)
+
+    assert operation["output"]["code"].endswith("_unavailable")
+    assert await is_undone(sandbox)
+
+
+@pytest.mark.parametrize("step", PLACES)
+@pytest.mark.parametrize("fault", ["fail_next", "lose_answer_next"])
+async def test_hiccups_and_lost_answers_are_survived(
+    hub: ManualHub, sandbox: Sandbox, step: str, fault: str
+) -> None:
+    await sandbox.fault(PLACES[step], **{fault: 3})
+
+    operation = await pay(hub)
+
+    assert operation["output"]["state"] == "paid"
+    assert await is_whole(sandbox)
+    assert len(await sandbox.postings()) == 1
+
+
+@pytest.mark.parametrize("step", PLACES)
+async def test_a_step_that_was_done_but_never_answered_is_found_out_and_undone(
+    hub: ManualHub, sandbox: Sandbox, step: str
+) -> None:
+    await sandbox.fault(PLACES[step], lose_answer_next=5)
+
+    operation = await pay(hub)
+
+    entries = (await sandbox.get(f"/bank/ledger?payment={ID}"))["entries"]
+    assert operation["runtimeStatus"] == "Failed"
+    assert [entry["kind"] for entry in entries].count("reversal") == len(entries) / 2
+    assert await is_undone(sandbox)
+
+
+async def test_undos_run_in_reverse_order(hub: ManualHub, sandbox: Sandbox) -> None:
+    await sandbox.fault("postings", fail_next=1, status=403)
+
+    await pay(hub)
+
+    assert [call.name for call in hub.calls()][-3:] == [
+        "reverse_payment",
+        "reverse_credit",
+        "reverse_debit",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"amount_cents": 1_000_000_01}, "insufficient_funds"), ({}, "account_frozen")],
+)
+async def test_what_the_bank_refuses_ends_with_its_code_and_moves_nothing(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], code: str
+) -> None:
+    await freeze(sandbox)
+
+    operation = await pay(hub, **changes)
+
+    assert operation["output"]["code"] == code
+    assert await is_undone(sandbox)
+
+
+async def test_an_account_never_goes_below_zero_when_many_pay_from_it_at_once(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    for number in range(5):
+        body = PAYMENT | {"number": f"INV-{number}", "amount_cents": 300_000_00}
+        await hub.request("POST", "/api/payments", json=body)
+    await hub.advance(timedelta(hours=1))
+
+    audit = await sandbox.get("/bank/audit")
+    states = [payment["state"] for payment in audit["payments"].values()]
+    assert (audit["balanced"], audit["in_suspense_cents"]) == (True, 0)
+    assert states.count("paid") == 3
+    assert (await sandbox.get("/bank/accounts/operating"))["balance_cents"] == 100_000_00
+
+
+async def test_a_vendor_who_cannot_be_told_is_paid_all_the_same(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", fail_next=5)
+
+    operation = await pay(hub)
+
+    assert operation["output"]["state"] == "paid"
+    assert operation["output"]["notice"]["code"] == "mail_unavailable"
+    assert await is_whole(sandbox)
+
+
+@pytest.mark.parametrize("step", UNDOING)
+async def test_an_undo_that_fails_for_hours_is_tried_until_it_holds(
+    hub: ManualHub, sandbox: Sandbox, step: str
+) -> None:
+    await sandbox.fault(UNDOING[step], fail_next=1_000)
+    lost = {"debit": "bank.credits", "credit": "postings", "posting": "postings"}[step]
+    await sandbox.fault(lost, lose_answer_next=5, method="POST")
+
+    await hub.request("POST", "/api/payments", json=PAYMENT)
+    await hub.advance(timedelta(hours=8))
+    meanwhile = await shown(hub)
+    await sandbox.mend()
+    await hub.run_until_ended(ID)
+
+    assert meanwhile["runtimeStatus"] == "Running"
+    assert meanwhile["customStatus"]["step"] == f"undoing {step}"
+    assert meanwhile["customStatus"]["failing"]["code"].endswith("_unavailable")
+    assert hub.status(ID) == "Failed"
+    assert await is_undone(sandbox)
+
+
+async def test_an_undo_whose_answer_was_lost_is_not_done_twice(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", fail_next=1, status=403)
+    for place in UNDOING.values():
+        await sandbox.fault(place, lose_answer_next=2)
+
+    await pay(hub)
+
+    entries = (await sandbox.get(f"/bank/ledger?payment={ID}"))["entries"]
+    assert [entry["kind"] for entry in entries] == ["debit", "credit", "reversal", "reversal"]
+    assert await is_undone(sandbox)
+
+
+async def test_what_is_refused_to_an_undo_may_be_allowed_later(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
+
+    await hub.request("POST", "/api/payments", json=PAYMENT)
+    await hub.advance(timedelta(hours=3))
+    meanwhile = await shown(hub)
+    await freeze(sandbox, frozen=False)
+    await hub.run_until_ended(ID)
+
+    assert meanwhile["customStatus"]["failing"]["code"] == "account_frozen"
+    assert hub.status(ID) == "Failed"
+    assert await is_undone(sandbox)
+
+
+async def test_what_cannot_be_undone_ends_with_a_person_who_is_told_what_to_do(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
+
+    operation = await pay(hub)
+
+    [mail] = await sandbox.mails(PAYABLES)
+    output = operation["output"]
+    assert operation["runtimeStatus"] == "Completed"
+    assert output["state"] == "needs_a_person"
+    assert (output["because"]["code"], output["undoing"]["code"]) == ("refused", "account_frozen")
+    assert output["standing"] == ["debit", "credit"]
+    assert operation["customStatus"]["what_to_do"] == output["what_to_do"]
+    assert output["what_to_do"] in mail["text"]
+
+
+async def test_what_an_undo_that_does_not_hold_was_built_upon_stays(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    """To reverse the debit of a credit that stands would take the money of other payments."""
+    await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
+
+    await pay(hub)
+
+    payment = await at_the_bank(sandbox)
+    assert (payment["state"], payment["in_suspense_cents"]) == ("paid", 0)
+    assert hub.calls("reverse_debit") == []
+
+
+async def test_a_payment_in_the_hands_of_a_person_is_not_run_again(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
+    await pay(hub)
+
+    retried = await hub.request("POST", f"{HERE}/retry")
+    asked = await hub.request("POST", "/api/payments", json=PAYMENT)
+
+    assert (retried.status, asked.status) == (409, 200)
+    assert len(hub.calls("debit_account")) == 1
+
+
+async def test_a_payment_that_was_undone_can_be_tried_again_and_then_moves_money(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await freeze(sandbox)
+    await pay(hub)
+    await freeze(sandbox, frozen=False)
+    await hub.advance(timedelta(seconds=1))
+
+    again = await hub.request("POST", f"{HERE}/retry")
+    await hub.run_until_ended(ID)
+
+    assert again.status == 202
+    assert hub.output(ID)["state"] == "paid"
+    assert await is_whole(sandbox)
+
+
+async def test_a_payment_that_was_forgotten_is_not_made_twice(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await pay(hub)
+    await hub.request("DELETE", HERE)
+
+    operation = await pay(hub)
+
+    assert operation["output"]["code"] == "paid_before"
+    assert await is_whole(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("place", "entries"), [("bank.ledger", 0), ("bank.debits", 2), ("bank.credits", 4)]
+)
+async def test_a_cancel_takes_effect_when_the_step_it_finds_has_ended(
+    hub: ManualHub, sandbox: Sandbox, place: str, entries: int
+) -> None:
+    await sandbox.fault(place, fail_next=2)
+    await hub.request("POST", "/api/payments", json=PAYMENT)
+
+    cancelled = await hub.request("POST", f"{HERE}/cancel?reason=wrong+vendor")
+    await hub.run_until_ended(ID)
+
+    operation = await shown(hub)
+    assert cancelled.status == 202
+    assert operation["output"] == {
+        "code": "cancelled",
+        "message": "the payment was cancelled: wrong vendor",
+    }
+    assert len((await sandbox.get(f"/bank/ledger?payment={ID}"))["entries"]) == entries
+    assert await is_undone(sandbox)
+
+
+async def test_a_cancel_of_what_is_posted_comes_too_late(hub: ManualHub, sandbox: Sandbox) -> None:
+    await sandbox.fault("mail", fail_next=2)
+    await hub.request("POST", "/api/payments", json=PAYMENT)
+
+    await hub.raise_event(ID, CANCEL_EVENT, {"reason": "too late"})
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["state"] == "paid"
+    assert await is_whole(sandbox)
+
+
+async def test_many_who_ask_in_one_moment_make_one_payment(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    asked = [hub.request("POST", "/api/payments", json=PAYMENT) for _ in range(10)]
+    answers = await asyncio.gather(*asked)
+    await hub.run_until_ended(ID)
+
+    assert {answer.status for answer in answers} <= {200, 202}
+    assert await is_whole(sandbox)
+
+
+async def test_another_amount_for_an_invoice_is_a_conflict(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await pay(hub)
+
+    other = await hub.request("POST", "/api/payments", json=PAYMENT | {"amount_cents": 1})
+
+    assert (other.status, other.json()["code"]) == (409, "other_work")
+    assert await is_whole(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"amount_cents": 0}, "amount_cents"),
+        ({"amount_cents": 10**12 + 1}, "amount_cents"),
+        ({"vendor": "acme/../operating"}, "vendor"),
+        ({"account": "operating"}, "account"),
+    ],
+)
+async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+    hub: ManualHub, changes: dict[str, Any], field: str
+) -> None:
+    answer = await hub.request("POST", "/api/payments", json=PAYMENT | changes)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.instances() == []
+
+
+async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        await hub.request("POST", "/api/payments", json=PAYMENT)
+        await hub.run_until_ended(ID)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(ID)
+
+        assert hub.output(ID)["state"] == "paid"
+        assert hub.problems(ID) == []
+        assert await is_whole(sandbox)
+        assert len(await sandbox.mails("accounts@acme.example")) == 1
+        await sandbox.reset()
+
+
+async def test_a_crash_between_any_two_undos_leaves_a_payment_undone(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        await sandbox.reset()
+        await sandbox.fault("postings", lose_answer_next=5)
+        await sandbox.fault("bank.credits.reversal", lose_answer_next=1)
+        await hub.request("POST", "/api/payments", json=PAYMENT)
+        await hub.run_until_ended(ID)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(ID)
+
+        assert hub.status(ID) in ("Completed", "Failed")
+        assert hub.problems(ID) == []
+        undone = hub.status(ID) == "Failed"
+        assert await (is_undone(sandbox) if undone else is_whole(sandbox))
