@@ -3,13 +3,35 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities import approvals, invoices, ledger, messages, orders, payments, postings, transfers
-from blueprints import chaining, entity_counter, eternal, human_approval, monitor, operations, saga
+from activities import (
+    approvals,
+    blobs,
+    invoice_files,
+    invoices,
+    ledger,
+    messages,
+    orders,
+    payments,
+    postings,
+    summaries,
+    transfers,
+)
+from blueprints import (
+    chaining,
+    entity_counter,
+    eternal,
+    fan_out,
+    human_approval,
+    monitor,
+    operations,
+    saga,
+)
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
 app.register_functions(chaining.bp)
+app.register_functions(fan_out.bp)
 app.register_functions(human_approval.bp)
 app.register_functions(monitor.bp)
 app.register_functions(entity_counter.bp)
@@ -17,10 +39,13 @@ app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
 
 app.register_functions(approvals.bp)
+app.register_functions(blobs.bp)
+app.register_functions(invoice_files.bp)
 app.register_functions(invoices.bp)
 app.register_functions(ledger.bp)
 app.register_functions(messages.bp)
 app.register_functions(orders.bp)
 app.register_functions(payments.bp)
 app.register_functions(postings.bp)
+app.register_functions(summaries.bp)
 app.register_functions(transfers.bp)

@@ -23,6 +23,16 @@ def intake_id(vendor: str, number: str) -> str:
     return _joined("intake", vendor, number)
 
 
+def batch_id(name: str) -> str:
+    """One batch of files, by the name that its caller gave it."""
+    return _joined("batch", name)
+
+
+def report_id(year: int, edition: str) -> str:
+    """One edition of the report on a year."""
+    return _joined("report", str(year), edition)
+
+
 def approval_id(payment: str) -> str:
     """The approval of one payment."""
     return _joined("approval", payment)

@@ -37,7 +37,7 @@ def steps(
 ) -> list[Step]:
     """What the page does, in a world that has what it needs."""
     if NEEDS_AZURITE in page.read_text("utf-8"):
-        connection = request.getfixturevalue("azurite_connection")
+        connection = request.getfixturevalue("demo_files")
         monkeypatch.setenv("AzureWebJobsStorage", connection)
     return read_page(page)
 

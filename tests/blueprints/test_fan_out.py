@@ -1,0 +1,395 @@
+"""Fan-out: all files of a batch are read, so many at once, and none that fails stops the others."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from activities.blobs import RESULTS, blob_names, read_blob
+from activities.invoice_files import FILES_A_SHARD
+from devhost.functions import FunctionTable
+from devhost.testing import ManualHub
+from orchestration.failures import Failure
+from sandbox.demo_files import sample_files
+from sandbox.documents import write_invoice
+from tests.crashes import every_crash
+from tests.filing import Cabinet, Filed
+from tests.outside import Sandbox
+
+ID = "batch:november"
+
+
+async def start(hub: ManualHub, prefix: str = "", at_once: int = 20) -> None:
+    batch = {"name": "november", "prefix": prefix, "settings": {"at_once": at_once}}
+    await hub.start("invoice_batch", batch, instance_id=ID)
+
+
+async def run(hub: ManualHub, **how: Any) -> dict[str, Any]:
+    """Run a batch to its end and return the operation."""
+    await start(hub, **how)
+    await hub.run_until_ended(ID)
+    operation: dict[str, Any] = (await hub.request("GET", f"/api/operations/{ID}")).json()
+    return operation
+
+
+# Without a storage: a cabinet stands in for the activities that read and write blobs.
+
+
+@pytest.fixture
+def filled(hub: ManualHub, cabinet: Cabinet) -> Cabinet:
+    """Twenty files over 1.00, 2.00, … 20.00 euros."""
+    cabinet.fill(20)
+    cabinet.serve(hub)
+    return cabinet
+
+
+async def test_every_file_is_read_and_counts_and_totals_are_merged(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    filled.files |= {"usd-1.pdf": 5, "usd-2.pdf": 6}
+
+    operation = await run(hub)
+
+    assert operation["runtimeStatus"] == "Completed"
+    summary = {"container": "results", "name": f"{ID}/summary.json", "bytes": 1}
+    assert operation["output"] == {
+        "files": 22,
+        "read": 22,
+        "failed": 0,
+        "totals": {"EUR": 21_000, "USD": 11},
+        "failures": [],
+        "summary": summary,
+    }
+
+
+async def test_only_files_below_the_prefix_are_read(hub: ManualHub, filled: Cabinet) -> None:
+    filled.fill(2, prefix="2026-11/")
+
+    operation = await run(hub, prefix="2026-11/")
+
+    assert (operation["output"]["files"], operation["output"]["totals"]) == (2, {"EUR": 300})
+
+
+async def test_an_unreadable_file_is_named_and_does_not_stop_the_rest(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    filled.files["00001-coffee.pdf"] = 1
+
+    output = (await run(hub))["output"]
+
+    assert (output["read"], output["failed"], output["totals"]) == (20, 1, {"EUR": 21_000})
+    message = "coffee was spilled over 00001-coffee.pdf"
+    [failure] = output["failures"]
+    assert failure == {"file": "00001-coffee.pdf", "code": "unreadable", "message": message}
+    assert len(hub.calls("read_invoice_file")) == 21
+
+
+async def test_where_no_file_can_be_read_all_are_named(hub: ManualHub, cabinet: Cabinet) -> None:
+    cabinet.files = {f"coffee-{n}": 1 for n in range(7)}
+    cabinet.serve(hub)
+
+    output = (await run(hub))["output"]
+
+    assert (output["read"], output["failed"], output["totals"]) == (0, 7, {})
+    assert [failure["file"] for failure in output["failures"]] == sorted(cabinet.files)
+
+
+async def test_where_there_is_no_file_the_summary_is_empty(
+    hub: ManualHub, cabinet: Cabinet
+) -> None:
+    cabinet.serve(hub)
+
+    output = (await run(hub))["output"]
+
+    assert (output["files"], output["read"], output["failed"], output["totals"]) == (0, 0, 0, {})
+    empty = {"read": 0, "failed": 0, "totals": {}, "invoices": [], "failures": []}
+    assert cabinet.results == {f"{ID}/summary.json": empty}
+
+
+async def test_of_a_thousand_files_each_is_read_once(hub: ManualHub, cabinet: Cabinet) -> None:
+    cabinet.fill(1000)
+    cabinet.serve(hub)
+
+    output = (await run(hub))["output"]
+
+    assert (output["read"], output["totals"]) == (1000, {"EUR": 50_050_000})
+    read = sorted(call.input["file"] for call in hub.calls("read_invoice_file"))
+    assert read == sorted(cabinet.files)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 7, 20, 100])
+async def test_as_many_are_read_at_once_as_the_setting_says_and_no_more(
+    hub: ManualHub, cabinet: Cabinet, at_once: int
+) -> None:
+    reading, most = 0, 0
+
+    async def read(name: dict[str, str]) -> dict[str, Any]:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0)
+        reading -= 1
+        return cabinet.read(name)
+
+    cabinet.fill(500)
+    cabinet.files_a_shard = 60
+    cabinet.serve(hub)
+    hub.replace_activity("read_invoice_file", read)
+
+    await run(hub, at_once=at_once)
+
+    assert most == at_once
+
+
+async def test_the_custom_status_says_how_far_it_is(hub: ManualHub, filled: Cabinet) -> None:
+    seen = []
+
+    def look(name: dict[str, str]) -> dict[str, Any]:
+        seen.append(hub.custom_status(ID))
+        return filled.read(name)
+
+    hub.replace_activity("read_invoice_file", look)
+    operation = await run(hub)
+
+    steps = [json.loads(text) for text in dict.fromkeys(map(json.dumps, seen))]
+    assert steps == [{"step": "reading", "done": done, "of": 20} for done in (0, 12)]
+    assert operation["customStatus"] == {"step": "summed up", "done": 20, "of": 20}
+
+
+async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabinet) -> None:
+    busy = Failure("reader_unavailable", "the reader answered 503", retriable=True)
+    for call in (2, 3, 17):
+        hub.fail_activity("read_invoice_file", busy, on_call=call)
+
+    output = (await run(hub))["output"]
+
+    assert (output["read"], output["failed"]) == (20, 0)
+    assert len(hub.calls("read_invoice_file")) == 23
+
+
+@pytest.mark.parametrize(
+    "activity", ["deal_invoice_files", "load_shard", "write_part", "write_summary", "delete_blobs"]
+)
+async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_once_it_is_over(
+    hub: ManualHub, filled: Cabinet, activity: str
+) -> None:
+    gone = Failure("storage_unavailable", "the blob storage answered 503", retriable=True)
+    for call in range(1, 50):
+        hub.fail_activity(activity, gone, on_call=call)
+    operation = await run(hub)
+    assert operation["output"]["code"] == "storage_unavailable"
+
+    while hub.status(ID) == "Failed":
+        await hub.request("POST", f"/api/operations/{ID}/retry")
+        await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["totals"] == {"EUR": 21_000}
+    assert len(filled.results[f"{ID}/summary.json"]["invoices"]) == 20
+
+
+async def test_too_many_files_end_with_a_code(hub: ManualHub, filled: Cabinet) -> None:
+    hub.fail_activity("deal_invoice_files", Failure("too_many_files", "there are over 10000"))
+
+    operation = await run(hub)
+
+    assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "too_many_files")
+
+
+async def test_what_was_found_is_kept_in_blobs_and_in_no_message_of_the_batch(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    await run(hub)
+
+    assert "00007.pdf" not in json.dumps(hub.history(ID))
+    assert "00007.pdf" in json.dumps(filled.results[f"{ID}/summary.json"])
+
+
+async def test_nothing_but_the_summary_is_left(hub: ManualHub, filled: Cabinet) -> None:
+    await run(hub)
+
+    assert set(filled.results) == {f"{ID}/summary.json"}
+
+
+async def test_a_shard_of_a_cancelled_batch_does_not_come_in_the_way_of_the_next(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
+    hub.fail_activity("read_invoice_file", later, on_call=1)
+    await start(hub)
+    await hub.request("POST", f"/api/operations/{ID}/cancel")
+    await hub.request("DELETE", f"/api/operations/{ID}")
+    await hub.advance(timedelta(seconds=1))
+    filled.files = {"00000.pdf": 7}
+    for call in (1, 2):
+        hub.fail_activity("write_summary", later, on_call=call)
+
+    output = (await run(hub))["output"]
+
+    assert (output["files"], output["totals"]) == (1, {"EUR": 7})
+    assert [invoice["file"] for invoice in filled.results[f"{ID}/summary.json"]["invoices"]] == [
+        "00000.pdf"
+    ]
+
+
+async def test_a_crash_between_any_two_steps_changes_no_total(
+    app: FunctionTable, cabinet: Cabinet
+) -> None:
+    cabinet.fill(8)
+    cabinet.files["coffee"] = 1
+
+    async def run_batch(hub: ManualHub) -> None:
+        cabinet.results.clear()
+        cabinet.serve(hub)
+        await run(hub, at_once=4)
+
+    async for hub in every_crash(app, run_batch):
+        await hub.run_until_ended(ID)
+
+        assert (hub.output(ID)["totals"], hub.output(ID)["failed"]) == ({"EUR": 3600}, 1)
+        assert hub.problems(ID) == []
+        assert set(cabinet.results) == {f"{ID}/summary.json"}
+
+
+async def test_without_a_storage_the_answer_is_503_and_nothing_is_started(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("INVOICES", "INVOICES__blobServiceUri", "AzureWebJobsStorage"):
+        monkeypatch.delenv(name, raising=False)
+
+    answer = await hub.request("POST", "/api/batches", json={"name": "november"})
+
+    assert answer.status == 503
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "AzureWebJobsStorage is missing" in answer.json()["detail"]
+    assert hub.instances() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": "a/b"}, "name"),
+        ({"name": "n", "prefix": "a\\b"}, "prefix"),
+        ({"name": "n", "prefix": "a\n"}, "prefix"),
+        ({"name": "n", "prefix": "a" * 501}, "prefix"),
+        ({"name": "n", "prefix": None}, "prefix"),
+        ({"name": "n", "at_once": 1000}, "at_once"),
+        ({"name": "n", "settings": {"at_once": 1000}}, "settings"),
+    ],
+)
+async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+    hub: ManualHub, body: dict[str, Any], field: str
+) -> None:
+    answer = await hub.request("POST", "/api/batches", json=body)
+
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.instances() == []
+
+
+# With Azurite, by HTTP
+
+
+async def send(hub: ManualHub, filed: Filed, **changes: Any) -> Any:
+    body = {"name": filed.name, "prefix": filed.prefix} | changes
+    return await hub.request("POST", "/api/batches", json=body)
+
+
+@pytest.mark.azurite
+async def test_the_sample_files_are_summed_up_in_a_blob_named_after_the_batch(
+    hub: ManualHub, filed: Filed
+) -> None:
+    await filed.put({name.split("/")[1]: content for name, content in sample_files().items()})
+
+    started = await send(hub, filed)
+    await hub.run_until_ended(started.json()["id"])
+
+    output = hub.output(started.json()["id"])
+    name = f"batch:{filed.name}/summary.json"
+    assert (output["files"], output["read"], output["failed"]) == (20, 19, 1)
+    assert output["failures"] == [
+        {
+            "file": f"{filed.prefix}INV-1020.pdf",
+            "code": "unreadable",
+            "message": "the file holds no legible text",
+        }
+    ]
+    assert await blob_names(RESULTS, f"batch:{filed.name}/", 10) == [name]
+    content = await read_blob(RESULTS, name, 2**20)
+    assert output["summary"] == {"container": RESULTS, "name": name, "bytes": len(content)}
+    summary = json.loads(content)
+    assert (
+        sum(invoice["amount_cents"] for invoice in summary["invoices"]) == (output["totals"]["EUR"])
+    )
+    assert summary["failures"] == output["failures"]
+
+
+@pytest.mark.azurite
+async def test_files_of_several_shards_are_all_read(
+    hub: ManualHub, filed: Filed, sandbox: Sandbox
+) -> None:
+    count = 4 * FILES_A_SHARD + 1
+    await filed.put({f"{n}.pdf": write_invoice("acme", str(n), 100) for n in range(count)})
+    await sandbox.fault("reader.documents", one_in=40)
+
+    started = await send(hub, filed)
+    await hub.run_until_ended(started.json()["id"])
+
+    output = hub.output(started.json()["id"])
+    assert (output["read"], output["totals"]) == (count, {"EUR": count * 100})
+
+
+@pytest.mark.azurite
+async def test_no_file_below_the_prefix_is_an_empty_batch(hub: ManualHub, filed: Filed) -> None:
+    started = await send(hub, filed)
+    await hub.run_until_ended(started.json()["id"])
+
+    assert hub.output(started.json()["id"])["files"] == 0
+
+
+@pytest.mark.azurite
+async def test_asking_twice_is_one_batch_whatever_the_setting_became(
+    hub: ManualHub, filed: Filed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await send(hub, filed)
+    monkeypatch.setenv("BATCH_AT_ONCE", "7")
+    second = await send(hub, filed)
+
+    assert (first.status, second.status) == (202, 200)
+    assert second.json() == first.json()
+    assert len(hub.calls("deal_invoice_files")) == 1
+
+
+@pytest.mark.azurite
+async def test_a_name_used_for_another_prefix_is_a_conflict(hub: ManualHub, filed: Filed) -> None:
+    await send(hub, filed)
+
+    other = await send(hub, filed, prefix="elsewhere/")
+
+    assert (other.status, other.json()["code"]) == (409, "other_work")
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize(("setting", "at_once"), [("", 20), ("3", 3), ("5000", 100)])
+async def test_the_starter_hands_the_setting_on_up_to_its_cap(
+    hub: ManualHub, filed: Filed, monkeypatch: pytest.MonkeyPatch, setting: str, at_once: int
+) -> None:
+    monkeypatch.setenv("BATCH_AT_ONCE", setting)
+
+    started = await send(hub, filed)
+
+    shown = await hub.request("GET", f"/api/operations/{started.json()['id']}")
+    assert shown.json()["input"]["settings"] == {"at_once": at_once}
+
+
+@pytest.mark.azurite
+async def test_a_setting_that_is_no_number_is_503(
+    hub: ManualHub, filed: Filed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCH_AT_ONCE", "many")
+
+    answer = await send(hub, filed)
+
+    assert (answer.status, answer.json()["code"]) == (503, "not_configured")

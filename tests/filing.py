@@ -1,0 +1,123 @@
+"""Files of invoices for tests: in Azurite, or in a cabinet that stands in for all blob storage."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import ContainerClient
+
+from activities.blobs import INVOICES, BlobRef, Folder, delete_blobs, write_blob
+from devhost.testing import ManualHub
+from orchestration.failures import Failure
+from sandbox.demo_files import CONTAINER, sample_files
+
+
+class Cabinet:
+    """Blobs in memory, by name; `files` is what vendors sent, and how much each is over."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, int] = {}
+        self.files_a_shard = 3  # so that few files are many shards
+        self.results: dict[str, Any] = {}
+
+    def fill(self, count: int, prefix: str = "") -> None:
+        """Put files there, the first over 1.00, the next over 2.00, and so on."""
+        self.files |= {f"{prefix}{n:05}.pdf": 100 * (n + 1) for n in range(count)}
+
+    def deal(self, dealing: dict[str, Any]) -> dict[str, Any]:
+        size = self.files_a_shard
+        names = sorted(name for name in self.files if name.startswith(dealing["prefix"]))
+        shards = [
+            self._keep(f"{dealing['folder']}/files-{at}", {"files": names[at : at + size]})
+            for at in range(0, len(names), size)
+        ]
+        return {"files": len(names), "shards": shards}
+
+    def load(self, ref: BlobRef) -> Any:
+        return self.results[ref["name"]]
+
+    def read(self, name: dict[str, str]) -> dict[str, Any]:
+        file = name["file"]
+        if "coffee" in file:
+            raise Failure("unreadable", f"coffee was spilled over {file}")
+        facts = {"amount_cents": self.files[file], "currency": "USD" if "usd" in file else "EUR"}
+        return {"file": file, "vendor": "acme", "number": file, "confidence": 0.98, **facts}
+
+    def keep_part(self, part: dict[str, Any]) -> BlobRef:
+        return self._keep(part["name"], part)
+
+    def sum_up(self, order: dict[str, Any]) -> dict[str, Any]:
+        parts = [self.results[part["name"]] for part in order["parts"]]
+        invoices = [invoice for part in parts for invoice in part["invoices"]]
+        failures = [failure for part in parts for failure in part["failures"]]
+        summary = {**order["counts"], "invoices": invoices, "failures": failures}
+        return {"blob": self._keep(order["name"], summary), "failures": failures}
+
+    def delete(self, folder: Folder) -> None:
+        for name in [name for name in self.results if name.startswith(folder["prefix"])]:
+            del self.results[name]
+
+    def _keep(self, name: str, content: Any) -> BlobRef:
+        self.results[name] = content
+        return BlobRef(container="results", name=name, bytes=1)
+
+    def serve(self, hub: ManualHub) -> None:
+        """Stand in for the activities of this hub that read or write blobs."""
+        activities: dict[str, Callable[[Any], Any]] = {
+            "deal_invoice_files": self.deal,
+            "load_shard": self.load,
+            "read_invoice_file": self.read,
+            "write_part": self.keep_part,
+            "write_summary": self.sum_up,
+            "delete_blobs": self.delete,
+        }
+        for name, activity in activities.items():
+            hub.replace_activity(name, activity)
+
+
+@pytest.fixture
+def cabinet() -> Cabinet:
+    return Cabinet()
+
+
+class Filed:
+    """Files in Azurite, in a folder of their own."""
+
+    def __init__(self) -> None:
+        self.name = f"test-{uuid4()}"
+        self.prefix = f"{self.name}/"
+
+    async def put(self, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            await write_blob(INVOICES, self.prefix + name, content, "application/pdf")
+
+    async def clear(self) -> None:
+        await delete_blobs(Folder(container=INVOICES, prefix=self.prefix))
+
+
+@pytest_asyncio.fixture
+async def filed(
+    sandbox: object, azurite_connection: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Filed]:
+    """An empty folder in the container of invoices, in the storage that the app's settings name."""
+    monkeypatch.setenv("AzureWebJobsStorage", azurite_connection)
+    filed = Filed()
+    await filed.put({"makes the container": b""})
+    await filed.clear()
+    yield filed
+    await filed.clear()
+
+
+@pytest.fixture(scope="session")
+def demo_files(azurite_connection: str) -> str:
+    """The connection string of a storage that `make demo-files` was run on."""
+    with ContainerClient.from_connection_string(azurite_connection, CONTAINER) as container:
+        with suppress(ResourceExistsError):
+            container.create_container()
+        for name, content in sample_files().items():
+            container.upload_blob(name, content, overwrite=True)
+    return azurite_connection
