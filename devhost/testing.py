@@ -366,7 +366,9 @@ class ManualHub:
         return did + await self._activities() > 0
 
     def _orchestrations(self) -> int:
+        """Run what is ready, until an instance comes again: it may do so for ever."""
         did = 0
+        seen: set[str] = set()
         while orchestration := self._backend.next_orchestration():
             did += 1
             instance = orchestration.instance
@@ -384,6 +386,9 @@ class ManualHub:
             self._backend.commit_orchestration(orchestration, outcome)
             self._backend.note(instance.id, outcome.findings, self.clock.now())
             self._backend.flush()
+            if instance.id in seen:
+                break
+            seen.add(instance.id)
         return did
 
     def _entities(self) -> int:
