@@ -5,13 +5,13 @@ stops at once where the failure says so.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import azure.durable_functions as df
 
 from orchestration.deadlines import sleep
-from orchestration.failures import failure_of
+from orchestration.failures import Failure, failure_of
 from orchestration.log import log_once
 from orchestration.steps import Steps
 
@@ -47,14 +47,25 @@ def call_with_retry(
         try:
             return (yield context.call_activity(activity, payload))
         except Exception as error:  # the SDK raises nothing narrower
-            failure = failure_of(error)
-        pause = retry.pause(attempt, luck_of(context))
-        too_late = context.current_utc_datetime + pause > give_up
-        if not failure.retriable or attempt >= retry.attempts or too_late:
-            raise failure
-        log_once(context, "attempt %d failed (%s), again in %s", attempt, failure, pause)
+            pause = pause_after(context, failure_of(error), retry, attempt, give_up)
         yield from sleep(context, pause)
         attempt += 1
+
+
+def pause_after(
+    context: df.DurableOrchestrationContext,
+    failure: Failure,
+    retry: Retry,
+    attempt: int,
+    give_up: datetime,
+) -> timedelta:
+    """How long to wait after an attempt. Raises its Failure where it was the last."""
+    pause = retry.pause(attempt, luck_of(context))
+    too_late = context.current_utc_datetime + pause > give_up
+    if not failure.retriable or attempt >= retry.attempts or too_late:
+        raise failure
+    log_once(context, "attempt %d failed (%s), again in %s", attempt, failure, pause)
+    return pause
 
 
 def luck_of(context: df.DurableOrchestrationContext) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from devhost.functions import FunctionTable
 from devhost.loading import index_app
+from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import first_of, sleep
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
@@ -35,6 +36,22 @@ def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
         return (yield from call_with_retry(context, do_work, "it", retry))
     except Failure as failure:
         return failure.as_data()
+
+
+@parts.orchestration_trigger(context_name="context", input_type=list)
+def cleaner(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    asked: Any = context.get_input()
+    cancellable = Cancellable(context)
+    done = []
+    try:
+        for work in asked:
+            done.append((yield from cancellable.call(do_work, work)))
+    except Cancelled as cancelled:
+        yield context.call_activity(do_work, "clean up")
+        return [*done, f"cancelled: {cancelled.reason}"]
+    except Failure as failure:
+        return [*done, failure.code]
+    return done
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)

@@ -1,0 +1,59 @@
+"""Work that a caller may cancel, and that has to clean up then.
+
+It waits for CANCEL_EVENT all the time, and ends between two activities: one that runs cannot be
+stopped, and could still write when everything it wrote is cleaned up.
+"""
+
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestration.deadlines import first_of
+from orchestration.events import CANCEL_EVENT, Cancellation, event_data
+from orchestration.failures import failure_of
+from orchestration.retrying import RETRY, Retry, pause_after
+from orchestration.steps import Steps
+
+
+class Cancelled(Exception):
+    """The caller wants this work to end."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Cancellable:
+    """The activities of one instance, each called unless it was cancelled before."""
+
+    def __init__(self, context: df.DurableOrchestrationContext) -> None:
+        self._context = context
+        self._cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
+
+    def call(self, activity: Any, payload: object, retry: Retry = RETRY) -> Steps[Any]:
+        """Return the activity's result, as `call_with_retry` does.
+
+        Raises Cancelled once no attempt runs, be the result there or not.
+        """
+        give_up = self._context.current_utc_datetime + retry.within
+        attempt = 1
+        while True:
+            call = self._context.call_activity(activity, payload)
+            # The wait for the event is scheduled with the first call, as one of a group.
+            yield self._context.task_any([call, self._cancel])
+            try:
+                result = yield call
+            except Exception as error:  # the SDK raises nothing narrower
+                self._check()
+                pause = pause_after(self._context, failure_of(error), retry, attempt, give_up)
+            else:
+                self._check()
+                return result
+            yield from first_of(self._context, [self._cancel], pause)
+            self._check()
+            attempt += 1
+
+    def _check(self) -> None:
+        if self._cancel.is_completed:
+            carried = event_data(self._cancel.result, Cancellation) or Cancellation()
+            raise Cancelled(carried.reason)
