@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
-import azure.functions as func
 import pytest
 
 from devhost import history
@@ -67,14 +66,14 @@ def total(context):
 
 @app.route(route="doubles/{number}", methods=["POST"])
 @app.durable_client_input(client_name="client")
-async def start(req: func.HttpRequest, client):
+async def start(req, client):
     started = await client.start_new("doubles", client_input=int(req.route_params["number"]))
     return client.create_check_status_response(req, started)
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 0 6 * * *")
 @app.durable_client_input(client_name="client")
-async def every_morning(timer: func.TimerRequest, client):
+async def every_morning(timer, client):
     if timer.past_due:
         raise ValueError("too late")
     await client.start_new("waits", instance_id="morning")
@@ -271,7 +270,7 @@ async def test_instances_are_steered_and_listed() -> None:
         await hub.resume("w:1")
         await hub.raise_event("w:1", "Go", "yes")
         assert hub.output("w:1") == '"yes"'
-        assert hub.history("w:1")[-1]["EventType"] == history.EXECUTION_COMPLETED
+        assert history.EXECUTION_COMPLETED in [e["EventType"] for e in hub.history("w:1")]
 
 
 # Crashes
