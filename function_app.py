@@ -13,10 +13,12 @@ from activities import (
     orders,
     payments,
     postings,
+    reports,
     summaries,
     transfers,
 )
 from blueprints import (
+    async_http,
     chaining,
     entity_counter,
     eternal,
@@ -37,6 +39,7 @@ app.register_functions(monitor.bp)
 app.register_functions(entity_counter.bp)
 app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
+app.register_functions(async_http.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)
@@ -47,5 +50,6 @@ app.register_functions(messages.bp)
 app.register_functions(orders.bp)
 app.register_functions(payments.bp)
 app.register_functions(postings.bp)
+app.register_functions(reports.bp)
 app.register_functions(summaries.bp)
 app.register_functions(transfers.bp)

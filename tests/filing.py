@@ -32,7 +32,7 @@ class Cabinet:
         size = self.files_a_shard
         names = sorted(name for name in self.files if name.startswith(dealing["prefix"]))
         shards = [
-            self._keep(f"{dealing['folder']}/files-{at}", {"files": names[at : at + size]})
+            self.keep(f"{dealing['folder']}/files-{at}", {"files": names[at : at + size]})
             for at in range(0, len(names), size)
         ]
         return {"files": len(names), "shards": shards}
@@ -48,20 +48,20 @@ class Cabinet:
         return {"file": file, "vendor": "acme", "number": file, "confidence": 0.98, **facts}
 
     def keep_part(self, part: dict[str, Any]) -> BlobRef:
-        return self._keep(part["name"], part)
+        return self.keep(part["name"], part)
 
     def sum_up(self, order: dict[str, Any]) -> dict[str, Any]:
         parts = [self.results[part["name"]] for part in order["parts"]]
         invoices = [invoice for part in parts for invoice in part["invoices"]]
         failures = [failure for part in parts for failure in part["failures"]]
         summary = {**order["counts"], "invoices": invoices, "failures": failures}
-        return {"blob": self._keep(order["name"], summary), "failures": failures}
+        return {"blob": self.keep(order["name"], summary), "failures": failures}
 
     def delete(self, folder: Folder) -> None:
         for name in [name for name in self.results if name.startswith(folder["prefix"])]:
             del self.results[name]
 
-    def _keep(self, name: str, content: Any) -> BlobRef:
+    def keep(self, name: str, content: Any) -> BlobRef:
         self.results[name] = content
         return BlobRef(container="results", name=name, bytes=1)
 

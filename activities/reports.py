@@ -1,0 +1,85 @@
+"""The yearly report: what was posted, month by month, in one file."""
+
+import csv
+import io
+from collections import Counter
+from typing import Any, Final, TypedDict
+
+import azure.durable_functions as df
+
+from activities.blobs import RESULTS, BlobRef, read_blob, write_blob
+from activities.outside import ask
+from orchestration.failures import Failure
+
+MAX_REPORT_BYTES: Final = 32 * 2**20
+
+_COLUMNS: Final = ("time", "id", "kind", "vendor", "number", "amount_cents", "reversed")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+
+bp = df.Blueprint()
+
+
+class MonthOrder(TypedDict):
+    """Which month to collect, and the name to keep it under."""
+
+    year: int
+    month: int
+    name: str
+
+
+class Month(TypedDict):
+    """What was posted in a month: how much, and where it is kept."""
+
+    blob: BlobRef
+    lines: int
+    totals: dict[str, int]
+
+
+class ReportOrder(TypedDict):
+    """Which months to join, and the name to keep the report under."""
+
+    months: list[BlobRef]
+    name: str
+
+
+@bp.activity_trigger(input_name="order")
+async def collect_month(order: MonthOrder) -> Month:
+    """Keep what was posted in a month. Running twice writes over what it wrote."""
+    begins = f"{order['year']:04}-{order['month']:02}-"
+    postings: list[dict[str, Any]] = (await ask("postings", "GET"))["postings"]
+    found = [posting for posting in postings if posting["time"].startswith(begins)]
+    totals: Counter[str] = Counter()
+    for posting in found:
+        if not posting["reversed"]:
+            totals[posting["kind"]] += posting["amount_cents"]
+    rows = [[_plain(posting[column]) for column in _COLUMNS] for posting in found]
+    blob = await write_blob(RESULTS, order["name"], _csv(rows), "text/csv")
+    return Month(blob=blob, lines=len(rows), totals=dict(totals))
+
+
+@bp.activity_trigger(input_name="order")
+async def write_report(order: ReportOrder) -> BlobRef:
+    """Join the months into one file. Running twice writes over what it wrote."""
+    content = _csv([list(_COLUMNS)])
+    for month in order["months"]:
+        content += await read_blob(month["container"], month["name"], MAX_REPORT_BYTES)
+        if len(content) > MAX_REPORT_BYTES:
+            message = f"the report has over {MAX_REPORT_BYTES} bytes"
+            raise Failure("report_too_large", message)
+    return await write_blob(RESULTS, order["name"], content, "text/csv")
+
+
+async def read_report(report: BlobRef) -> bytes:
+    """Return a report's file. Raises Failure `blob_unknown` where it was deleted since."""
+    return await read_blob(report["container"], report["name"], MAX_REPORT_BYTES)
+
+
+def _csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _plain(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
