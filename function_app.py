@@ -27,6 +27,7 @@ from blueprints import (
     monitor,
     operations,
     saga,
+    versioning,
 )
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
@@ -40,6 +41,7 @@ app.register_functions(entity_counter.bp)
 app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
 app.register_functions(async_http.bp)
+app.register_functions(versioning.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)

@@ -51,6 +51,15 @@ def index_app(app: FunctionRegister) -> FunctionTable:
     return cast(FunctionTable, table)
 
 
+def table_of(app: object) -> FunctionTable:
+    """The functions of an app object or of an app's folder; a table is one already."""
+    if isinstance(app, FunctionTable):
+        return app
+    if isinstance(app, (str, Path)):
+        return load_app(Path(app))
+    return index_app(cast(FunctionRegister, app))  # whatever it is, it is asked for functions
+
+
 def _no_script(folder: Path, script: str) -> str:
     if any(folder.glob("*/function.json")):
         return (

@@ -17,21 +17,18 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, cast
-
-from azure.functions.decorators.function_app import FunctionRegister
+from typing import Any, Final, Self
 
 from devhost import work
 from devhost.backend import ActivityWork, Instance, Message, Problem, Query
 from devhost.clock import ManualClock
 from devhost.errors import FunctionFailed
-from devhost.functions import FunctionTable
 from devhost.history import Event, compact, event_raised, task_completed
 from devhost.http_activity import HttpCaller
 from devhost.hub import Hub
 from devhost.in_process import Answer, Front
 from devhost.invocation import Invoker
-from devhost.loading import index_app, load_app
+from devhost.loading import table_of
 from devhost.scheduled import HTTP_ACTIVITY
 from devhost.settings import Settings
 from devhost.stand_in import Call, StandIns
@@ -71,7 +68,7 @@ class ManualHub:
         data: Path | str = MEMORY,
     ) -> None:
         """`app` is the app object, its folder, or a table of its functions."""
-        self._table = _table_of(app)
+        self._table = table_of(app)
         self._settings = settings or Settings()
         self._data = data
         self.clock = ManualClock(start)
@@ -432,14 +429,6 @@ class ManualHub:
         function = self._table.activity(activity.name)
         assert function is not None, f"no episode schedules the unknown activity {activity.name}"
         return await self._invoker.activity(function, activity.input, activity.instance_id)
-
-
-def _table_of(app: object) -> FunctionTable:
-    if isinstance(app, FunctionTable):
-        return app
-    if isinstance(app, (str, Path)):
-        return load_app(Path(app))
-    return index_app(cast(FunctionRegister, app))  # whatever it is, it is asked for functions
 
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:

@@ -1,5 +1,6 @@
 """Lists of instances in pages, which the SDK's client cannot give: it knows the first page only."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
@@ -14,6 +15,8 @@ from http_api.instances import Instance
 
 State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
 
+MOST_A_PAGE: Final = 100
+
 _TOKEN: Final = "x-ms-continuation-token"
 
 
@@ -24,7 +27,7 @@ class Listing(Query):
     prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=200)
     created_from: AwareDatetime | None = Field(None, alias="from")
     created_to: AwareDatetime | None = Field(None, alias="to")
-    top: int = Field(50, ge=1, le=100)
+    top: int = Field(50, ge=1, le=MOST_A_PAGE)
     after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=2000)
 
     def as_host_query(self) -> dict[str, str]:
@@ -63,6 +66,20 @@ async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> 
         instances = [Instance.of(status) for status in statuses]
         token = answer.headers.get(_TOKEN, "")
     return Page([instance for instance in instances if not instance.id.startswith("@")], token)
+
+
+async def every_instance(
+    client: df.DurableOrchestrationClient, *states: State
+) -> AsyncIterator[Instance]:
+    """All instances in these states, page by page, however many they are."""
+    listing = Listing.model_validate({"status": ",".join(states), "top": MOST_A_PAGE})
+    while True:
+        page = await list_page(client, listing)
+        for instance in page.instances:
+            yield instance
+        if not page.next_token:
+            return
+        listing = listing.model_copy(update={"after": page.next_token})
 
 
 def _utc(moment: datetime | None) -> str:

@@ -20,9 +20,12 @@ ENDS_BY_ITSELF: Final = frozenset(
 # Gives a sweep another interval.
 INTERVAL_EVENT: Final = "IntervalChanged"
 
+# Says that the goods of a delivery are there, whatever it carries.
+GOODS_EVENT: Final = "GoodsArrived"
+
 # What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
 # who they are has a route of its own and is not in this list.
-OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT})
+OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT, GOODS_EVENT})
 
 
 class Cancellation(BaseModel):

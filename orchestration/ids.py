@@ -23,6 +23,11 @@ def intake_id(vendor: str, number: str) -> str:
     return _joined("intake", vendor, number)
 
 
+def delivery_id(vendor: str, number: str) -> str:
+    """The intake of the invoice of one delivery."""
+    return _joined("delivery", vendor, number)
+
+
 def batch_id(name: str) -> str:
     """One batch of files, by the name that its caller gave it."""
     return _joined("batch", name)

@@ -1,0 +1,123 @@
+"""Versioning: take in the invoice of a delivery as it was done, and as it is done now.
+
+POST /api/deliveries starts one intake an invoice: 202; 200 or 202 with the same answer where it is
+asked again; 409 where the number was used for another invoice. GET /api/versions says of everything
+that is leaving how many instances have not ended, and whether that code can be deleted.
+"""
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from activities.invoices import Invoice, validate_invoice
+from activities.orders import match_order
+from activities.postings import Posting, PostingOrder, post_invoice
+from blueprints.chaining import InvoiceBody
+from http_api.answers import json_answer
+from http_api.bodies import read_body
+from http_api.listing import every_instance
+from http_api.problems import answers_problems
+from http_api.starting import start_once
+from orchestration.deadlines import first_of
+from orchestration.events import GOODS_EVENT
+from orchestration.failures import Failure
+from orchestration.ids import delivery_id
+from orchestration.log import log_once
+from orchestration.retrying import call_with_retry
+from orchestration.steps import Steps
+from orchestration.versions import LEAVING, is_before, is_leaving
+
+LONGEST_WAIT: Final = timedelta(days=30)
+NAMED_INSTANCES: Final = 10
+
+bp = df.Blueprint()
+
+
+@bp.route(route="deliveries", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_delivery_intake(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start the intake of the invoice in the body, once, be it under the old name or the new."""
+    invoice = read_body(req, InvoiceBody)
+    instance_id = delivery_id(invoice.vendor, invoice.number)
+    work = invoice.model_dump(mode="json")
+    return await start_once(req, client, "delivery_intake", instance_id, work)
+
+
+@bp.route(route="versions", methods=["GET"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def show_leaving_versions(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Count what has not ended of all that is leaving; one that says no version counts as old."""
+    left: dict[str, list[str]] = defaultdict(list)
+    async for instance in every_instance(client, "Pending", "Running", "Suspended"):
+        status = instance.custom_status if isinstance(instance.custom_status, dict) else {}
+        if is_leaving(instance.name, status.get("version")):
+            left[instance.name].append(instance.id)
+    leaving = [
+        {
+            "name": name,
+            "before": change,
+            "left": len(left[name]),
+            "instances": left[name][:NAMED_INSTANCES],
+        }
+        for name, change in LEAVING.items()
+    ]
+    return json_answer({"drained": not any(left.values()), "leaving": leaving})
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+    """Post an invoice once its goods are there; since 2.0 no invoice that is over its order."""
+    invoice = cast(Invoice, context.get_input())
+
+    _say(context, "validating", 0)
+    invoice = yield from call_with_retry(context, validate_invoice, invoice)
+    if not is_before(context.version, "2.0"):
+        _say(context, "matching", 1)
+        invoice = yield from call_with_retry(context, match_order, invoice)
+
+    _say(context, "waiting for the goods", 2)
+    yield from _goods_arrive(context, invoice)
+
+    _say(context, "posting", 3)
+    order = PostingOrder(invoice=invoice, key=f"{context.instance_id}:post")
+    posting: Posting = yield from call_with_retry(context, post_invoice, order)
+
+    _say(context, "posted", 4)
+    log_once(context, "posted as %s", posting["id"])
+    return posting
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def trusted_delivery(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+    """Post the invoice and trust that its goods come, as it was done before `delivery_intake`.
+
+    Nothing starts it any more: it stands here for the instances that are left.
+    """
+    invoice = cast(Invoice, context.get_input())
+    order = PostingOrder(invoice=invoice, key=f"{context.instance_id}:post")
+    posting: Posting = yield from call_with_retry(context, post_invoice, order)
+    yield from _goods_arrive(context, invoice)
+    return posting
+
+
+def _goods_arrive(context: df.DurableOrchestrationContext, invoice: Invoice) -> Steps[None]:
+    """Wait until somebody says that the goods are there. Raises Failure where nobody does."""
+    arrived: Any = context.wait_for_external_event(GOODS_EVENT)
+    if (yield from first_of(context, [arrived], LONGEST_WAIT)) is None:
+        message = f"the goods of invoice {invoice['number']} are missing after {LONGEST_WAIT.days}"
+        raise Failure("goods_missing", f"{message} days: ask {invoice['vendor']} about them")
+
+
+def _say(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
+    """Say how far it is, and the version: of that, the host's own status says nothing."""
+    status = {"step": step, "done": done, "of": 4, "version": context.version}
+    context.set_custom_status(status)
