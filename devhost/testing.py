@@ -73,6 +73,8 @@ class ManualHub:
         self._data = data
         self.clock = ManualClock(start)
         self._stand_ins = StandIns(self.clock)
+        self._takes: dict[str, timedelta] = {}
+        self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
         self._invoker = Invoker(own_loop=False)
         self._http = HttpCaller()
         self._backend = SqliteBackend(data)
@@ -143,6 +145,10 @@ class ManualHub:
     def fail_activity(self, name: str, error: Exception, *, on_call: int = 1) -> None:
         """Make the nth call of an activity fail instead of running it."""
         self._stand_ins.fail(self._activity_name(name), error, on_call)
+
+    def slow_activity(self, name: str, takes: timedelta) -> None:
+        """Let each call of an activity take so long; what it does, it does at the end."""
+        self._takes[self._activity_name(name)] = takes
 
     def calls(self, name: str | None = None) -> list[Call]:
         """The runs of an activity (of all), in order."""
@@ -291,7 +297,7 @@ class ManualHub:
         """Let time pass, and everything happen that comes due meanwhile."""
         until = self.clock.now() + by
         await self.run_until_idle()
-        while (due := self._backend.next_due()) is not None and due <= until:
+        while (due := self._next_due()) is not None and due <= until:
             await self._jump_to(due)
         self.clock.move_to(until)
 
@@ -316,10 +322,17 @@ class ManualHub:
         until = self.clock.now() + within
         await self.run_until_idle()
         while not reached():
-            due = self._backend.next_due()
+            due = self._next_due()
             if due is None or due > until:
                 raise Stuck(self._why_stuck(instance_id, within if due else None))
             await self._jump_to(due)
+
+    def _next_due(self) -> datetime | None:
+        """When something is to do again, if nobody asks for anything before."""
+        due = [done for done, _ in self._under_way]
+        if (stored := self._backend.next_due()) is not None:
+            due.append(stored)
+        return min(due, default=None)
 
     async def _jump_to(self, due: datetime) -> None:
         if due > self.clock.now():
@@ -347,6 +360,7 @@ class ManualHub:
     def crash(self) -> None:
         """Lose all that was not saved, and go on from the store, replaying from history."""
         self._commits_left = None
+        self._under_way.clear()
         self._backend.lose_unsaved()
 
     def _count_commit(self) -> None:
@@ -404,9 +418,12 @@ class ManualHub:
         return did
 
     async def _activities(self) -> int:
-        waiting = []
+        now = self.clock.now()
         while activity := self._backend.next_activity():
-            waiting.append(activity)
+            takes = self._takes.get(activity.name, timedelta())
+            self._under_way.append((now + takes, activity))
+        waiting = [activity for done, activity in self._under_way if done <= now]
+        self._under_way = [(done, activity) for done, activity in self._under_way if done > now]
         events = await asyncio.gather(*map(self._end_of, waiting))
         for activity, event in zip(waiting, events, strict=True):
             self._count_commit()

@@ -225,6 +225,35 @@ async def test_the_call_that_is_to_fail_fails_and_no_other() -> None:
         assert hub.clock.now() == START + timedelta(minutes=1)
 
 
+async def test_a_slow_activity_does_what_it_does_at_the_end_of_its_time() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        hub.slow_activity("double", timedelta(hours=1))
+        doubled = await hub.start("doubles", 3)
+        await hub.advance(timedelta(minutes=59))
+        before = list(done)
+
+        await hub.run_until_ended(doubled)
+
+        assert (before, done) == ([], ["double", "double"])
+        assert hub.output(doubled) == 12
+        assert hub.clock.now() == START + timedelta(hours=2)
+
+
+async def test_a_crash_loses_a_slow_activity_that_is_under_way_and_begins_it_again() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        hub.slow_activity("double", timedelta(hours=1))
+        doubled = await hub.start("doubles", 3)
+        await hub.advance(timedelta(minutes=30))
+
+        hub.crash()
+        await hub.run_until_ended(doubled)
+
+        assert done == ["double", "double"]
+        assert hub.clock.now() == START + timedelta(hours=2, minutes=30)
+
+
 # The public door
 
 
