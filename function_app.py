@@ -15,11 +15,13 @@ from activities import (
     postings,
     reports,
     summaries,
+    tax,
     transfers,
 )
 from blueprints import (
     async_http,
     chaining,
+    durable_http,
     entity_counter,
     eternal,
     fan_out,
@@ -42,6 +44,7 @@ app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
 app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
+app.register_functions(durable_http.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)
@@ -54,4 +57,5 @@ app.register_functions(payments.bp)
 app.register_functions(postings.bp)
 app.register_functions(reports.bp)
 app.register_functions(summaries.bp)
+app.register_functions(tax.bp)
 app.register_functions(transfers.bp)

@@ -27,6 +27,7 @@ async def ask(
     data: bytes | None = None,
     query: dict[str, str] | None = None,
     key: str | None = None,
+    bearer: str | None = None,
     within: timedelta = TIMEOUT,
 ) -> Any:
     """Send a request to a party, whose address is in the setting `<PARTY>_URL`; return its JSON.
@@ -34,16 +35,20 @@ async def ask(
     A refusal (4xx) raises a Failure with the party's own code. No answer, 5xx and junk raise one
     that is worth another attempt: asked again with the same `key`, a party does a thing once.
     """
-    url = _address(party) + path
+    url = address_of(party) + path
     headers = {_KEY_HEADER: key} if key else {}
+    headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
     limit = aiohttp.ClientTimeout(total=within.total_seconds())
     try:
         async with _session().request(
             method, url, json=json, data=data, params=query, headers=headers, timeout=limit
         ) as answer:
-            return _result(party, answer.status, await answer.json(content_type=None))
+            body = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: it is no JSON
-        raise _unavailable(party, "gave no answer that can be read") from error
+        raise unavailable(party, "gave no answer that can be read") from error
+    if answer.status >= 400:
+        raise refusal_of(party, answer.status, body)
+    return body
 
 
 async def close() -> None:
@@ -53,22 +58,23 @@ async def close() -> None:
         await session.close()
 
 
-def _result(party: str, status: int, body: Any) -> Any:
-    if status < 400:
-        return body
+def refusal_of(party: str, status: int, body: Any) -> Failure:
+    """What a status from 400 on means: the party's own code, or one worth another attempt."""
     if status >= 500 or status in _TRY_AGAIN:
-        raise _unavailable(party, f"answered {status}")
+        return unavailable(party, f"answered {status}")
     said = body if isinstance(body, dict) else {}
     code = said["code"] if is_code(said.get("code")) else f"{party}_refused"
     message = str(said.get("message") or f"the {party} answered {status}")
-    raise Failure(code, message[:_LONGEST_MESSAGE])
+    return Failure(code, message[:_LONGEST_MESSAGE])
 
 
-def _unavailable(party: str, what: str) -> Failure:
+def unavailable(party: str, what: str) -> Failure:
+    """The party cannot be asked now: it may be later."""
     return Failure(f"{party}_unavailable", f"the {party} {what}", retriable=True)
 
 
-def _address(party: str) -> str:
+def address_of(party: str) -> str:
+    """The address in the setting `<PARTY>_URL`. Raises Failure `not_configured`."""
     setting = f"{party.upper()}_URL"
     if address := os.environ.get(setting):
         return address.rstrip("/")

@@ -34,6 +34,9 @@ class HttpCaller:
     async def __call__(self, request_text: str) -> str:
         """Send the request; the answer as JSON text. Raises OSError where there is none."""
         request = json.loads(request_text)
+        if resource := (request.get("tokenSource") or {}).get("resource"):
+            # Sent without its token, the request would fail for a reason that nobody can see.
+            raise OSError(f"no managed identity here to get a token for '{resource}' from")
         headers = dict(request.get("headers") or {})
         content = request.get("content")
         if content is not None and not any(name.lower() == "content-type" for name in headers):

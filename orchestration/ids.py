@@ -53,6 +53,11 @@ def settlement_id(transfer: str) -> str:
     return _joined("settlement", transfer)
 
 
+def tax_check_id(vat_id: str, day: str) -> str:
+    """What the tax office says of a VAT number on one day."""
+    return _joined("tax", vat_id, day)
+
+
 def number_id(counter: str, document: str) -> str:
     """The number of one document, drawn from a counter."""
     return _joined("number", counter, document)

@@ -28,7 +28,7 @@ def create_app(*, now: Callable[[], datetime] = _now, settle_after: float = 5.0)
     parts: list[Part] = [
         Bank(now, settle_after),
         Reader(),
-        TaxOffice(),
+        TaxOffice(now),
         Rates(),
         Mail(now),
         Orders(now),

@@ -15,6 +15,7 @@ from tests.devhost_process import running
 from tests.source import ROOT
 
 PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "orders", "postings")
+TAX_TOKEN: Final = "a-token-of-the-tests"
 PATIENCE: Final = 60.0  # seconds
 
 
@@ -91,7 +92,7 @@ def api(
 ) -> Iterator[Site]:
     """The app; it knows the sandbox by its settings, and Azurite where that is installed."""
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
-    environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough"}
+    environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "TAX_TOKEN": TAX_TOKEN}
     with contextlib.suppress(pytest.skip.Exception):
         environ["AzureWebJobsStorage"] = request.getfixturevalue("azurite_connection")
     hub: Path = tmp_path_factory.mktemp("hub") / "hub.db"

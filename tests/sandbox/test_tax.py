@@ -60,3 +60,100 @@ async def test_a_check_nobody_asked_for_is_404(ask, get, name):
     status, answer = await get(f"/tax/checks/{name}")
 
     assert (status, answer["code"]) == (404, "check_unknown")
+
+
+async def test_the_same_key_is_the_same_check(sandbox, post, get):
+    body = {"vat_id": "DE123456789"}
+
+    first = await post("/tax/checks", body, key="k-1")
+    again = await post("/tax/checks", body, key="k-1")
+    other = await post("/tax/checks", {"vat_id": "DE123456780"}, key="k-1")
+
+    assert first == again == (202, {"id": "1", "status": "running"})
+    assert (other[0], other[1]["code"]) == (422, "idempotency_key_reused")
+    assert (await get("/tax/checks"))[1] == {"checks": ["DE123456789"]}
+
+
+@pytest.fixture
+def bearing(sandbox):
+    async def bearing(bearer, method, path, body=None):
+        headers = {"Authorization": f"Bearer {bearer}"}
+        async with sandbox.request(method, path, json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    return bearing
+
+
+@pytest.fixture
+def ticket_for(put, bearing):
+    async def ticket_for(vat_id):
+        await put("/tax/office", {"token": "open-sesame", "ready_after_looks": 0})
+        status, bought = await bearing("open-sesame", "POST", "/tax/tickets", {"vat_id": vat_id})
+        assert status == 201
+        return bought["ticket"]
+
+    return ticket_for
+
+
+async def test_a_ticket_opens_one_request_and_no_more(ticket_for, bearing):
+    ticket, body = await ticket_for("DE123456789"), {"vat_id": "DE123456789"}
+
+    statuses = [(await bearing(ticket, "POST", "/tax/checks", body))[0] for _ in range(2)]
+
+    assert statuses == [202, 401]
+
+
+async def test_a_ticket_for_one_number_does_not_open_another(ask, ticket_for, bearing):
+    check = await ask("DE123456789")
+    ticket = await ticket_for("DE987654321")
+
+    assert (await bearing(ticket, "GET", check))[0] == 401
+
+
+async def test_a_ticket_goes_off(ask, ticket_for, bearing, clock):
+    check = await ask("DE123456789")
+    ticket = await ticket_for("DE123456789")
+    clock.advance(seconds=61)
+
+    assert (await bearing(ticket, "GET", check))[0] == 401
+
+
+async def test_a_ticket_buys_no_ticket(ticket_for, bearing):
+    body = {"vat_id": "DE123456789"}
+    ticket = await ticket_for("DE123456789")
+
+    assert (await bearing(ticket, "POST", "/tax/tickets", body))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("office", "said"),
+    [
+        ({"retry_after": 30}, "30"),
+        ({"retry_after": 30, "retry_after_as_date": True}, "Mon, 02 Nov 2026 09:00:30 GMT"),
+        ({"retry_after": "soon"}, "soon"),
+        ({"retry_after": None}, None),
+    ],
+)
+async def test_retry_after_has_the_form_that_is_switched_on(sandbox, put, office, said):
+    await put("/tax/office", office)
+
+    async with sandbox.post("/tax/checks", json={"vat_id": "DE123456789"}) as asked:
+        assert asked.headers.get("Retry-After") == said
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [("/tax/checks/{id}", "/tax/checks/1"), ("http://x.example/", "http://x.example/")],
+)
+async def test_location_has_the_form_that_is_switched_on(sandbox, put, location, said):
+    await put("/tax/office", {"location": location})
+
+    async with sandbox.post("/tax/checks", json={"vat_id": "DE123456789"}) as asked:
+        assert asked.headers["Location"] == said
+
+
+async def test_an_answer_can_be_any_text(ask, put, sandbox):
+    await put("/tax/office", {"ready_after_looks": 0, "answer": "<html>"})
+
+    async with sandbox.get(await ask("DE123456789")) as answer:
+        assert (answer.status, await answer.text()) == (200, "<html>")
