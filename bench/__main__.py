@@ -68,11 +68,16 @@ async def _alone(runs: int) -> list[Figure]:
     page = Figure("a page of 100 of 100,000", "ms", "≤ 20")
     new = Figure("three in a row beside 100,000 ended", "ms")
     await figures.with_100_000_ended(page, new, runs)
+    _progress("an approval of 90 days")
+    approval = Figure("90 days of reminders, by ManualHub", "ms", "≤ 100")
+    for _ in range(runs + 1):
+        approval.add(MEMORY, await figures.ninety_days())
+    del approval.runs[MEMORY][0]  # warm
     _progress("memory after 10,000 instances")
     memory = Figure("memory after 10,000 instances", "MB", "≤ 150", "551 idle")
     for _ in range(runs):
         memory.add(FILE, await figures.memory_after(10_000))
-    return [ready, page, new, memory]
+    return [ready, page, new, approval, memory]
 
 
 def _progress(what: str) -> None:

@@ -8,9 +8,12 @@ import statistics
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
-from bench.sides import ROOT, Devhost, devhost, timed
+from bench.sides import APP, ROOT, Devhost, devhost, timed
+from devhost.loading import load_app
+from devhost.testing import ManualHub
 
 _keys = itertools.count()
 
@@ -100,6 +103,20 @@ async def start_to_ready() -> float:
             pass
 
     return await timed(start)
+
+
+async def ninety_days() -> float:
+    """A test of an approval of 90 days in ms, from the hub to its end; the app is loaded before."""
+    table = load_app(APP)
+
+    async def approval() -> None:
+        async with ManualHub(table) as hub:
+            instance = await hub.start("approval")
+            await hub.run_until_ended(instance)
+            assert hub.output(instance) == "expired"
+            assert hub.clock.now() >= hub.instance(instance).created + timedelta(days=90)
+
+    return 1000 * await timed(approval)
 
 
 async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int) -> None:

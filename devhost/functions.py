@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 Kind = Literal["http", "orchestration", "activity", "entity", "timer", "queue", "blob", "other"]
@@ -78,6 +79,7 @@ class FunctionTable:
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()  # on functions that load and then fail at every call
+    folder: Path | None = None  # the app's, where it was loaded from one
     _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -35,10 +36,10 @@ def load_app(folder: Path, script: str = "function_app.py") -> FunctionTable:
     if not path.is_file():
         raise AppDoesNotLoad(_no_script(folder, script))
     os.chdir(folder)
-    return index_app(_find_app(_import(path), path))
+    return index_app(_find_app(_import(path), path), folder)
 
 
-def index_app(app: FunctionRegister) -> FunctionTable:
+def index_app(app: FunctionRegister, folder: Path | None = None) -> FunctionTable:
     """The functions of an app object; asked again, the same ones.
 
     Raises AppDoesNotLoad where on Azure no function would load.
@@ -46,7 +47,7 @@ def index_app(app: FunctionRegister) -> FunctionTable:
     # The SDK lists an app's functions only once.
     table = vars(app).get(_TABLE)
     if table is None:
-        table = build_table(_functions_of(app))
+        table = replace(build_table(_functions_of(app)), folder=folder)
         setattr(app, _TABLE, table)
     return cast(FunctionTable, table)
 

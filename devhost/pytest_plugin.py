@@ -1,38 +1,44 @@
 """The pytest fixture `hub`, for any project that has devhost installed.
 
-It runs the app of the folder that pytest was started in (`function_app.py`), or the one that an
-overriding fixture `app` returns.
+It runs the app (`function_app.py`) of the folder that pytest was started in, else of pytest's root
+folder, or the one that an overriding fixture `app` returns. Whoever runs pytest imports this, with
+or without an app: so devhost itself is imported where it is used.
 """
 
-import os
 from collections.abc import AsyncIterator
-from pathlib import Path
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
-from devhost.functions import FunctionTable
-from devhost.loading import load_app
-from devhost.settings import Settings, load_settings
-from devhost.testing import ManualHub
+if TYPE_CHECKING:
+    from devhost.testing import ManualHub
 
 
 @pytest.fixture(scope="session")
 def app(pytestconfig: pytest.Config) -> object:
-    """The app under test: by default the one in pytest's root folder. Override it for another."""
-    return load_app(Path(pytestconfig.rootpath))
+    """The app under test. Override it for another."""
+    from devhost.loading import load_app
+
+    started_in = pytestconfig.invocation_params.dir
+    here = (started_in / "function_app.py").is_file()
+    return load_app(started_in if here else pytestconfig.rootpath)
 
 
-@pytest.fixture(scope="session")
-def hub_settings(pytestconfig: pytest.Config) -> Settings:
-    """What host.json beside the app under test says, such as the version of what is started."""
-    folder = Path(pytestconfig.rootpath)
-    exists = (folder / "host.json").is_file()
-    return load_settings(folder, dict(os.environ)) if exists else Settings()
+if find_spec("pytest_asyncio"):
+    import pytest_asyncio
 
+    @pytest_asyncio.fixture
+    async def hub(app: object) -> "AsyncIterator[ManualHub]":
+        """A task hub in memory, with a clock that the test moves."""
+        from devhost.testing import ManualHub
 
-@pytest_asyncio.fixture
-async def hub(app: FunctionTable, hub_settings: Settings) -> AsyncIterator[ManualHub]:
-    """A task hub in memory, with a clock that the test moves."""
-    async with ManualHub(app, settings=hub_settings) as manual:
-        yield manual
+        async with ManualHub(app) as manual:
+            yield manual
+
+else:
+
+    @pytest.fixture
+    def hub() -> None:
+        """Say what is missing."""
+        pytest.fail("the fixture 'hub' is async: python -m pip install pytest-asyncio", False)

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from devhost.errors import CannotStart
 from devhost.host_json import HostJson, read_host_json
-from devhost.local_settings import read_local_settings
+from devhost.local_settings import LocalHost, read_local_settings
 from devhost.unused_settings import unused_settings
 
 VersionMatch = Literal["None", "Strict", "CurrentOrOlder"]
@@ -54,7 +54,17 @@ def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
     _check_runtime(environ)
     environ.setdefault("AzureWebJobsScriptRoot", str(folder.resolve()))
     environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
-    host = read_host_json(folder, environ)
+    return _settings(read_host_json(folder, environ), local, environ)
+
+
+def settings_for_tests(folder: Path | None) -> Settings:
+    """What an app's `host.json` says, if it has one; local.settings.json is no test's business."""
+    if folder is None or not (folder / "host.json").exists():
+        return Settings()
+    return _settings(read_host_json(folder, os.environ), LocalHost(), os.environ)
+
+
+def _settings(host: HostJson, local: LocalHost, environ: Mapping[str, str]) -> Settings:
     concurrent = 10 * (os.cpu_count() or 1)
     return Settings(
         hub_name=_hub_name(host, environ),

@@ -30,7 +30,7 @@ from devhost.in_process import Answer, Front
 from devhost.invocation import Invoker
 from devhost.loading import table_of
 from devhost.scheduled import HTTP_ACTIVITY
-from devhost.settings import Settings
+from devhost.settings import Settings, settings_for_tests
 from devhost.stand_in import Call, StandIns
 from devhost.store import MEMORY, SqliteBackend
 from devhost.triggers.ncrontab import parse
@@ -67,9 +67,12 @@ class ManualHub:
         settings: Settings | None = None,
         data: Path | str = MEMORY,
     ) -> None:
-        """`app` is the app object, its folder, or a table of its functions."""
+        """`app` is its folder, what `load_app` made of it, or the app object.
+
+        Without `settings` the folder's host.json counts, and where there is none its defaults.
+        """
         self._table = table_of(app)
-        self._settings = settings or Settings()
+        self._settings = settings or settings_for_tests(self._table.folder)
         self._data = data
         self.clock = ManualClock(start)
         self._stand_ins = StandIns(self.clock)

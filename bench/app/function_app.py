@@ -1,6 +1,7 @@
 """The shapes that are measured."""
 
 from collections.abc import Generator
+from datetime import timedelta
 from typing import Any, cast
 
 import azure.durable_functions as df
@@ -42,6 +43,19 @@ def sharded_fan_out(context: df.DurableOrchestrationContext) -> Steps:
 @app.orchestration_trigger(context_name="context")
 def reply(context: df.DurableOrchestrationContext) -> Steps:
     return (yield context.wait_for_external_event("Asked", expected_type=str))
+
+
+@app.orchestration_trigger(context_name="context")
+def approval(context: df.DurableOrchestrationContext) -> Steps:
+    """Reminds every three days, for ninety."""
+    decision = context.wait_for_external_event("Decided")
+    for reminder in range(30):
+        pause: Any = context.create_timer(context.current_utc_datetime + timedelta(days=3))
+        if (yield context.task_any([decision, pause])) is decision:
+            pause.cancel()
+            return "decided"
+        yield context.call_activity(square, reminder)
+    return "expired"
 
 
 @app.orchestration_trigger(context_name="context", input_type=dict)

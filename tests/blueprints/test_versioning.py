@@ -14,7 +14,7 @@ from blueprints.versioning import LONGEST_WAIT, NAMED_INSTANCES
 from devhost import history
 from devhost.functions import FunctionTable
 from devhost.recorded import replay
-from devhost.settings import Settings
+from devhost.settings import Settings, settings_for_tests
 from devhost.testing import ManualHub
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
@@ -335,11 +335,10 @@ async def test_what_has_not_said_its_version_yet_is_counted_as_old(app: Function
         }
 
 
-def test_what_is_leaving_is_there_and_not_what_is_started(
-    app: FunctionTable, hub_settings: Settings
-) -> None:
+def test_what_is_leaving_is_there_and_not_what_is_started(app: FunctionTable) -> None:
+    started = settings_for_tests(app.folder).default_version
     assert set(LEAVING) <= set(app.durable_names("orchestration"))
-    assert not is_leaving("delivery_intake", hub_settings.default_version)
+    assert not is_leaving("delivery_intake", started)
 
 
 # What host.json says

@@ -1,5 +1,6 @@
 """ManualHub: an app in this process, in memory, whose clock and work are in a test's hands."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,47 @@ async def every_morning(timer, client):
     await client.start_new("waits", instance_id="morning")
 
 
+APP_OF_A_FOLDER = """
+import os
+import azure.durable_functions as df
+
+app = df.DFApp()
+
+
+@app.orchestration_trigger(context_name="context")
+def versioned(context):
+    return context.version
+    yield
+
+
+@app.route(route="here")
+def here(req):
+    return str(os.environ.get("ONLY_HERE"))
+"""
+
+
 def new_hub(**options: Any) -> ManualHub:
     return ManualHub(app, start=START, **options)
+
+
+async def test_a_folder_is_run_with_its_host_json(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(APP_OF_A_FOLDER)
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "extensions": {"http": {"routePrefix": "v1"},'
+        ' "durableTask": {"defaultVersion": "2.0"}}}'
+    )
+    (tmp_path / "local.settings.json").write_text('{"Values": {"ONLY_HERE": "1"}}')
+    async with ManualHub(tmp_path) as hub:
+        assert hub.output(await hub.start("versioned")) == "2.0"
+        assert (await hub.request("GET", "/v1/here")).text == "None"
+
+
+async def test_a_hub_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    async with new_hub() as hub:
+        await hub.start("doubles", 3)
+        assert (await hub.request("POST", "/api/doubles/2")).status == 202
+    assert set(threading.enumerate()) <= before
 
 
 # Time
