@@ -19,6 +19,7 @@ from activities import (
     transfers,
 )
 from blueprints import (
+    aggregator,
     async_http,
     chaining,
     durable_http,
@@ -45,6 +46,7 @@ app.register_functions(saga.bp)
 app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
+app.register_functions(aggregator.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)

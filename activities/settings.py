@@ -1,4 +1,4 @@
-"""Numbers in the app's settings. Starters and activities read them, orchestrators never do."""
+"""Settings of the app. Starters and activities read them, orchestrators never do."""
 
 import os
 
@@ -12,3 +12,9 @@ def number_setting(name: str, usually: int, most: int) -> int:
         advice = f"set it to a number from 1 to {most}"
         raise Failure("not_configured", f"the setting {name} is {text[:64]!r}: {advice}")
     return min(int(text[:18]), most)
+
+
+def names_setting(name: str) -> frozenset[str]:
+    """The names in a setting, parted by commas; none where it is missing."""
+    parts = os.environ.get(name, "").split(",")
+    return frozenset(part.strip() for part in parts) - {""}

@@ -31,10 +31,12 @@ Q = TypeVar("Q", bound=Query)
 
 def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = MAX_BYTES) -> B:
     """Return the body as this kind. Raises Problem: 413, 400 for no JSON, 422 naming fields."""
-    try:
-        return kind.model_validate_json(_capped(req, max_bytes))
-    except ValidationError as error:
-        raise _problem_of("body", error) from error
+    return _checked("body", _capped(req, max_bytes), kind)
+
+
+def read_message(content: bytes, kind: type[B]) -> B:
+    """Return a queue's message, checked as a body is. Raises Problem, for the log to have."""
+    return _checked("message", content, kind)
 
 
 def read_json(req: func.HttpRequest, max_bytes: int = MAX_BYTES) -> Any:
@@ -54,6 +56,13 @@ def read_query(req: func.HttpRequest, kind: type[Q]) -> Q:
         raise _problem_of("query", error) from error
 
 
+def _checked(what: str, content: bytes, kind: type[B]) -> B:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise _problem_of(what, error) from error
+
+
 def _capped(req: func.HttpRequest, max_bytes: int) -> bytes:
     body = req.get_body()
     if len(body) > max_bytes:
@@ -65,7 +74,7 @@ def _capped(req: func.HttpRequest, max_bytes: int) -> bytes:
 def _problem_of(what: str, error: ValidationError) -> Problem:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
-        return Problem(400, "no_json", f"the body is no JSON: {_words(errors[0]['msg'])}")
+        return Problem(400, "no_json", f"the {what} is no JSON: {_words(errors[0]['msg'])}")
     fields = [FieldError(field=_path(e["loc"]), message=_words(e["msg"])) for e in errors]
     names = ", ".join(dict.fromkeys(field["field"] or f"the {what}" for field in fields[:5]))
     detail = f"the {what} has {len(fields)} error(s): correct {names}"

@@ -14,7 +14,15 @@ M = TypeVar("M", bound=BaseModel)
 # Asks work that must not be cut off to end by itself. All other work is terminated.
 CANCEL_EVENT: Final = "CancelRequested"
 ENDS_BY_ITSELF: Final = frozenset(
-    {"document_number", "invoice_payment", "ledger_sweep", "settlement_watch", "yearly_report"}
+    {
+        "closing_page",
+        "day_closing",
+        "document_number",
+        "invoice_payment",
+        "ledger_sweep",
+        "settlement_watch",
+        "yearly_report",
+    }
 )
 
 # Gives a sweep another interval.

@@ -63,6 +63,16 @@ def number_id(counter: str, document: str) -> str:
     return _joined("number", counter, document)
 
 
+def ranking_id(name: str) -> str:
+    """One ranking of vendors, by the name that its caller gave it."""
+    return _joined("ranking", name)
+
+
+def closing_id(day: str) -> str:
+    """The closing of one day."""
+    return _joined("closing", day)
+
+
 def is_id_part(text: str) -> bool:
     """Whether a text, such as part of a route, can be part of an id."""
     return len(text) <= _LONGEST_PART and _PART.fullmatch(text) is not None

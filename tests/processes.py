@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 import requests
@@ -87,12 +88,22 @@ def world() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def events_queue() -> str:
+    """The queue of events that the app listens to; an Azurite may serve several apps."""
+    return f"events-{uuid4()}"
+
+
+@pytest.fixture(scope="session")
 def api(
-    world: Site, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    world: Site,
+    events_queue: str,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """The app; it knows the sandbox by its settings, and Azurite where that is installed."""
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
     environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "TAX_TOKEN": TAX_TOKEN}
+    environ |= {"VENDOR_EVENTS_QUEUE": events_queue, "HOT_VENDORS": "e2e-hot"}
     with contextlib.suppress(pytest.skip.Exception):
         environ["AzureWebJobsStorage"] = request.getfixturevalue("azurite_connection")
     hub: Path = tmp_path_factory.mktemp("hub") / "hub.db"

@@ -4,7 +4,7 @@ import azure.functions as func
 import pytest
 from pydantic import Field
 
-from http_api.bodies import MAX_BYTES, Body, Query, read_body, read_json, read_query
+from http_api.bodies import MAX_BYTES, Body, Query, read_body, read_json, read_message, read_query
 from http_api.problems import Problem
 
 
@@ -107,3 +107,24 @@ def test_a_misspelt_parameter_is_refused(name: str) -> None:
         read_query(request(query={name: "5"}), Paging)
 
     assert (caught.value.status, caught.value.code) == (422, "invalid_query")
+
+
+def test_a_message_of_a_queue_is_read_as_a_body_is() -> None:
+    assert read_message(b'{"number": "A"}', Order) == Order(number="A", lines=[])
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (b"no json", "no_json", "the message is no JSON"),
+        (b"\xff", "no_json", "the message is no JSON"),
+        (b'{"number": 5}', "invalid_message", "the message has 1 error(s): correct number"),
+    ],
+)
+def test_a_message_that_is_not_right_raises_what_the_log_needs(
+    content: bytes, code: str, says: str
+) -> None:
+    with pytest.raises(Problem) as caught:
+        read_message(content, Order)
+
+    assert (caught.value.code, str(caught.value)[: len(says)]) == (code, says)

@@ -1,0 +1,281 @@
+"""Aggregator: running totals a vendor, fed by events from many senders, each counted once.
+
+POST /api/totals takes an event, as does the queue that VENDOR_EVENTS_QUEUE names: 202. GET
+/api/totals/{vendor} reads all shards of a vendor as one, `?day=` what is booked on a day. POST
+/api/rankings names the first vendors, POST /api/closings freezes a day: 202; 200 once ended.
+"""
+
+import asyncio
+import os
+from datetime import timedelta
+from typing import Final, TypedDict, cast
+
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import Field
+
+from activities import clock
+from activities.settings import names_setting, number_setting
+from http_api.answers import json_answer, url_of
+from http_api.bodies import Body, Query, read_body, read_message, read_query
+from http_api.problems import Problem, answers_problems, failures_as_503
+from http_api.starting import start_once
+from orchestration import booking, closing, sharding
+from orchestration.booking import Day, Tally, Total, summed
+from orchestration.closing import DayTotal
+from orchestration.failures import Failure
+from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
+from orchestration.log import log_once
+from orchestration.operating import operate
+from orchestration.ranking import Line, Ranked, Ranking, merged, with_ranks
+from orchestration.sharding import PAGES, Entry, Page, Registration
+from orchestration.steps import Steps
+
+QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
+HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
+MOST_SHARDS: Final = 64
+AT_ONCE: Final = 50  # shards that are asked at once, for each page of the directory
+
+# Before another number of shards holds, in days: no event may be dated later than tomorrow, and
+# the clocks of two workers may part at midnight.
+_NOTICE: Final = timedelta(days=3)
+
+bp = df.Blueprint()
+
+
+class VendorEvent(Body):
+    """Something that changes what a vendor's events come to; a credit note is below zero."""
+
+    event: IdPart
+    vendor: IdPart
+    day: Day
+    amount_cents: int = Field(ge=-(10**12), le=10**12)
+
+
+class DayQuery(Query):
+    """Which day to show, in place of all of them."""
+
+    day: Day | None = None
+
+
+class RankingBody(Body):
+    """How many vendors to name; a ranking is as of when it was asked for, under its name."""
+
+    name: IdPart
+    top: int = Field(10, ge=1, le=100)
+
+
+class ClosingBody(Body):
+    """Which day to close."""
+
+    day: Day
+
+
+class RankingOrder(TypedDict):
+    """How many vendors to name, and the page of the directory that they are on."""
+
+    page: str
+    top: int
+
+
+class ClosingOrder(TypedDict):
+    """The day to close, and the page of the directory for whose vendors."""
+
+    page: str
+    day: str
+
+
+@bp.route(route="totals", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def record_vendor_event(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Take the event in the body; whether it was counted before, only its shard knows."""
+    event = read_body(req, VendorEvent)
+    with failures_as_503():
+        await _record(client, event)
+    here = url_of(req, f"/api/totals/{event.vendor}")
+    shown = {"event": event.event, "vendor": event.vendor, "statusQueryGetUri": here}
+    return json_answer(shown, 202, {"Location": here})
+
+
+@bp.queue_trigger(arg_name="msg", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@bp.durable_client_input(client_name="client")
+async def record_queued_vendor_event(
+    msg: func.QueueMessage, client: df.DurableOrchestrationClient
+) -> None:
+    """Take the event in a message; junk raises, so that the platform puts it by as poison."""
+    await _record(client, read_message(msg.get_body(), VendorEvent))
+
+
+@bp.route(route="totals/{vendor}", methods=["GET"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def show_vendor_total(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Show what a vendor's events come to; what was taken a moment ago may not be in it yet."""
+    vendor, day = req.route_params["vendor"], read_query(req, DayQuery).day
+    entry = await _entry(client, vendor) if is_id_part(vendor) else None
+    if entry is None:
+        detail = f"vendor {vendor[:64]!r} is unknown: no event of it has arrived"
+        raise Problem(404, "unknown_vendor", detail)
+    states = await asyncio.gather(
+        *(client.read_entity_state(_shard(vendor, shard)) for shard in range(entry["most"]))
+    )
+    shards = [cast(Total, found.entity_state) for found in states if found.entity_exists]
+    try:
+        shown = booking.as_one_on(shards, day) if day else booking.as_one(shards)
+    except Failure as failure:
+        raise Problem(404, failure.code, failure.message) from failure
+    return json_answer({"vendor": vendor, **shown})
+
+
+@bp.route(route="rankings", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_vendor_ranking(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start the ranking in the body, once a name."""
+    asked = read_body(req, RankingBody)
+    work = asked.model_dump(mode="json")
+    return await start_once(req, client, "vendor_ranking", ranking_id(asked.name), work)
+
+
+@bp.route(route="closings", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_day_closing(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start to close the day in the body, once; it has to be over."""
+    day = read_body(req, ClosingBody).day
+    if day >= clock.now().date().isoformat():
+        detail = f"the day {day} is not over: close it when it is, by the clock of UTC"
+        raise Problem(409, "day_not_over", detail)
+    return await start_once(req, client, "day_closing", closing_id(day), {"day": day})
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
+    """Rank the vendors of each page of the directory, side by side; merge what they found."""
+    top = cast(dict[str, int], context.get_input())["top"]
+    context.set_custom_status({"step": "ranking", "done": 0, "of": PAGES})
+    orders = [RankingOrder(page=str(page), top=top) for page in range(PAGES)]
+    rankings: list[Ranking] = yield context.task_all(
+        [context.call_sub_orchestrator(ranking_page, each, expected_type=dict) for each in orders]
+    )
+    context.set_custom_status({"step": "ranked", "done": PAGES, "of": PAGES})
+    return with_ranks(merged(rankings, top))
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
+    """Rank the vendors of one page of the directory."""
+    order = cast(RankingOrder, context.get_input())
+    tallies = yield from _ask_shards(context, order["page"], "read")
+    lines = [Line(vendor=vendor, **tally) for vendor, tally in tallies.items()]
+    whole = Ranking(lines=lines, tied_with_last=0)
+    return merged([whole], order["top"])
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
+    """Close the day in every shard there is, and keep what it came to, for good."""
+    day = cast(dict[str, str], context.get_input())["day"]
+    context.set_custom_status({"step": "closing", "done": 0, "of": PAGES})
+    kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
+    if not kept:
+        orders = [ClosingOrder(page=str(page), day=day) for page in range(PAGES)]
+        parts: list[DayTotal] = yield context.task_all(
+            [
+                context.call_sub_orchestrator(closing_page, each, expected_type=dict)
+                for each in orders
+            ]
+        )
+        vendors = sum(part["vendors"] for part in parts)
+        total = DayTotal(day=day, vendors=vendors, **summed(parts))
+        kept = [(yield context.call_entity(_calendar(), "freeze", total))]
+    context.set_custom_status({"step": "closed", "done": PAGES, "of": PAGES})
+    log_once(context, "closed with %d events", kept[0]["events"])
+    return kept[0]
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
+    """Close the day in the shards of one page of the directory."""
+    order = cast(ClosingOrder, context.get_input())
+    tallies = yield from _ask_shards(context, order["page"], "close", order["day"])
+    vendors = sum(tally["events"] > 0 for tally in tallies.values())
+    return DayTotal(day=order["day"], vendors=vendors, **summed(tallies.values()))
+
+
+@bp.entity_trigger(context_name="context")
+def vendor_total(context: df.DurableEntityContext) -> None:
+    """One shard of a vendor's total."""
+    operations = {"record": booking.record, "close": booking.close, "read": booking.read}
+    operate(context, booking.new_total, operations)
+
+
+@bp.entity_trigger(context_name="context")
+def vendor_directory(context: df.DurableEntityContext) -> None:
+    """One page of the vendors there are, and over how many shards each is split."""
+    operations = {"register": sharding.register, "read": sharding.read}
+    operate(context, sharding.new_page, operations)
+
+
+@bp.entity_trigger(context_name="context")
+def closing_calendar(context: df.DurableEntityContext) -> None:
+    """Which days are closed: one closing at a time."""
+    operate(context, closing.new_calendar, {"begin": closing.begin, "freeze": closing.freeze})
+
+
+def _ask_shards(
+    context: df.DurableOrchestrationContext, page: str, operation: str, data: object = None
+) -> Steps[dict[str, Tally]]:
+    """Ask all shards of a page's vendors, so many at once; return their sum for each vendor."""
+    entries: Page = yield context.call_entity(_directory(page), "read")
+    shards = [(vendor, n) for vendor, entry in entries.items() for n in range(entry["most"])]
+    tallies: dict[str, list[Tally]] = {vendor: [] for vendor in entries}
+    for first in range(0, len(shards), AT_ONCE):
+        wave = shards[first : first + AT_ONCE]
+        calls = [context.call_entity(_shard(*shard), operation, data) for shard in wave]
+        for (vendor, _), tally in zip(wave, (yield context.task_all(calls)), strict=True):
+            tallies[vendor].append(tally)
+    return {vendor: summed(each) for vendor, each in tallies.items()}
+
+
+async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
+    """Signal the shard that this event always meets. Raises Problem, or Failure for a setting."""
+    today = clock.now().date()
+    if event.day > (today + timedelta(days=1)).isoformat():
+        raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")
+    is_hot = event.vendor in names_setting("HOT_VENDORS")
+    shards = number_setting("HOT_SHARDS", HOT_SHARDS, MOST_SHARDS) if is_hot else 1
+    entry = await _entry(client, event.vendor)
+    if entry is None or not sharding.is_split_over(entry, shards):
+        since = (today + _NOTICE).isoformat()
+        order = Registration(key=event.vendor, shards=shards, since=since)
+        # Before the event, so that no total is in a shard that nobody knows of.
+        await client.signal_entity(_directory(sharding.page_of(event.vendor)), "register", order)
+    shard = sharding.shard_of(entry or sharding.first_entry(shards), event.event, event.day)
+    await client.signal_entity(_shard(event.vendor, shard), "record", event.model_dump())
+
+
+async def _entry(client: df.DurableOrchestrationClient, vendor: str) -> Entry | None:
+    found = await client.read_entity_state(_directory(sharding.page_of(vendor)))
+    return cast(Page, found.entity_state).get(vendor) if found.entity_exists else None
+
+
+def _shard(vendor: str, shard: int) -> df.EntityId:
+    return df.EntityId("vendor_total", f"{vendor}:{shard}")
+
+
+def _directory(page: str) -> df.EntityId:
+    return df.EntityId("vendor_directory", page)
+
+
+def _calendar() -> df.EntityId:
+    return df.EntityId("closing_calendar", "days")
