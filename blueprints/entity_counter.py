@@ -117,7 +117,7 @@ def document_number(context: df.DurableOrchestrationContext) -> Steps[Numbered]:
 
     context.set_custom_status({"step": "drawing", "done": 0, "of": 1})
     counter_id = _entity(wanted["counter"])
-    number: int = yield context.call_entity(counter_id, "draw", expected_type=int)
+    number: int = yield context.call_entity(counter_id, "draw")
 
     context.set_custom_status({"step": "drawn", "done": 1, "of": 1})
     return Numbered(document=wanted["document"], number=number)

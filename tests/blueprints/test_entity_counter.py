@@ -196,13 +196,16 @@ async def test_what_was_accepted_and_cannot_be_done_any_more_does_not_happen(
 # Document numbers
 
 
-async def test_documents_get_numbers_from_one_up(hub: ManualHub) -> None:
+async def test_documents_get_numbers_from_one_up_and_the_log_no_warnings(
+    hub: ManualHub, caplog: pytest.LogCaptureFixture
+) -> None:
     for document in ("INV-1", "INV-2", "CN-1"):
         assert (await draw(hub, document)).status == 202
 
     assert [number(hub, document) for document in ("INV-1", "INV-2", "CN-1")] == [1, 2, 3]
     assert hub.output(ID) == {"document": "INV-1", "number": 1}
     assert hub.custom_status(ID) == {"step": "drawn", "done": 1, "of": 1}
+    assert caplog.messages == []  # the SDK warns where a call of an entity names another type
 
 
 async def test_numbers_go_on_from_where_a_counter_was_set(hub: ManualHub) -> None:
