@@ -13,6 +13,7 @@ from activities import (
     orders,
     payments,
     postings,
+    rates,
     reports,
     summaries,
     tax,
@@ -29,6 +30,7 @@ from blueprints import (
     human_approval,
     monitor,
     operations,
+    resilience,
     saga,
     versioning,
 )
@@ -43,6 +45,7 @@ app.register_functions(monitor.bp)
 app.register_functions(entity_counter.bp)
 app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
+app.register_functions(resilience.bp)
 app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
@@ -57,6 +60,7 @@ app.register_functions(messages.bp)
 app.register_functions(orders.bp)
 app.register_functions(payments.bp)
 app.register_functions(postings.bp)
+app.register_functions(rates.bp)
 app.register_functions(reports.bp)
 app.register_functions(summaries.bp)
 app.register_functions(tax.bp)

@@ -205,7 +205,8 @@ def _pause(context: df.DurableOrchestrationContext, heard: Heard, so_far: SoFar)
     """As long as the office asks for, within limits; where it says nothing, ever longer."""
     if heard.wait is not None:
         return min(max(heard.wait, SHORTEST), LONGEST_PAUSE)
-    return UNASKED.pause(min(so_far["failed"] or so_far["calls"], 10), luck_of(context))
+    luck = luck_of(context, so_far["calls"])
+    return UNASKED.pause(min(so_far["failed"] or so_far["calls"], 10), luck)
 
 
 def _show_waiting(

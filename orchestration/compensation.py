@@ -83,7 +83,7 @@ class Saga:
                 log_once(context, "undid %s", undo.step)
                 return None
             context.set_custom_status(status | {"failing": failure.as_data()})
-            pause = retry.pause(attempt, luck_of(context))
+            pause = retry.pause(attempt, luck_of(context, attempt))
             if context.current_utc_datetime + pause > give_up:
                 return failure
             log_once(context, "undoing %s failed (%s), again in %s", undo.step, failure, pause)

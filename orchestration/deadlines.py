@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import azure.durable_functions as df
 
+from orchestration.failures import Failure
 from orchestration.steps import Steps
+
+TIMED_OUT: Final = "timed_out"
 
 # The platform cuts a delay to whole seconds: one of a second may be none at all, and a loop spins.
 SHORTEST: Final = timedelta(seconds=2)
@@ -37,6 +40,18 @@ def first_of(
             timer.cancel()
             return winner
     return None
+
+
+def in_time(context: df.DurableOrchestrationContext, task: Any, within: timedelta) -> Steps[Any]:
+    """Return a task's result. Raises a Failure `timed_out` if it does not end within the time.
+
+    What was called goes on for all that, and may run at the same time as another attempt: only
+    the activity itself can end what it waits for, so give that a limit of its own.
+    """
+    if (yield from first_of(context, [task], within)) is None:
+        told = f"it had not ended after {within.total_seconds():.0f} seconds"
+        raise Failure(TIMED_OUT, told, retriable=True)
+    return (yield task)
 
 
 def _parts(delay: timedelta) -> Iterator[timedelta]:

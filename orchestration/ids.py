@@ -5,6 +5,7 @@ the platform, which refuses `/ \\ # ?` and takes a leading `@` for an entity.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -71,6 +72,11 @@ def ranking_id(name: str) -> str:
 def closing_id(day: str) -> str:
     """The closing of one day."""
     return _joined("closing", day)
+
+
+def rates_id(date: str, currencies: Sequence[str]) -> str:
+    """The rates of some currencies on a day."""
+    return _joined("rates", date, "-".join(currencies))
 
 
 def is_id_part(text: str) -> bool:

@@ -20,9 +20,14 @@ class Settled:
     value: Any = None
     failure: Failure | None = None
 
-    @property
-    def is_worth_another_attempt(self) -> bool:
-        return self.failure is not None and self.failure.retriable
+
+def end_of(task: Any) -> Settled | None:
+    """How a task that was waited for has ended; None while it goes on."""
+    if not task.is_completed:
+        return None
+    if isinstance(task.result, Exception):
+        return Settled(failure=failure_of(task.result))
+    return Settled(value=task.result)
 
 
 def settle(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Steps[list[Settled]]:
@@ -40,6 +45,26 @@ def settle(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Ste
     return ends
 
 
+def first_success(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Steps[Any]:
+    """Return the result of the task that succeeds first, whatever becomes of the others.
+
+    Raises a Failure where none does: one that is worth another attempt, if there is one. The
+    others cannot be stopped: code goes on at once, but the instance stays Running until they end.
+    """
+    if not tasks:
+        raise ValueError("first_success: there are no tasks, so none can succeed; give it some")
+    waiting = list(tasks)
+    failures = []
+    while waiting:
+        ended = yield context.task_any(waiting)
+        waiting.remove(ended)
+        try:
+            return (yield ended)
+        except Exception as error:  # the SDK raises nothing narrower
+            failures.append(failure_of(error))
+    raise next((failure for failure in failures if failure.retriable), failures[-1])
+
+
 def settle_map(
     context: df.DurableOrchestrationContext,
     activity: Any,
@@ -51,8 +76,10 @@ def settle_map(
 
     It goes in waves; what is worth another attempt gets it once all have had theirs. A window that
     slides over the payloads by `task_any` is no faster: the host looks at what is scheduled after
-    a `task_any` only once the newest task in it has ended.
+    a `task_any` only once the newest task in it has ended. How long one call takes is the
+    activity's own to limit.
     """
+    give_up = context.current_utc_datetime + retry.within
     ends: dict[int, Settled] = {}
     waiting = list(range(len(payloads)))
     for attempt in range(1, retry.attempts + 1):
@@ -61,8 +88,11 @@ def settle_map(
             calls = [context.call_activity(activity, payloads[number]) for number in wave]
             settled = yield from settle(context, calls)
             ends |= zip(wave, settled, strict=True)
-        waiting = [number for number in waiting if ends[number].is_worth_another_attempt]
-        if not waiting or attempt == retry.attempts:
+        failures = ((number, ends[number].failure) for number in waiting)
+        waiting = [number for number, why in failures if why and retry.is_worth_it(why)]
+        pause = retry.pause(attempt, luck_of(context, attempt))
+        too_late = context.current_utc_datetime + pause > give_up
+        if not waiting or attempt == retry.attempts or too_late:
             break
-        yield from sleep(context, retry.pause(attempt, luck_of(context)))
+        yield from sleep(context, pause)
     return [ends[number] for number in range(len(payloads))]

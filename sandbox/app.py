@@ -29,7 +29,7 @@ def create_app(*, now: Callable[[], datetime] = _now, settle_after: float = 5.0)
         Bank(now, settle_after),
         Reader(),
         TaxOffice(now),
-        Rates(),
+        Rates(now),
         Mail(now),
         Orders(now),
     ]

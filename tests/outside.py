@@ -12,7 +12,7 @@ from activities import clock, outside, storage_account
 from devhost.testing import ManualHub
 from sandbox.app import create_app
 
-_PARTIES = ("bank", "reader", "mail", "tax", "rates", "orders", "postings")
+_PARTIES = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")
 
 
 class Sandbox:

@@ -15,7 +15,7 @@ import requests
 from tests.devhost_process import running
 from tests.source import ROOT
 
-PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "orders", "postings")
+PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")
 TAX_TOKEN: Final = "a-token-of-the-tests"
 PATIENCE: Final = 60.0  # seconds
 

@@ -1,20 +1,21 @@
 """An app of nothing but the parts: each orchestrator here uses one of them."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import azure.durable_functions as df
 import pytest
 
 from devhost.functions import FunctionTable
 from devhost.loading import index_app
+from orchestration.breaking import Breaker, Permit, closed, operated
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import first_of, sleep
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
 from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry
-from orchestration.settling import settle, settle_map
+from orchestration.settling import first_success, settle, settle_map
 from orchestration.steps import Steps
 
 parts = df.DFApp()
@@ -29,8 +30,12 @@ def do_work(work: str) -> str:
 @parts.orchestration_trigger(context_name="context", input_type=dict)
 def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
     asked: Any = context.get_input()
+    limit = asked.get("attempt_within")
     retry = Retry(
-        attempts=asked.get("attempts", 5), within=timedelta(seconds=asked.get("within", 3600))
+        attempts=asked.get("attempts", 5),
+        within=timedelta(seconds=asked.get("within", 3600)),
+        attempt_within=timedelta(seconds=limit) if limit else None,
+        never_for=frozenset(asked.get("never_for", [])),
     )
     try:
         return (yield from call_with_retry(context, do_work, "it", retry))
@@ -62,10 +67,35 @@ def settler(context: df.DurableOrchestrationContext) -> Steps[Any]:
     return [end.failure.as_data() if end.failure else end.value for end in ends]
 
 
+@parts.orchestration_trigger(context_name="context", input_type=list)
+def racer(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    asked: Any = context.get_input()
+    tasks = [
+        context.call_sub_orchestrator(later, work, expected_type=str)
+        if work.startswith("later")
+        else context.call_activity(do_work, work)
+        for work in asked
+    ]
+    try:
+        first = yield from first_success(context, tasks)
+    except Failure as failure:
+        return failure.as_data()
+    after = yield context.call_activity(do_work, f"after {first}")
+    return [first, after]
+
+
+@parts.orchestration_trigger(context_name="context", input_type=str)
+def later(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    work: Any = context.get_input()
+    yield from sleep(context, timedelta(seconds=2))
+    return (yield context.call_activity(do_work, work))
+
+
 @parts.orchestration_trigger(context_name="context", input_type=dict)
 def mapper(context: df.DurableOrchestrationContext) -> Steps[Any]:
     asked: Any = context.get_input()
-    ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"])
+    retry = Retry(within=timedelta(seconds=asked.get("within", 3600)))
+    ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"], retry)
     return [end.value for end in ends]
 
 
@@ -105,6 +135,66 @@ def parent(context: df.DurableOrchestrationContext) -> Steps[Any]:
         return (yield context.call_sub_orchestrator(failing_child, expected_type=str))
     except Exception as error:  # the SDK raises nothing narrower
         return failure_of(error).as_data()
+
+
+@parts.orchestration_trigger(context_name="context", input_type=list)
+def probe(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """Ask so many at once, call where that is allowed, and tell how it went."""
+    key, askers = cast(list[Any], context.get_input())
+    breaker = Breaker(context, key)
+    permits: list[Permit] = []
+    for _ in range(askers):
+        permits.append((yield from breaker.may_call()))
+    for permit in permits:
+        if permit["verdict"] != "refused":
+            [end] = yield from settle(context, [context.call_activity(do_work, permit["verdict"])])
+            breaker.report(permit, end)
+    return [permit["verdict"] for permit in permits]
+
+
+@parts.orchestration_trigger(context_name="context", input_type=int)
+def askers(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """So many instances that ask in one moment."""
+    count: Any = context.get_input()
+    asked = ["bank", 1]
+    children = [
+        context.call_sub_orchestrator(probe, asked, expected_type=list) for _ in range(count)
+    ]
+    return (yield context.task_all(children))
+
+
+@parts.entity_trigger(context_name="context")
+def breaker(context: df.DurableEntityContext) -> None:
+    data = context.get_input(expected_type=dict)
+    before = context.get_state(closed, expected_type=dict)
+    after, answer = operated(before, str(context.operation_name), data)
+    context.set_state(after)
+    context.set_result(answer)
+
+
+@parts.orchestration_trigger(context_name="context")
+def refused_by_an_entity(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    try:
+        yield context.call_entity(df.EntityId("breaker", "it"), "dance", None)
+    except Exception as error:  # the SDK raises nothing narrower
+        return failure_of(error).as_data()
+
+
+@parts.orchestration_trigger(context_name="context")
+def raising_child(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    yield context.call_activity(do_work, "child's")
+    raise Failure("closed", "the month is [closed]", retriable=True)
+
+
+@parts.orchestration_trigger(context_name="context")
+def grandparent(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """Two levels above what raises, which neither catches."""
+    return (yield context.call_sub_orchestrator(between, expected_type=str))
+
+
+@parts.orchestration_trigger(context_name="context")
+def between(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    return (yield context.call_sub_orchestrator(raising_child, expected_type=str))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,10 @@
 """Failures keep their code on the way through the platform, and lose everything else."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from devhost.testing import ManualHub
@@ -8,6 +13,37 @@ from orchestration.failures import Failure, failure_of
 DETAILS = (
     '{"ClassName":"System.Exception","StackTraceString":"  File \\"/home/site/a.py\\", line 1"}'
 )
+
+
+RECORDED = Path(__file__).parents[1] / "conformance" / "turns.jsonl"
+TOLD = Failure("order_unknown", "no order PO-1", retriable=True)
+# What was raised when the real host was recorded: by an activity, by a child's, by an entity.
+RAISED = ("ValueError: boom two", "ValueError: boom child", "entity exploded")
+
+
+def recorded(raised: str, now: str) -> Iterator[str]:
+    """The texts of failures in recorded histories, had they been raised with other words."""
+    for line in RECORDED.read_text("utf-8").splitlines():
+        given = json.loads(line.replace(raised, now))["in"]
+        for event in given.get("history", []) if isinstance(given, dict) else []:
+            if now in (event.get("Reason") or ""):
+                yield f"{event['Reason']} \n {event['Details']}"  # as the SDK puts it together
+            elif now in (event.get("Input") or "") and "exceptionType" in event["Input"]:
+                answer: dict[str, Any] = json.loads(event["Input"])
+                yield json.loads(answer["result"])
+
+
+@pytest.mark.parametrize("raised", RAISED)
+def test_a_code_comes_back_from_the_texts_of_the_real_host(raised: str) -> None:
+    name = "Failure: " if raised.startswith("ValueError") else ""
+
+    texts = list(recorded(raised, f"{name}{TOLD}"))
+
+    assert texts
+    read = [failure_of(Exception(text)) for text in texts]
+    assert {(each.code, each.message, each.retriable) for each in read} == {
+        ("order_unknown", "no order PO-1", True)
+    }
 
 
 def by_activity(words: str) -> Exception:
@@ -89,3 +125,20 @@ async def test_a_code_crosses_a_child_on_the_hub(hub: ManualHub) -> None:
     instance = await hub.start("parent")
 
     assert hub.output(instance) == {"code": "order_unknown", "message": "no order PO-1"}
+
+
+async def test_a_code_crosses_three_orchestrators_and_is_what_the_instance_ends_with(
+    hub: ManualHub,
+) -> None:
+    instance = await hub.start("grandparent")
+
+    failure = failure_of(hub.output(instance))
+
+    assert failure.as_data() == {"code": "closed", "message": "the month is [closed]"}
+    assert failure.retriable
+
+
+async def test_a_code_crosses_the_call_of_an_entity(hub: ManualHub) -> None:
+    instance = await hub.start("refused_by_an_entity")
+
+    assert hub.output(instance)["code"] == "unknown_operation"
