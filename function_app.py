@@ -6,6 +6,8 @@ import azure.functions as func
 from activities import (
     approvals,
     blobs,
+    document_checks,
+    documents,
     invoice_files,
     invoices,
     ledger,
@@ -15,6 +17,7 @@ from activities import (
     postings,
     rates,
     reports,
+    reviews,
     summaries,
     tax,
     transfers,
@@ -23,6 +26,8 @@ from blueprints import (
     aggregator,
     async_http,
     chaining,
+    document_pipeline,
+    document_reviews,
     durable_http,
     entity_counter,
     eternal,
@@ -50,9 +55,13 @@ app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
 app.register_functions(aggregator.bp)
+app.register_functions(document_pipeline.bp)
+app.register_functions(document_reviews.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)
+app.register_functions(document_checks.bp)
+app.register_functions(documents.bp)
 app.register_functions(invoice_files.bp)
 app.register_functions(invoices.bp)
 app.register_functions(ledger.bp)
@@ -62,6 +71,7 @@ app.register_functions(payments.bp)
 app.register_functions(postings.bp)
 app.register_functions(rates.bp)
 app.register_functions(reports.bp)
+app.register_functions(reviews.bp)
 app.register_functions(summaries.bp)
 app.register_functions(tax.bp)
 app.register_functions(transfers.bp)

@@ -8,7 +8,7 @@ import azure.durable_functions as df
 
 from activities.decision_tokens import Seat, make_token
 from activities.messages import Message, send_message
-from activities.settings import number_setting
+from activities.settings import number_setting, public_url
 from orchestration.failures import Failure
 
 # Unless the settings APPROVAL_REMIND_HOURS, … and APPROVER_LEAD, … say otherwise.
@@ -95,7 +95,7 @@ async def request_approval(request: DecisionRequest) -> str:
     again = "Reminder: " if request["times"] else ""
     amount = f"{payment['amount_cents'] / 100:.2f} {payment['currency']}"
     purpose = payment["purpose"] or "no purpose given"
-    link = f"{_public_url()}/api/approvals/{quote(seat.approval, safe=':')}/decisions"
+    link = f"{public_url()}/api/approvals/{quote(seat.approval, safe=':')}/decisions"
     message = Message(
         to=request["address"],
         subject=f"{again}decide on payment {payment['payment']}",
@@ -120,12 +120,3 @@ def _people_but(requester: str) -> dict[str, str]:
 
 def _hours(name: str, usually: int) -> int:
     return number_setting(f"APPROVAL_{name}_HOURS", usually, most=24 * 365)
-
-
-def _public_url() -> str:
-    """Where people reach this app; the setting PUBLIC_URL, or what the host says of itself."""
-    if address := os.environ.get("PUBLIC_URL"):
-        return address.rstrip("/")
-    name = os.environ.get("WEBSITE_HOSTNAME", "localhost:7071")
-    is_here = name.split(":")[0] in ("localhost", "127.0.0.1")
-    return f"{'http' if is_here else 'https'}://{name}"

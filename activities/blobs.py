@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
@@ -44,18 +44,32 @@ async def require_storage() -> None:
 
 
 async def write_blob(
-    container: str, name: str, content: bytes, content_type: str = "application/json"
+    container: str,
+    name: str,
+    content: bytes,
+    content_type: str = "application/json",
+    *,
+    overwrite: bool = True,
 ) -> BlobRef:
-    """Write a blob, over one that is there; make its container where it is missing."""
-    settings = ContentSettings(content_type=content_type)
+    """Write a blob; make its container where it is missing.
+
+    One that is there is written over, or else left as it is: whoever reads it meanwhile would fail.
+    """
+    how: dict[str, Any] = {
+        "overwrite": overwrite,
+        "content_settings": ContentSettings(content_type=content_type),
+    }
     with storage_failures(f"container {container}"):
         blobs = (await blob_service()).get_container_client(container)
         try:
-            await blobs.upload_blob(name, content, overwrite=True, content_settings=settings)
+            await blobs.upload_blob(name, content, **how)
         except ResourceNotFoundError:
             with suppress(ResourceExistsError):  # somebody was faster
                 await blobs.create_container()
-            await blobs.upload_blob(name, content, overwrite=True, content_settings=settings)
+            await blobs.upload_blob(name, content, **how)
+        except ResourceExistsError:
+            if overwrite:
+                raise
     return BlobRef(container=container, name=name, bytes=len(content))
 
 

@@ -1,10 +1,12 @@
 """Messages to people, by mail."""
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import azure.durable_functions as df
 
 from activities.outside import ask
+
+PAYABLES: Final = "payables@example.com"  # who brings to an end what the app cannot
 
 bp = df.Blueprint()
 

@@ -1,6 +1,7 @@
 """HTTP to the parties outside: what they refuse and what fails become Failures with a code."""
 
 import asyncio
+import io
 import os
 from datetime import timedelta
 from typing import Any, Final
@@ -39,9 +40,10 @@ async def ask(
     headers = {_KEY_HEADER: key} if key else {}
     headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
     limit = aiohttp.ClientTimeout(total=within.total_seconds())
+    content = None if data is None else io.BytesIO(data)  # bytes would be sent in one piece
     try:
         async with _session().request(
-            method, url, json=json, data=data, params=query, headers=headers, timeout=limit
+            method, url, json=json, data=content, params=query, headers=headers, timeout=limit
         ) as answer:
             body = await answer.json(content_type=None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: it is no JSON

@@ -18,3 +18,12 @@ def names_setting(name: str) -> frozenset[str]:
     """The names in a setting, parted by commas; none where it is missing."""
     parts = os.environ.get(name, "").split(",")
     return frozenset(part.strip() for part in parts) - {""}
+
+
+def public_url() -> str:
+    """Where people reach this app; the setting PUBLIC_URL, or what the host says of itself."""
+    if address := os.environ.get("PUBLIC_URL"):
+        return address.rstrip("/")
+    name = os.environ.get("WEBSITE_HOSTNAME", "localhost:7071")
+    is_here = name.split(":")[0] in ("localhost", "127.0.0.1")
+    return f"{'http' if is_here else 'https'}://{name}"

@@ -100,7 +100,7 @@ async def show_approval_request(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Show what the holder of a link may decide. Mail scanners open links: it changes nothing."""
-    seat = _seat(req)
+    seat = seat_of(req)
     approval = await _open_for(seat, client)
     return json_answer({"role": seat.role, "until": seat.expires, "payment": approval.input})
 
@@ -112,7 +112,7 @@ async def send_approval_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Send the decision in the body in the role that the token gives."""
-    seat = _seat(req)
+    seat = seat_of(req)
     said = read_body(req, DecisionBody)
     await _open_for(seat, client)
     vote = Vote(role=seat.role, expires=seat.expires, **said.model_dump())
@@ -225,7 +225,7 @@ def _tell(
         log_once(context, "the outcome was not mailed: %s", told.failure)
 
 
-def _seat(req: func.HttpRequest) -> Seat:
+def seat_of(req: func.HttpRequest) -> Seat:
     """Whose link it is. Raises Problem: 403 for a wrong token, 410 for one that expired."""
     token = read_query(req, TokenQuery).token
     try:

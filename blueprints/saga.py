@@ -5,13 +5,13 @@ asked again; 409 where it was to be another amount. A payment ends paid; or fail
 undone; or, where it cannot be undone, in the hands of a person.
 """
 
-from typing import Any, Final, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
-from activities.messages import Message, send_message
+from activities.messages import PAYABLES, Message, send_message
 from activities.payments import (
     PaymentOrder,
     check_not_paid_yet,
@@ -31,8 +31,6 @@ from orchestration.ids import IdPart, payment_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.steps import Steps
-
-PAYABLES: Final = "payables@example.com"  # who brings to an end what the app cannot
 
 bp = df.Blueprint()
 

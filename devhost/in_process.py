@@ -1,18 +1,21 @@
 """HTTP without a port: a client whose every connection is a pair of sockets in this process."""
 
 import asyncio
+import io
 import json
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 from azure.durable_functions.models.utils import http_utils
 from multidict import CIMultiDictProxy
+
+_ONE_PIECE: Final = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Front:
             method,
             self._origin + path,
             json=json,
-            data=data,
+            data=_in_parts(data),
             headers=headers,
             allow_redirects=False,
         ) as response:
@@ -97,3 +100,8 @@ class _Connector(aiohttp.BaseConnector):
         await loop.connect_accepted_socket(server, theirs)
         _, protocol = await loop.create_connection(self._factory, sock=ours)
         return protocol
+
+
+def _in_parts(data: bytes | str | None) -> bytes | str | io.BytesIO | None:
+    """A body as aiohttp wants it: it warns of a large one in one piece."""
+    return io.BytesIO(data) if isinstance(data, bytes) and len(data) > _ONE_PIECE else data

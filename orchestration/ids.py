@@ -44,6 +44,16 @@ def approval_id(payment: str) -> str:
     return _joined("approval", payment)
 
 
+def document_id(digest: str) -> str:
+    """One file, by the hash of what is in it: sent twice, under whatever name, it is one."""
+    return _joined("document", digest)
+
+
+def intake_of(document: str) -> str:
+    """The intake that a document's orchestrator starts; not the one that a caller may start."""
+    return f"{document}:intake"
+
+
 def payment_id(vendor: str, number: str) -> str:
     """The payment of one invoice."""
     return _joined("pay", vendor, number)

@@ -1,3 +1,9 @@
 """Fixtures for the tests of every folder."""
 
-pytest_plugins = ["tests.azurite", "tests.filing", "tests.outside", "tests.processes"]
+pytest_plugins = [
+    "tests.azurite",
+    "tests.filing",
+    "tests.outside",
+    "tests.processes",
+    "tests.scanning",
+]

@@ -9,8 +9,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def patterns() -> list[str]:
-    """The stems of the patterns; `operations` and `retention` serve all of them and are none."""
-    serving = {"__init__", "operations", "retention"}
+    """The stems of the patterns; `operations` and `retention` serve all of them and are none.
+
+    `document_reviews` is the half of `document_pipeline` that people see.
+    """
+    serving = {"__init__", "document_reviews", "operations", "retention"}
     return sorted({path.stem for path in (ROOT / "blueprints").glob("*.py")} - serving)
 
 

@@ -54,6 +54,19 @@ async def test_a_good_answer_is_its_json(bank: Bank) -> None:
     assert await ask("bank", "POST", "/debits", json={}) == {"id": "debit-1"}
 
 
+async def test_a_file_of_megabytes_arrives_whole(bank: Bank) -> None:
+    async def counts(request: web.Request) -> web.Response:
+        length = 0
+        async for part in request.content.iter_any():
+            length += len(part)
+        return web.json_response([request.content_length, length])
+
+    await bank(counts)
+    size = 3 * 2**20
+
+    assert await ask("bank", "POST", "/scans", data=bytes(size)) == [size, size]
+
+
 async def test_an_empty_answer_is_nothing(bank: Bank) -> None:
     async def says(_: web.Request) -> web.Response:
         return web.Response(status=204)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.saga import PAYABLES
+from activities.messages import PAYABLES
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT

@@ -307,6 +307,13 @@ async def test_requests_go_to_the_routes_of_the_app_and_of_the_host() -> None:
         assert (await hub.request("GET", path)).json()["output"] == 8
 
 
+async def test_a_body_of_megabytes_reaches_the_app_without_a_warning() -> None:
+    async with new_hub() as hub:
+        answer = await hub.request("POST", "/api/doubles/2", data=bytes(3 * 2**20))
+
+        assert answer.status == 202
+
+
 async def test_a_timer_function_is_fired_by_hand() -> None:
     async with new_hub() as hub:
         await hub.fire("every_morning")

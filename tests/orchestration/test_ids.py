@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from orchestration.ids import IdPart, intake_id, is_instance_id
+from orchestration.ids import IdPart, document_id, intake_id, intake_of, is_instance_id
 
 
 def test_the_same_number_of_two_vendors_is_two_intakes() -> None:
@@ -21,6 +21,10 @@ def test_parts_cannot_be_shifted_into_each_other() -> None:
 )
 def test_what_could_leave_a_url_or_name_an_entity_is_no_id(text: str) -> None:
     assert not is_instance_id(text)
+
+
+def test_a_document_is_named_by_the_whole_hash_of_what_is_in_it() -> None:
+    assert is_instance_id(intake_of(document_id("f" * 64)))
 
 
 def test_the_id_of_a_child_is_one() -> None:

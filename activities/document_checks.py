@@ -1,0 +1,153 @@
+"""What a document is, and what speaks against posting it by itself."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypedDict
+
+import azure.durable_functions as df
+
+from activities.documents import DocumentFields
+from activities.invoices import Invoice, validate_invoice
+from activities.orders import match_order
+from activities.outside import ask
+from orchestration.failures import Failure
+
+KINDS: Final = ("invoice", "credit note", "reminder", "statement")
+_WORDS: Final = {"bill": "invoice", "tax invoice": "invoice", "dunning letter": "reminder"}
+_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+_MOST_CENTS: Final = 10**12
+
+bp = df.Blueprint()
+
+
+class Doubt(TypedDict):
+    """Why a person has to look: what it is about, a code, and a sentence."""
+
+    about: str
+    code: str
+    message: str
+
+
+class Assessment(TypedDict):
+    """What was read, how sure its reader is of it, and how sure is sure enough."""
+
+    fields: DocumentFields
+    confidence: dict[str, float]
+    sure_percent: int
+
+
+class Classified(TypedDict):
+    """What kind of document it is, empty where that is unknown; what is doubtful; the invoice."""
+
+    kind: str
+    doubts: list[Doubt]
+    invoice: Invoice | None
+
+
+class Check(TypedDict):
+    """Which check to make on an invoice."""
+
+    check: str
+    invoice: Invoice
+
+
+class Checked(TypedDict):
+    """What a check found: a doubt, or none."""
+
+    doubts: list[Doubt]
+
+
+@bp.activity_trigger(input_name="assessment")
+def classify_document(assessment: Assessment) -> Classified:
+    """Say what a document is and which fields to doubt. Only looks, so may run twice."""
+    fields, confidence = assessment["fields"], assessment["confidence"]
+    word = " ".join(re.split(r"[\s_-]+", fields["kind"].lower()))
+    kind = _WORDS.get(word, word)
+    if kind not in KINDS:
+        message = f"the kind {fields['kind']!r} is none of {', '.join(KINDS)}"
+        doubt = Doubt(about="kind", code="unknown", message=message)
+        return Classified(kind="", doubts=[doubt], invoice=None)
+    if kind != "invoice":
+        confidence = {name: sure for name, sure in confidence.items() if name == "kind"}
+    malformed = _malformed(fields) if kind == "invoice" else []
+    about = {doubt["about"] for doubt in malformed}
+    unsure = [
+        Doubt(
+            about=name,
+            code="unsure",
+            message=f"{_said(fields, name)} was read with {sure:.0%} confidence",
+        )
+        for name, sure in confidence.items()
+        if sure * 100 < assessment["sure_percent"] and name not in about
+    ]
+    invoice = _invoice(fields) if kind == "invoice" and not malformed else None
+    return Classified(kind=kind, doubts=malformed + unsure, invoice=invoice)
+
+
+@bp.activity_trigger(input_name="check")
+async def check_invoice(check: Check) -> Checked:
+    """Make one of CHECKS. Only looks, so may run twice."""
+    try:
+        await CHECKS[check["check"]](check["invoice"])
+    except Failure as failure:
+        if failure.retriable or failure.code == "not_configured":
+            raise
+        return Checked(doubts=[Doubt(about=check["check"], **failure.as_data())])
+    return Checked(doubts=[])
+
+
+async def _within_limits(invoice: Invoice) -> None:
+    validate_invoice(invoice)
+
+
+async def _as_ordered(invoice: Invoice) -> None:
+    await match_order(invoice)
+
+
+async def _not_posted_yet(invoice: Invoice) -> None:
+    query = {"kind": "invoice", "vendor": invoice["vendor"], "number": invoice["number"]}
+    found: dict[str, Any] = await ask("postings", "GET", query=query)
+    standing = [posting["id"] for posting in found["postings"] if not posting["reversed"]]
+    if standing:
+        message = f"invoice {invoice['number']} of {invoice['vendor']} is posted as {standing[0]}"
+        raise Failure("already_posted", message)
+
+
+# Those of the intake itself, and one more: what passes here is refused there only if it changed.
+CHECKS: Final[dict[str, Callable[[Invoice], Awaitable[None]]]] = {
+    "limits": _within_limits,
+    "order": _as_ordered,
+    "postings": _not_posted_yet,
+}
+
+
+def _malformed(fields: DocumentFields) -> list[Doubt]:
+    """The fields that no invoice can have so."""
+    is_right = {
+        "vendor": _PART.fullmatch(fields["vendor"]),
+        "number": _PART.fullmatch(fields["number"]),
+        "order": _PART.fullmatch(fields["order"]),
+        "amount_cents": 0 < fields["amount_cents"] <= _MOST_CENTS,
+        "currency": _CURRENCY.fullmatch(fields["currency"]),
+    }
+    return [
+        Doubt(about=name, code="malformed", message=f"{_said(fields, name)} cannot be right")
+        for name, right in is_right.items()
+        if not right
+    ]
+
+
+def _invoice(fields: DocumentFields) -> Invoice:
+    return Invoice(
+        vendor=fields["vendor"],
+        number=fields["number"],
+        order=fields["order"],
+        amount_cents=fields["amount_cents"],
+        currency=fields["currency"],
+    )
+
+
+def _said(fields: DocumentFields, name: str) -> str:
+    values: dict[str, Any] = {**fields}
+    return repr(values[name])

@@ -1,0 +1,74 @@
+"""Reviews: the mail that asks a person about a document, and the settings that say when."""
+
+import os
+from typing import Final, TypedDict
+from urllib.parse import quote
+
+import azure.durable_functions as df
+
+from activities.decision_tokens import Seat, make_token
+from activities.document_checks import Doubt
+from activities.documents import DocumentFields
+from activities.messages import Message, send_message
+from activities.settings import number_setting, public_url
+
+# Unless the settings REVIEW_SURE_PERCENT, REVIEW_HOURS and REVIEWER say otherwise.
+SURE_PERCENT: Final = 80
+REVIEW_HOURS: Final = 48
+REVIEWER: Final = "reviewer@example.com"
+
+bp = df.Blueprint()
+
+
+class ReviewTerms(TypedDict):
+    """How sure a reader has to be, and how long a person has."""
+
+    sure_percent: int
+    review_hours: int
+
+
+class ReviewRequest(TypedDict):
+    """A document to ask about, for the nth time, and what is doubtful."""
+
+    document: str
+    round: int
+    expires: str
+    fields: DocumentFields
+    doubts: list[Doubt]
+
+
+def review_terms() -> ReviewTerms:
+    """What the settings say at this moment. Raises Failure `not_configured`."""
+    return ReviewTerms(
+        sure_percent=number_setting("REVIEW_SURE_PERCENT", SURE_PERCENT, most=100),
+        review_hours=number_setting("REVIEW_HOURS", REVIEW_HOURS, most=24 * 365),
+    )
+
+
+def role_of_round(number: int) -> str:
+    """Whose link the mail of this round holds: the next round has a link of its own."""
+    return f"reviewer-{number}"
+
+
+@bp.activity_trigger(input_name="request")
+async def request_review(request: ReviewRequest) -> str:
+    """Mail the link to decide with. Each round has a key, so running twice is one mail."""
+    seat = Seat(request["document"], role_of_round(request["round"]), request["expires"])
+    here = f"{public_url()}/api/documents/{quote(seat.approval, safe=':')}"
+    token = make_token(seat)
+    lines = [
+        "A document cannot be posted without a person who looks at it:",
+        *(f"- {doubt['about']}: {doubt['message']}" for doubt in request["doubts"]),
+        f"The document itself: {here}/original?token={token}",
+        f"Accept, correct or reject it once, until {seat.expires}:",
+        f"{here}/decisions?token={token}",
+    ]
+    fields = request["fields"]
+    what = f"{fields['number'] or 'a document'} of {fields['vendor'] or 'somebody'}"
+    message = Message(
+        to=os.environ.get("REVIEWER") or REVIEWER,
+        subject=f"look at {what}"[:200],
+        text="\n".join(lines),
+        key=f"{seat.approval}:{seat.expires}:{seat.role}",
+    )
+    return await send_message(message)

@@ -1,0 +1,239 @@
+"""Document pipeline: a scan is read, classified, checked, reviewed where in doubt, posted, told of.
+
+POST /api/documents takes a PDF, or `{"blob": name}` of one in the container `invoices`: 202; 200
+once it has ended; 413, 415, 422 for what is none; 503 without a blob storage. One that arrives in
+the container `scans` is taken as well. The same file is one instance, however often it comes.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Literal, TypedDict, cast
+
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import AfterValidator
+
+from activities.arrivals import sound_content
+from activities.blobs import INVOICES, read_blob
+from activities.decision_tokens import require_key
+from activities.document_checks import Doubt
+from activities.documents import (
+    SCANS,
+    Decided,
+    DocumentFields,
+    Folder,
+    Reading,
+    Refused,
+    digest_of,
+    keep_decision,
+    keep_original,
+    quarantine_document,
+    read_document,
+)
+from activities.messages import PAYABLES, Message, send_message
+from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
+from activities.postings import Posting
+from activities.reviews import ReviewTerms, review_terms
+from blueprints.chaining import invoice_intake
+from blueprints.document_reviews import PATIENT, Reviewed, judge, show_step
+from http_api.answers import accepted
+from http_api.bodies import Body, read_body
+from http_api.instances import Instance
+from http_api.problems import Problem, answers_problems
+from http_api.starting import ensure_started
+from orchestration.deadlines import sleep
+from orchestration.failures import Failed, Failure, failure_of
+from orchestration.ids import document_id, intake_of
+from orchestration.log import log_once
+from orchestration.retrying import call_with_retry, pause_after
+from orchestration.settling import settle_map
+from orchestration.steps import Steps
+
+_STATUS_OF: Final = {
+    "blob_unknown": 404,
+    "blob_too_large": 422,
+    "document_too_large": 413,
+    "inflates_too_much": 422,
+    "not_a_pdf": 422,
+}
+
+bp = df.Blueprint()
+
+
+def _safe_name(name: str) -> str:
+    try:
+        return require_name(name)
+    except Failure as failure:
+        raise ValueError(failure.message) from failure
+
+
+class BlobBody(Body):
+    """Which blob to take, of those that vendors sent."""
+
+    blob: Annotated[str, AfterValidator(_safe_name)]
+
+
+class Document(TypedDict):
+    """A file by what is in it, and what the settings say when it comes."""
+
+    digest: str
+    bytes: int
+    settings: ReviewTerms
+
+
+class Outcome(TypedDict):
+    """What became of a document; `doubts` are those that were left."""
+
+    outcome: Literal["accepted", "filed", "rejected", "expired", "quarantined", "posted", "refused"]
+    kind: str
+    fields: DocumentFields
+    doubts: list[Doubt]
+    reviews: list[Reviewed]
+    posting: Posting | None
+    failure: Failed | None
+
+
+@bp.route(route="documents", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_document_intake(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start the intake of the file in the body, or of the blob that it names, once."""
+    with _failures_as_problems():
+        content = await _sent(req)
+        await asyncio.to_thread(require_pdf, content)
+        instance_id, existing = await _start_once(client, content)
+    return accepted(req, instance_id, status=200 if existing and existing.has_ended else 202)
+
+
+@bp.blob_trigger(arg_name="scan", path=f"{SCANS}/{{name}}", connection="AzureWebJobsStorage")
+@bp.durable_client_input(client_name="client")
+async def start_document_intake_from_blob(
+    scan: func.InputStream, client: df.DurableOrchestrationClient
+) -> None:
+    """Start the intake of a scan that arrived, once; what is none goes into quarantine."""
+    content = await sound_content(scan)
+    if content is not None:
+        await _start_once(client, content)
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
+    """Have a document read, judge it, keep what is decided, post it, tell."""
+    document = cast(Document, context.get_input())
+    folder = context.instance_id
+
+    show_step(context, "reading")
+    where = Folder(folder=folder)
+    reading: Reading = yield from call_with_retry(context, read_document, where, PATIENT)
+    outcome: Outcome
+    if reason := reading["refusal"]:
+        outcome = Outcome(
+            outcome="quarantined",
+            kind="",
+            fields=reading["fields"],
+            doubts=[],
+            reviews=[],
+            posting=None,
+            failure=reason,
+        )
+        refused = Refused(folder=folder, reason=reason)
+        yield from call_with_retry(context, quarantine_document, refused, PATIENT)
+    else:
+        judged = yield from judge(context, reading, document["settings"])
+        outcome = Outcome(**judged, posting=None, failure=None)
+
+    show_step(context, "storing")
+    decided = Decided(folder=folder, decision={**outcome})
+    yield from call_with_retry(context, keep_decision, decided, PATIENT)
+
+    if outcome["outcome"] == "accepted":
+        show_step(context, "posting")
+        yield from _post(context, outcome)
+        decided = Decided(folder=folder, decision={**outcome})
+        yield from call_with_retry(context, keep_decision, decided, PATIENT)
+
+    show_step(context, "notifying")
+    yield from _tell(context, outcome)
+    show_step(context, outcome["outcome"])
+    log_once(context, "%s", outcome["outcome"])
+    return outcome
+
+
+def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
+    """Have the intake of invoices post it: the same child again until it does, or refuses."""
+    fields = outcome["fields"]
+    invoice = {name: value for name, value in fields.items() if name != "kind"}
+    child, attempt = intake_of(context.instance_id), 1
+    give_up = context.current_utc_datetime + PATIENT.within
+    while True:
+        try:
+            outcome["posting"] = yield context.call_sub_orchestrator(
+                invoice_intake, invoice, instance_id=child, expected_type=dict
+            )
+        except Exception as error:  # the SDK raises nothing narrower
+            failure = failure_of(error)
+        else:
+            outcome["outcome"] = "posted"
+            return
+        if not failure.retriable:
+            outcome["outcome"], outcome["failure"] = "refused", failure.as_data()
+            return
+        yield from sleep(context, pause_after(context, failure, PATIENT, attempt, give_up))
+        attempt += 1
+
+
+def _tell(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
+    """Mail what became of it; that stands, though the mail may fail."""
+    fields, doubts = outcome["fields"], outcome["doubts"]
+    reasons = [f"{doubt['about']}: {doubt['message']}" for doubt in doubts]
+    if failure := outcome["failure"]:
+        reasons.append(failure["message"])
+    what = f"{outcome['kind'] or 'document'} {fields['number']}".strip()
+    message = Message(
+        to=PAYABLES,
+        subject=f"{what} of {fields['vendor'] or 'somebody'} is {outcome['outcome']}"[:200],
+        text="\n".join([f"Everything about it is kept below {context.instance_id}.", *reasons]),
+        key=f"{context.instance_id}:{context.new_uuid()}:outcome",
+    )
+    [told] = yield from settle_map(context, send_message, [message], 1, PATIENT)
+    if told.failure:
+        log_once(context, "the outcome was not mailed: %s", told.failure)
+
+
+async def _sent(req: func.HttpRequest) -> bytes:
+    """The file in a request, or the one that it names, read within bounds."""
+    kind = req.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if req.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem(415, "encoded", "the body is compressed: send the PDF as it is")
+    if kind == "application/json":
+        name = read_body(req, BlobBody).blob
+        return await read_blob(INVOICES, name, MAX_PDF_BYTES)
+    if kind == "application/pdf":
+        return req.get_body()
+    advice = "send application/pdf, or application/json that names a blob"
+    raise Problem(415, "unsupported_media_type", f"the body is {kind[:100]!r}: {advice}")
+
+
+async def _start_once(
+    client: df.DurableOrchestrationClient, content: bytes
+) -> tuple[str, Instance | None]:
+    """Keep the file, start its intake; the instance that was there already, if one was."""
+    require_key()
+    terms, digest = review_terms(), digest_of(content)
+    instance_id = document_id(digest)
+    await keep_original(instance_id, content)
+    work = {"digest": digest, "bytes": len(content)}
+    started = await ensure_started(client, "document_intake", instance_id, work, {**terms})
+    return instance_id, started
+
+
+@contextmanager
+def _failures_as_problems() -> Iterator[None]:
+    try:
+        yield
+    except Failure as failure:
+        status = _STATUS_OF.get(failure.code, 503)
+        raise Problem(status, failure.code, failure.message) from failure

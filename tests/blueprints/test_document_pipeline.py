@@ -1,0 +1,466 @@
+"""Document pipeline: a scan is read, judged, kept, posted and told of, whatever goes wrong."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from activities import documents
+from activities.documents import QUARANTINE
+from activities.reviews import REVIEWER
+from devhost.functions import FunctionTable
+from devhost.testing import ManualHub
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+from tests.scanning import (
+    decide,
+    files_of,
+    id_of,
+    kept,
+    link,
+    scanned,
+    send,
+    take_in,
+    told,
+)
+
+pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
+
+READ = {
+    "kind": "invoice",
+    "vendor": "acme",
+    "number": "INV-1",
+    "order": "PO-1001",
+    "amount_cents": 125_000,
+    "currency": "EUR",
+}
+POSTED: dict[str, Any] = {
+    "outcome": "posted",
+    "kind": "invoice",
+    "fields": READ,
+    "doubts": [],
+    "reviews": [],
+    "posting": {"id": "posting-1", "amount_cents": 125_000},
+    "failure": None,
+}
+# All that is certain of a document goes wrong within this time, or has an end.
+A_DAY = timedelta(days=2)
+
+
+async def test_a_scan_that_is_in_order_is_posted_without_a_person(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await take_in(hub, scanned())
+
+    assert (hub.status(document), hub.output(document)) == ("Completed", POSTED)
+    [posting] = await sandbox.postings()
+    assert (posting["vendor"], posting["number"], posting["order"]) == ("acme", "INV-1", "PO-1001")
+    assert await told(sandbox) == ["invoice INV-1 of acme is posted"]
+    assert await sandbox.mails(REVIEWER) == []
+    assert hub.problems() == []
+
+
+async def test_the_original_what_was_read_and_the_decision_are_kept_side_by_side(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned()
+    document = await take_in(hub, content)
+
+    assert await files_of(document) == ["decision.json", "extracted.json", "original.pdf"]
+    assert await kept(document, "original.pdf") == content
+    assert await kept(document, "decision.json") == hub.output(document)
+    extracted = await kept(document, "extracted.json")
+    assert extracted["fields"]["amount_cents"] == {"value": 125_000, "confidence": 0.98}
+
+
+async def test_no_message_holds_the_file_or_all_that_was_read_in_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    page = "lorem ipsum " * 100_000
+
+    document = await take_in(hub, scanned(vat_id=page))
+
+    assert hub.output(document)["outcome"] == "posted"
+    assert len((await kept(document, "extracted.json"))["fields"]["vat_id"]["value"]) > 10**6
+    history = json.dumps(hub.history(document), default=str)
+    assert "lorem" not in history
+    assert len(history) < 40_000
+
+
+async def test_the_posting_is_made_by_a_child_that_takes_in_the_invoice(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await take_in(hub, scanned())
+
+    child = hub.instance(f"{document}:intake")
+    assert (child.name, child.status) == ("invoice_intake", "Completed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("Tax Invoice", "posted"), ("reminder", "filed"), ("Credit-Note", "filed")],
+)
+async def test_only_an_invoice_is_posted(
+    hub: ManualHub, sandbox: Sandbox, kind: str, outcome: str
+) -> None:
+    document = await take_in(hub, scanned(kind=kind))
+
+    assert hub.output(document)["outcome"] == outcome
+    assert len(await sandbox.postings()) == (outcome == "posted")
+    assert (await told(sandbox))[0].endswith(f"is {outcome}")
+
+
+# The same once more
+
+
+async def test_the_same_file_sent_twice_is_one_document(hub: ManualHub, sandbox: Sandbox) -> None:
+    content = scanned()
+    first, second = await asyncio.gather(send(hub, content), send(hub, content))
+    third = await send(hub, content)
+
+    assert {first.status, second.status} == {202}
+    assert third.status == 200
+    assert {answer.json()["id"] for answer in (first, second, third)} == {id_of(content)}
+    assert [each.name for each in hub.instances("document:")].count("document_intake") == 1
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_the_same_invoice_scanned_twice_is_posted_once(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await take_in(hub, scanned())
+
+    again = await take_in(hub, scanned())
+
+    assert hub.custom_status(again)["step"] == "reviewing"
+    message = "invoice INV-1 of acme is posted as posting-1"
+    doubt = {"about": "postings", "code": "already_posted", "message": message}
+    assert hub.custom_status(again)["doubts"] == [doubt]
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_of_two_scans_of_one_invoice_in_one_moment_the_books_refuse_one(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    files = [scanned(), scanned()]
+
+    await asyncio.gather(*(send(hub, content) for content in files))
+
+    outputs = [hub.output(id_of(content)) for content in files]
+    [refused] = [output for output in outputs if output["failure"]]
+    assert {output["outcome"] for output in outputs} == {"posted", "refused"}
+    assert refused["failure"]["code"] == "already_posted"
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_ten_documents_at_once_are_ten_postings(hub: ManualHub, sandbox: Sandbox) -> None:
+    files = [scanned(f"INV-{number}", 100 + number) for number in range(10)]
+
+    answers = await asyncio.gather(*(send(hub, content) for content in files))
+
+    assert [answer.status for answer in answers] == [202] * 10
+    amounts = [posting["amount_cents"] for posting in await sandbox.postings()]
+    assert sorted(amounts) == [100 + number for number in range(10)]
+    for number, content in enumerate(files):
+        assert (await kept(id_of(content), "decision.json"))["fields"]["number"] == f"INV-{number}"
+    assert len(await told(sandbox)) == 10
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [
+        ({"on": "reader"}, "reading"),
+        ({"on": "orders"}, "checking"),
+        ({"on": "postings", "method": "GET"}, "checking"),
+        ({"on": "postings", "method": "POST"}, "posting"),
+        ({"on": "mail"}, "notifying"),
+    ],
+)
+async def test_whoever_is_down_for_hours_delays_a_document_and_loses_none(
+    hub: ManualHub, sandbox: Sandbox, fault: dict[str, Any], step: str
+) -> None:
+    await sandbox.fault(**fault, fail_next=30)
+
+    document = await take_in(hub, scanned())
+    assert hub.custom_status(document)["step"] == step
+
+    await hub.run_until_ended(document, within=timedelta(hours=20))
+    assert hub.output(document) == POSTED
+    assert len(await sandbox.postings()) == len(await told(sandbox)) == 1
+
+
+async def test_a_reader_that_is_too_slow_is_asked_again(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "READER_PATIENCE", timedelta(milliseconds=100))
+    await sandbox.fault("reader", wrong_next=1, slow_ms=400)
+
+    document = await take_in(hub, scanned())
+    assert hub.custom_status(document)["step"] == "reading"
+    await hub.run_until_ended(document)
+
+    assert hub.output(document) == POSTED
+
+
+async def test_a_reader_that_is_down_for_days_ends_with_a_code_and_a_retry_reads(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("reader", fail_next=1000)
+    document = await take_in(hub, scanned())
+    await hub.run_until_ended(document, A_DAY)
+    shown = (await hub.request("GET", f"/api/operations/{document}")).json()
+    assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "reader_unavailable")
+
+    await sandbox.mend()
+    await hub.request("POST", f"/api/operations/{document}/retry")
+
+    assert hub.output(document) == POSTED
+
+
+async def test_a_wrong_read_is_not_posted_but_shown_to_a_person(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("reader", wrong_next=1)
+
+    document = await take_in(hub, scanned())
+
+    doubts = hub.custom_status(document)["doubts"]
+    assert [(doubt["about"], doubt["code"]) for doubt in doubts] == [
+        ("amount_cents", "unsure"),
+        ("order", "over_order"),
+    ]
+    assert await sandbox.postings() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "about", "code"),
+    [
+        ({"number": "INV-1 ?0.79"}, "number", "unsure"),
+        ({"kind": "invoice ?0.5"}, "kind", "unsure"),
+        ({"kind": "birthday card"}, "kind", "unknown"),
+        ({"order": ""}, "order", "malformed"),
+        ({"vendor": "acme & sons"}, "vendor", "malformed"),
+        ({"currency": "euro"}, "currency", "malformed"),
+        ({"amount_cents": 0}, "amount_cents", "malformed"),
+        ({"order": "PO-9999"}, "order", "order_unknown"),
+        ({"order": "PO-1002"}, "order", "other_vendor"),
+        ({"currency": "USD"}, "order", "other_currency"),
+        ({"amount_cents": 125_001}, "order", "over_order"),
+        ({"amount_cents": 5_000_001}, "limits", "over_limit"),
+        ({"currency": "XXX"}, "limits", "currency_unknown"),
+    ],
+)
+async def test_a_person_is_asked_about_whatever_is_doubtful(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], about: str, code: str
+) -> None:
+    document = await take_in(hub, scanned(**changes))
+
+    doubts = {doubt["about"]: doubt["code"] for doubt in hub.custom_status(document)["doubts"]}
+    assert doubts[about] == code
+    [mail] = await sandbox.mails(REVIEWER)
+    assert f"- {about}: " in mail["text"]
+    assert await sandbox.postings() == []
+
+
+async def test_every_check_is_made_though_another_finds_something(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await take_in(hub, scanned("INV-7"))
+
+    document = await take_in(hub, scanned("INV-7", 5_000_001))
+
+    codes = [doubt["code"] for doubt in hub.custom_status(document)["doubts"]]
+    assert codes == ["over_limit", "over_order", "already_posted"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"%PDF-1.7\n\xff\xfe coffee was spilled over this one", "unreadable"),
+        (b"%PDF-1.7\nvendor: acme\n", "unreadable"),
+    ],
+)
+async def test_what_the_reader_cannot_read_is_put_aside_with_the_reason(
+    hub: ManualHub, sandbox: Sandbox, content: bytes, code: str
+) -> None:
+    document = await take_in(hub, content)
+
+    output = hub.output(document)
+    assert (output["outcome"], output["failure"]["code"]) == ("quarantined", code)
+    assert await kept(document, "reason.json", QUARANTINE) == output["failure"]
+    assert await kept(document, "original.pdf", QUARANTINE) == content
+    assert await kept(document, "decision.json") == output
+    assert (await told(sandbox))[0].endswith("is quarantined")
+
+
+async def test_a_posting_whose_answer_was_lost_is_made_once(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", method="POST", lose_answer_next=7)
+
+    document = await take_in(hub, scanned())
+    await hub.run_until_ended(document)
+
+    assert hub.output(document) == POSTED
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_an_order_that_closes_before_the_posting_refuses_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", method="POST", fail_next=6)
+    document = await take_in(hub, scanned())
+    assert hub.custom_status(document)["step"] == "posting"
+    await sandbox.put("/orders/PO-1001", vendor="acme", amount_cents=125_000, open=False)
+
+    await hub.run_until_ended(document)
+
+    output = hub.output(document)
+    assert (output["outcome"], output["failure"]["code"]) == ("refused", "order_closed")
+    assert output["posting"] is None
+    assert await kept(document, "decision.json") == output
+
+
+async def test_a_mail_that_is_not_taken_does_not_undo_what_was_posted(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", fail_next=1000)
+
+    document = await take_in(hub, scanned())
+    await hub.run_until_ended(document, A_DAY)
+
+    assert hub.output(document) == POSTED
+
+
+async def test_a_document_that_was_deleted_and_comes_again_is_not_posted_again(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned()
+    document = await take_in(hub, content)
+    await hub.request("DELETE", f"/api/operations/{document}")
+
+    await take_in(hub, content)
+
+    assert hub.custom_status(document)["doubts"][0]["code"] == "already_posted"
+    assert len(await sandbox.postings()) == 1
+
+
+# Settings
+
+
+async def test_the_settings_say_how_sure_is_sure_and_how_long_a_person_has(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEW_SURE_PERCENT", "99")
+    monkeypatch.setenv("REVIEW_HOURS", "3")
+    monkeypatch.setenv("REVIEWER", "grace@example.com")
+
+    document = await take_in(hub, scanned())
+
+    assert hub.custom_status(document)["expires"] == "2026-01-01T03:00:00Z"
+    assert {doubt["code"] for doubt in hub.custom_status(document)["doubts"]} == {"unsure"}
+    assert len(await sandbox.mails("grace@example.com")) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("REVIEW_SURE_PERCENT", "very"),
+        ("REVIEW_HOURS", "0"),
+        ("DECISION_KEY", "short"),
+        ("AzureWebJobsStorage", ""),
+        ("AzureWebJobsStorage", "nonsense"),
+    ],
+)
+async def test_what_is_missing_is_named_and_nothing_is_started(
+    hub: ManualHub,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(setting, value)
+
+    answer = await send(hub, scanned())
+
+    assert (answer.status, answer.json()["code"]) == (503, "not_configured")
+    assert setting in answer.json()["detail"]
+    assert hub.instances() == []
+
+
+async def test_without_a_storage_that_answers_nothing_is_started(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
+    monkeypatch.setenv("AzureWebJobsStorage", f"{nowhere}BlobEndpoint=http://127.0.0.1:1/a")
+
+    answer = await send(hub, scanned())
+
+    assert (answer.status, answer.json()["code"]) == (503, "storage_unavailable")
+    assert "AzureWebJobsStorage" in answer.json()["detail"]
+    assert hub.instances() == []
+
+
+# Crashes
+
+
+async def test_a_crash_between_any_two_steps_posts_once_and_tells_once(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    content = scanned()
+
+    async def run(hub: ManualHub) -> None:
+        await take_in(hub, content)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(id_of(content))
+
+        assert hub.output(id_of(content)) == POSTED
+        assert hub.problems() == []
+        assert len(await sandbox.postings()) == len(await told(sandbox)) == 1
+        await sandbox.reset()
+
+
+async def test_a_crash_between_any_two_steps_of_a_review_asks_once_and_takes_the_correction(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    content = scanned("INV-1 ?0.4")
+
+    async def review(hub: ManualHub) -> None:
+        await decide(hub, await link(sandbox), "correct", corrections={"number": "INV-7"})
+
+    async def run(hub: ManualHub) -> None:
+        await take_in(hub, content)
+        await review(hub)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_idle()
+        if not hub.instance(id_of(content)).ended:
+            await review(hub)
+
+        assert hub.output(id_of(content))["outcome"] == "posted"
+        assert hub.problems() == []
+        assert [posting["number"] for posting in await sandbox.postings()] == ["INV-7"]
+        assert len(await sandbox.mails(REVIEWER)) == len(await told(sandbox)) == 1
+        await sandbox.reset()
+
+
+async def test_a_crash_between_any_two_steps_puts_an_unreadable_file_aside_once(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    content = b"%PDF-1.7\n" + scanned("")
+
+    async def run(hub: ManualHub) -> None:
+        await take_in(hub, content)
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_ended(id_of(content))
+
+        assert hub.output(id_of(content))["outcome"] == "quarantined"
+        assert len(await told(sandbox)) == 1
+        await sandbox.reset()

@@ -1,0 +1,425 @@
+"""Document reviews: a person accepts, corrects or rejects once, in time, by the link of a round."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from activities.decision_tokens import Seat, make_token
+from activities.reviews import REVIEWER
+from devhost.in_process import Answer
+from devhost.testing import ManualHub
+from orchestration.reviewing import reviewed_event
+from tests.outside import Sandbox
+from tests.scanning import decide, kept, link, scanned, send, take_in, told
+
+pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
+
+EXPIRES = "2026-01-03T00:00:00Z"
+TWO_DAYS = timedelta(days=2)
+A_SECOND = timedelta(seconds=1)
+A_REVIEW = {"expires": EXPIRES, "decision": "accept", "comment": "I see 1250.00"}
+
+
+async def in_doubt(hub: ManualHub, **changes: Any) -> str:
+    """A document that waits for a person, who could just accept it."""
+    document = await take_in(hub, scanned(**{"number": "INV-1 ?0.6"} | changes))
+    assert hub.custom_status(document)["step"] == "reviewing"
+    return document
+
+
+def code(answer: Answer) -> tuple[int, str]:
+    """What a refusal says to programs, once it is sure that people are told as well."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert len(answer.json()["detail"]) > 20
+    return answer.status, answer.json()["code"]
+
+
+# What is decided
+
+
+async def test_what_is_accepted_is_posted_as_it_was_read(hub: ManualHub, sandbox: Sandbox) -> None:
+    document = await in_doubt(hub)
+    await hub.advance(timedelta(hours=5))
+
+    answer = await decide(hub, await link(sandbox), "accept", comment="legible enough")
+
+    assert answer.status == 202
+    output = hub.output(document)
+    assert (output["outcome"], output["fields"]["number"]) == ("posted", "INV-1")
+    made = {"round": 1, "decision": "accept", "corrections": {}, "comment": "legible enough"}
+    assert output["reviews"] == [made | {"at": "2026-01-01T05:00:00Z"}]
+    assert (await kept(document, "decision.json"))["reviews"] == output["reviews"]
+
+
+async def test_what_is_corrected_is_posted_as_the_person_says(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("reader", wrong_next=1)
+    document = await take_in(hub, scanned())
+
+    await decide(hub, await link(sandbox), "correct", corrections={"amount_cents": 125_000})
+
+    assert hub.output(document)["outcome"] == "posted"
+    assert [posting["amount_cents"] for posting in await sandbox.postings()] == [125_000]
+    extracted = await kept(document, "extracted.json")
+    assert extracted["fields"]["amount_cents"]["value"] == 1_250_000
+
+
+async def test_what_is_rejected_is_kept_and_told_of_but_not_posted(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+
+    await decide(hub, await link(sandbox), "reject", comment="not ours")
+
+    assert hub.output(document)["outcome"] == "rejected"
+    assert (await kept(document, "decision.json"))["reviews"][0]["comment"] == "not ours"
+    assert await told(sandbox) == ["invoice INV-1 of acme is rejected"]
+    assert await sandbox.postings() == []
+
+
+async def test_what_nobody_decides_on_expires_to_the_second(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    await hub.advance(TWO_DAYS - A_SECOND)
+    assert hub.status(document) == "Running"
+
+    await hub.advance(A_SECOND)
+
+    assert (hub.status(document), hub.output(document)["outcome"]) == ("Completed", "expired")
+    assert (await kept(document, "decision.json"))["outcome"] == "expired"
+    assert await told(sandbox) == ["invoice INV-1 of acme is expired"]
+    assert await sandbox.postings() == []
+
+
+async def test_a_document_that_is_no_invoice_after_all_is_filed(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub, kind="flyer")
+
+    await decide(hub, await link(sandbox), "correct", corrections={"kind": "statement"})
+
+    assert (hub.output(document)["outcome"], hub.output(document)["kind"]) == ("filed", "statement")
+
+
+async def test_a_correction_that_is_wrong_is_asked_about_again_by_another_link(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    first = await link(sandbox)
+
+    await decide(hub, first, "correct", corrections={"order": "PO-1002"})
+
+    assert hub.custom_status(document)["round"] == 2
+    assert [doubt["code"] for doubt in hub.custom_status(document)["doubts"]] == ["other_vendor"]
+    assert code(await decide(hub, first)) == (409, "already_decided")
+    await decide(hub, await link(sandbox), "correct", corrections={"order": "PO-1001"})
+    assert hub.output(document)["outcome"] == "posted"
+    assert [made["round"] for made in hub.output(document)["reviews"]] == [1, 2]
+
+
+async def test_accepting_does_not_overrule_a_check_but_makes_it_again(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub, order="PO-7")
+    await decide(hub, await link(sandbox))
+    assert [doubt["code"] for doubt in hub.custom_status(document)["doubts"]] == ["order_unknown"]
+
+    await sandbox.put("/orders/PO-7", vendor="acme", amount_cents=125_000)
+    await decide(hub, await link(sandbox))
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
+async def test_after_five_rounds_in_doubt_a_document_is_rejected(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub, order="PO-7")
+
+    for _ in range(5):
+        await decide(hub, await link(sandbox))
+
+    assert hub.output(document)["outcome"] == "rejected"
+    assert [doubt["code"] for doubt in hub.output(document)["doubts"]] == ["order_unknown"]
+    assert len(await sandbox.mails(REVIEWER)) == 5
+
+
+async def test_the_deadline_is_one_for_all_rounds(hub: ManualHub, sandbox: Sandbox) -> None:
+    document = await in_doubt(hub, order="PO-7")
+    await hub.advance(TWO_DAYS - A_SECOND)
+
+    await decide(hub, await link(sandbox))
+    await hub.advance(timedelta(minutes=1))
+
+    assert hub.output(document)["outcome"] == "expired"
+
+
+# The links
+
+
+async def test_opening_a_link_shows_what_was_read_and_decides_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+
+    shown = await hub.request("GET", await link(sandbox))
+
+    message = "'INV-1' was read with 60% confidence"
+    assert shown.status == 200
+    assert shown.json() == {
+        "round": 1,
+        "expires": EXPIRES,
+        "fields": hub.custom_status(document)["fields"],
+        "doubts": [{"about": "number", "code": "unsure", "message": message}],
+    }
+    assert hub.status(document) == "Running"
+
+
+async def test_the_person_gets_the_document_itself_as_a_file(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned("INV-1 ?0.6")
+    await take_in(hub, content)
+
+    mine = await link(sandbox)
+    given = await hub.request("GET", mine.replace("/decisions?", "/original?"))
+
+    assert (given.status, given.body) == (200, content)
+    assert given.headers["Content-Type"] == "application/pdf"
+    assert given.headers["Content-Disposition"].startswith("attachment")
+    assert given.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["original", "decisions"])
+async def test_who_has_no_token_of_this_document_sees_nothing_of_it(
+    hub: ManualHub, sandbox: Sandbox, path: str
+) -> None:
+    document = await in_doubt(hub)
+    elsewhere = make_token(Seat("document:other", "reviewer-1", EXPIRES))
+
+    bare = await hub.request("GET", f"/api/documents/{document}/{path}")
+    others = await hub.request("GET", f"/api/documents/{document}/{path}?token={elsewhere}")
+
+    assert code(bare) == (422, "invalid_query")
+    assert code(others) == (403, "token_invalid")
+
+
+async def test_a_token_of_another_round_or_time_decides_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    here = f"/api/documents/{document}/decisions?token="
+
+    ahead = await decide(hub, here + make_token(Seat(document, "reviewer-2", EXPIRES)))
+    earlier = Seat(document, "reviewer-1", "2026-01-02T23:00:00Z")
+    of_an_earlier_run = await decide(hub, here + make_token(earlier))
+
+    assert code(ahead) == (409, "already_decided")
+    assert code(of_an_earlier_run) == (403, "token_superseded")
+    assert hub.custom_status(document)["round"] == 1
+
+
+async def test_a_token_of_what_was_never_started_finds_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    token = make_token(Seat("document:gone", "reviewer-1", EXPIRES))
+
+    answer = await decide(hub, f"/api/documents/document:gone/decisions?token={token}")
+
+    assert code(answer) == (404, "unknown_operation")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"decision": "approve"}, "decision"),
+        ({"decision": "correct"}, ""),
+        ({"decision": "accept", "corrections": {"number": "INV-2"}}, ""),
+        ({"decision": "correct", "corrections": {"number": "INV/2"}}, "corrections.number"),
+        ({"decision": "correct", "corrections": {"amount_cents": 0}}, "corrections.amount_cents"),
+        ({"decision": "correct", "corrections": {"amount_cents": "5"}}, "corrections.amount_cents"),
+        ({"decision": "correct", "corrections": {"colour": "red"}}, "corrections.colour"),
+        ({"decision": "accept", "comment": "x" * 2001}, "comment"),
+        ({"decision": "accept", "by": "me"}, "by"),
+    ],
+)
+async def test_a_decision_that_is_not_right_names_the_field_and_decides_nothing(
+    hub: ManualHub, sandbox: Sandbox, body: dict[str, Any], field: str
+) -> None:
+    document = await in_doubt(hub)
+
+    answer = await hub.request("POST", await link(sandbox), json=body)
+
+    assert code(answer) == (422, "invalid_body")
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert hub.custom_status(document)["round"] == 1
+
+
+# Late, twice, at once
+
+
+@pytest.mark.parametrize("first", ["accept", "reject"])
+async def test_a_second_decision_comes_too_late(
+    hub: ManualHub, sandbox: Sandbox, first: str
+) -> None:
+    document = await in_doubt(hub)
+    mine = await link(sandbox)
+    await decide(hub, mine, first)
+    before = hub.output(document)
+
+    assert code(await decide(hub, mine, "reject")) == (410, "review_ended")
+    assert hub.output(document) == before
+
+
+async def test_a_decision_while_the_first_is_being_posted_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    mine = await link(sandbox)
+    await sandbox.fault("postings", method="POST", fail_next=3)
+    await decide(hub, mine)
+
+    assert code(await decide(hub, mine, "reject")) == (409, "already_decided")
+    await hub.run_until_ended(document)
+    assert hub.output(document)["outcome"] == "posted"
+
+
+async def test_of_two_decisions_in_one_moment_one_counts(hub: ManualHub, sandbox: Sandbox) -> None:
+    document = await in_doubt(hub)
+    mine = await link(sandbox)
+
+    answers = await asyncio.gather(*(decide(hub, mine, choice) for choice in ("accept", "reject")))
+
+    assert {answer.status for answer in answers} <= {202, 409, 410}
+    assert hub.status(document) == "Completed"
+    assert len(hub.output(document)["reviews"]) == 1
+
+
+@pytest.mark.parametrize("days", [0, 3])
+async def test_a_decision_after_the_deadline_is_too_late(
+    hub: ManualHub, sandbox: Sandbox, days: int
+) -> None:
+    document = await in_doubt(hub)
+    await hub.advance(TWO_DAYS + timedelta(days=days))
+
+    assert code(await decide(hub, await link(sandbox))) == (410, "token_expired")
+    assert hub.output(document)["outcome"] == "expired"
+
+
+async def test_a_suspended_document_takes_no_decision_until_it_is_resumed(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    await hub.request("POST", f"/api/operations/{document}/suspend?reason=audit")
+    assert code(await decide(hub, await link(sandbox))) == (409, "document_suspended")
+
+    await hub.request("POST", f"/api/operations/{document}/resume")
+    await decide(hub, await link(sandbox))
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
+async def test_a_cancelled_document_takes_no_decision(hub: ManualHub, sandbox: Sandbox) -> None:
+    document = await in_doubt(hub)
+    await hub.request("POST", f"/api/operations/{document}/cancel?reason=wrong+scan")
+
+    assert code(await decide(hub, await link(sandbox))) == (410, "review_ended")
+    assert hub.status(document) == "Terminated"
+
+
+async def test_a_document_taken_in_anew_is_not_decided_on_by_the_link_of_before(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned("INV-1 ?0.6")
+    document = await take_in(hub, content)
+    before = await link(sandbox)
+    await hub.request("POST", f"/api/operations/{document}/cancel")
+    await hub.request("DELETE", f"/api/operations/{document}")
+    await hub.advance(timedelta(hours=1))
+    await send(hub, content)
+
+    assert code(await decide(hub, before)) == (403, "token_superseded")
+    await decide(hub, await link(sandbox))
+    assert hub.output(document)["outcome"] == "posted"
+
+
+# Events as they reach the orchestrator
+
+
+@pytest.mark.parametrize("as_http", [False, True])
+async def test_a_review_counts_in_either_form_of_an_event(
+    hub: ManualHub, sandbox: Sandbox, as_http: bool
+) -> None:
+    document = await in_doubt(hub)
+
+    await hub.raise_event(document, reviewed_event(1), A_REVIEW, as_http=as_http)
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
+@pytest.mark.parametrize(
+    "review",
+    [
+        None,
+        "accept",
+        [],
+        {"decision": "accept"},
+        A_REVIEW | {"decision": "approve"},
+        A_REVIEW | {"expires": "2026-01-02T00:00:00Z"},
+        A_REVIEW | {"decision": "correct", "corrections": {"amount_cents": -1}},
+    ],
+)
+async def test_a_review_that_is_not_right_posts_nothing_and_the_person_is_asked_again(
+    hub: ManualHub, sandbox: Sandbox, review: Any
+) -> None:
+    document = await in_doubt(hub)
+
+    await hub.raise_event(document, reviewed_event(1), review)
+    assert (hub.status(document), hub.custom_status(document)["round"]) == ("Running", 2)
+    assert await sandbox.postings() == []
+
+    await decide(hub, await link(sandbox))
+    assert hub.output(document)["outcome"] == "posted"
+    assert len(hub.output(document)["reviews"]) == 1
+
+
+async def test_nobody_may_send_the_event_of_a_review_without_a_token(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+
+    path = f"/api/operations/{document}/events/{reviewed_event(1)}"
+    answer = await hub.request("POST", path, json=A_REVIEW)
+
+    assert code(answer) == (404, "unknown_event")
+    assert hub.custom_status(document)["step"] == "reviewing"
+
+
+async def test_a_review_that_comes_before_a_late_timer_but_after_the_deadline_is_late(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    await hub.suspend(document)
+    await hub.advance(TWO_DAYS)
+
+    await hub.raise_event(document, reviewed_event(1), A_REVIEW)
+    await hub.resume(document)
+    await hub.advance(timedelta(minutes=1))
+
+    assert hub.output(document)["outcome"] == "expired"
+
+
+async def test_a_mail_that_is_not_taken_for_hours_reaches_the_person_all_the_same(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", fail_next=20)
+    document = await in_doubt(hub)
+    await hub.advance(timedelta(hours=8))
+
+    await decide(hub, await link(sandbox))
+
+    assert len(await sandbox.mails(REVIEWER)) == 1
+    assert hub.output(document)["outcome"] == "posted"
