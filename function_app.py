@@ -36,6 +36,7 @@ from blueprints import (
     monitor,
     operations,
     resilience,
+    retention,
     saga,
     versioning,
 )
@@ -43,6 +44,7 @@ from blueprints import (
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
+app.register_functions(retention.bp)
 app.register_functions(chaining.bp)
 app.register_functions(fan_out.bp)
 app.register_functions(human_approval.bp)

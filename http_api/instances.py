@@ -19,7 +19,7 @@ SO_FAR: Final = "so_far"
 # Under this name, a starter adds what the app's settings say at that moment.
 SETTINGS: Final = "settings"
 
-_ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
+ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 # What the client's exceptions say (their class is Exception), and what that is over HTTP.
 _SAYS: Final = (
@@ -65,7 +65,7 @@ class Instance:
 
     @property
     def has_ended(self) -> bool:
-        return self.state in _ENDED
+        return self.state in ENDED
 
     def as_operation(self) -> dict[str, Any]:
         """The shape of Durable's own status; but a failure is a code and a sentence."""

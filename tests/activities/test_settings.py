@@ -1,8 +1,8 @@
-"""Settings are read as they are meant: numbers up to their caps, names without their commas."""
+"""Settings are read as they are meant: flags, numbers up to their caps, names without commas."""
 
 import pytest
 
-from activities.settings import names_setting, number_setting
+from activities.settings import flag_setting, names_setting, number_setting
 from orchestration.failures import Failure
 
 
@@ -50,3 +50,29 @@ def test_names_that_are_missing_are_none(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("HOT_VENDORS", raising=False)
 
     assert names_setting("HOT_VENDORS") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [("true", True), ("True", True), ("false", False), ("FALSE", False), ("", False)],
+)
+def test_a_flag_is_true_or_false(monkeypatch: pytest.MonkeyPatch, text: str, flag: bool) -> None:
+    monkeypatch.setenv("DRY_RUN", text)
+
+    assert flag_setting("DRY_RUN") is flag
+
+
+def test_a_flag_that_is_missing_is_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DRY_RUN", raising=False)
+
+    assert flag_setting("DRY_RUN") is False
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "0", "tru", " true"])
+def test_a_flag_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("DRY_RUN", text)
+
+    with pytest.raises(Failure, match="the setting DRY_RUN is") as raised:
+        flag_setting("DRY_RUN")
+
+    assert (raised.value.code, raised.value.retriable) == ("not_configured", False)

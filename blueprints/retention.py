@@ -1,0 +1,105 @@
+"""Retention: forget, page by page and once a night, the instances that ended long ago.
+
+A timer function; RETENTION_SCHEDULE, RETENTION_DAYS and RETENTION_DRY_RUN steer it. What has not
+ended stays, however old it is, and so does every entity. The log has a count by status.
+"""
+
+import asyncio
+import logging
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from activities import clock
+from activities.settings import flag_setting, number_setting
+from http_api.instances import ENDED, Instance, sdk_problems
+from http_api.listing import Listing, list_page
+from http_api.problems import Problem
+
+SCHEDULE: Final = "0 30 3 * * *"  # every night at half past three, UTC
+DAYS: Final = 90
+MOST_DAYS: Final = 3650
+LONGEST_RUN: Final = timedelta(minutes=5)  # well within functionTimeout; the next run goes on
+
+_AT_ONCE: Final = 10
+
+bp = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@bp.timer_trigger(arg_name="timer", schedule=os.environ.get("RETENTION_SCHEDULE") or SCHEDULE)
+@bp.durable_client_input(client_name="client")
+async def purge_ended_instances(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient
+) -> None:
+    """Purge what ended more than so many days ago, or only count it. Run twice it finds nothing."""
+    days = number_setting("RETENTION_DAYS", DAYS, MOST_DAYS)
+    dry_run = flag_setting("RETENTION_DRY_RUN")
+    ended_before = clock.now() - timedelta(days=days)
+    stop_at = asyncio.get_running_loop().time() + LONGEST_RUN.total_seconds()
+    counted: Counter[str] = Counter()
+    kept = 0
+    rest = ""
+    try:
+        async for page in _pages(client, ended_before):
+            if asyncio.get_running_loop().time() >= stop_at:
+                rest = "; the next run goes on"
+                break
+            gone = page if dry_run else await purge_each(client, page)
+            counted.update(instance.state for instance in gone)
+            kept += len(page) - len(gone)
+    finally:
+        by_status = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+        what = "would purge" if dry_run else "purged"
+        log.info(
+            "retention %s %d instances (%s) that ended before %s; %d changed meanwhile%s",
+            *(what, counted.total(), by_status, f"{ended_before:%Y-%m-%dT%H:%M:%SZ}", kept, rest),
+        )
+
+
+async def purge_each(
+    client: df.DurableOrchestrationClient, instances: Sequence[Instance]
+) -> list[Instance]:
+    """Purge these and return those that were; the host keeps one that runs again meanwhile.
+
+    One by one, as the client's purge by time is a single request for all of them that goes by
+    when they were created: it ends within the client's time-out or nobody knows how far it came.
+    """
+    purged: list[Instance] = []
+    for start in range(0, len(instances), _AT_ONCE):
+        some = instances[start : start + _AT_ONCE]
+        were = await asyncio.gather(*(_was_purged(client, instance.id) for instance in some))
+        purged += [instance for instance, was in zip(some, were, strict=True) if was]
+    return purged
+
+
+async def _was_purged(client: df.DurableOrchestrationClient, instance_id: str) -> bool:
+    try:
+        with sdk_problems(instance_id):
+            return bool((await client.purge_instance_history(instance_id)).instances_deleted)
+    except Problem as problem:
+        log.info("retention leaves %s alone: %s", instance_id, problem.detail)
+        return False
+
+
+async def _pages(
+    client: df.DurableOrchestrationClient, ended_before: datetime
+) -> AsyncIterator[list[Instance]]:
+    """What ended before a time, in pages; what was created after it cannot have."""
+    asked = {"status": ",".join(sorted(ENDED)), "to": ended_before, "top": 100}
+    listing = Listing.model_validate(asked)
+    while True:
+        page = await list_page(client, listing)
+        yield [
+            instance
+            for instance in page.instances
+            if instance.has_ended and instance.updated and instance.updated < ended_before
+        ]
+        if not page.next_token:
+            return
+        listing = listing.model_copy(update={"after": page.next_token})
