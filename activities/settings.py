@@ -27,6 +27,8 @@ def public_url() -> str:
     name = os.environ.get("WEBSITE_HOSTNAME", "localhost:7071")
     is_here = name.split(":")[0] in ("localhost", "127.0.0.1")
     return f"{'http' if is_here else 'https'}://{name}"
+
+
 def flag_setting(name: str) -> bool:
     """Whether a setting is `true`; not where it is missing. Raises Failure `not_configured`."""
     text = os.environ.get(name) or "false"
