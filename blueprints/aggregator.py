@@ -21,20 +21,27 @@ from http_api.bodies import Body, Query, read_body, read_message, read_query
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import booking, closing, sharding
-from orchestration.booking import Day, Tally, Total, summed
+from orchestration.booking import Day, Total, summed
 from orchestration.closing import DayTotal
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
 from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.ranking import Line, Ranked, Ranking, merged, with_ranks
-from orchestration.sharding import PAGES, Entry, Page, Registration
+from orchestration.sharding import (
+    MOST_KEYS,
+    PAGES,
+    Page,
+    Registration,
+    ask_shards,
+    directory_id,
+    shard_id,
+)
 from orchestration.steps import Steps
 
 QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
 HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
 MOST_SHARDS: Final = 64
-AT_ONCE: Final = 50  # shards that are asked at once, for each page of the directory
 
 # Before another number of shards holds, in days: no event may be dated later than tomorrow, and
 # the clocks of two workers may part at midnight.
@@ -117,12 +124,12 @@ async def show_vendor_total(
 ) -> func.HttpResponse:
     """Show what a vendor's events come to; what was taken a moment ago may not be in it yet."""
     vendor, day = req.route_params["vendor"], read_query(req, DayQuery).day
-    entry = await _entry(client, vendor) if is_id_part(vendor) else None
+    entry = (await _page(client, vendor))["entries"].get(vendor) if is_id_part(vendor) else None
     if entry is None:
         detail = f"vendor {vendor[:64]!r} is unknown: no event of it has arrived"
         raise Problem(404, "unknown_vendor", detail)
     states = await asyncio.gather(
-        *(client.read_entity_state(_shard(vendor, shard)) for shard in range(entry["most"]))
+        *(client.read_entity_state(shard_id(vendor, shard)) for shard in range(entry["most"]))
     )
     shards = [cast(Total, found.entity_state) for found in states if found.entity_exists]
     try:
@@ -175,8 +182,8 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
 def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
     """Rank the vendors of one page of the directory."""
     order = cast(RankingOrder, context.get_input())
-    tallies = yield from _ask_shards(context, order["page"], "read")
-    lines = [Line(vendor=vendor, **tally) for vendor, tally in tallies.items()]
+    shards = yield from ask_shards(context, order["page"], "read")
+    lines = [Line(vendor=vendor, **summed(tallies)) for vendor, tallies in shards.items()]
     whole = Ranking(lines=lines, tied_with_last=0)
     return merged([whole], order["top"])
 
@@ -207,9 +214,10 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
 def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     """Close the day in the shards of one page of the directory."""
     order = cast(ClosingOrder, context.get_input())
-    tallies = yield from _ask_shards(context, order["page"], "close", order["day"])
-    vendors = sum(tally["events"] > 0 for tally in tallies.values())
-    return DayTotal(day=order["day"], vendors=vendors, **summed(tallies.values()))
+    shards = yield from ask_shards(context, order["page"], "close", order["day"])
+    totals = [summed(tallies) for tallies in shards.values()]
+    vendors = sum(total["events"] > 0 for total in totals)
+    return DayTotal(day=order["day"], vendors=vendors, **summed(totals))
 
 
 @bp.entity_trigger(context_name="context")
@@ -222,29 +230,17 @@ def vendor_total(context: df.DurableEntityContext) -> None:
 @bp.entity_trigger(context_name="context")
 def vendor_directory(context: df.DurableEntityContext) -> None:
     """One page of the vendors there are, and over how many shards each is split."""
-    operations = {"register": sharding.register, "read": sharding.read}
-    operate(context, sharding.new_page, operations)
+    operate(
+        context,
+        sharding.new_page,
+        {"register": sharding.register, "read": sharding.read, "close": sharding.close},
+    )
 
 
 @bp.entity_trigger(context_name="context")
 def closing_calendar(context: df.DurableEntityContext) -> None:
     """Which days are closed: one closing at a time."""
     operate(context, closing.new_calendar, {"begin": closing.begin, "freeze": closing.freeze})
-
-
-def _ask_shards(
-    context: df.DurableOrchestrationContext, page: str, operation: str, data: object = None
-) -> Steps[dict[str, Tally]]:
-    """Ask all shards of a page's vendors, so many at once; return their sum for each vendor."""
-    entries: Page = yield context.call_entity(_directory(page), "read")
-    shards = [(vendor, n) for vendor, entry in entries.items() for n in range(entry["most"])]
-    tallies: dict[str, list[Tally]] = {vendor: [] for vendor in entries}
-    for first in range(0, len(shards), AT_ONCE):
-        wave = shards[first : first + AT_ONCE]
-        calls = [context.call_entity(_shard(*shard), operation, data) for shard in wave]
-        for (vendor, _), tally in zip(wave, (yield context.task_all(calls)), strict=True):
-            tallies[vendor].append(tally)
-    return {vendor: summed(each) for vendor, each in tallies.items()}
 
 
 async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
@@ -254,27 +250,25 @@ async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> 
         raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")
     is_hot = event.vendor in names_setting("HOT_VENDORS")
     shards = number_setting("HOT_SHARDS", HOT_SHARDS, MOST_SHARDS) if is_hot else 1
-    entry = await _entry(client, event.vendor)
+    page = await _page(client, event.vendor)
+    entry = page["entries"].get(event.vendor)
+    if entry is None and len(page["entries"]) >= MOST_KEYS:
+        why = "there are too many vendors: look for names that are none"
+        raise Problem(409, "directory_full", f"vendor {event.vendor!r} is new, and {why}")
     if entry is None or not sharding.is_split_over(entry, shards):
         since = (today + _NOTICE).isoformat()
         order = Registration(key=event.vendor, shards=shards, since=since)
         # Before the event, so that no total is in a shard that nobody knows of.
-        await client.signal_entity(_directory(sharding.page_of(event.vendor)), "register", order)
+        await client.signal_entity(directory_id(sharding.page_of(event.vendor)), "register", order)
     shard = sharding.shard_of(entry or sharding.first_entry(shards), event.event, event.day)
-    await client.signal_entity(_shard(event.vendor, shard), "record", event.model_dump())
+    told = event.model_dump() | {"closed_through": page["closed_through"]}
+    await client.signal_entity(shard_id(event.vendor, shard), "record", told)
 
 
-async def _entry(client: df.DurableOrchestrationClient, vendor: str) -> Entry | None:
-    found = await client.read_entity_state(_directory(sharding.page_of(vendor)))
-    return cast(Page, found.entity_state).get(vendor) if found.entity_exists else None
-
-
-def _shard(vendor: str, shard: int) -> df.EntityId:
-    return df.EntityId("vendor_total", f"{vendor}:{shard}")
-
-
-def _directory(page: str) -> df.EntityId:
-    return df.EntityId("vendor_directory", page)
+async def _page(client: df.DurableOrchestrationClient, vendor: str) -> Page:
+    """The page of the directory that a vendor is on, or will be."""
+    found = await client.read_entity_state(directory_id(sharding.page_of(vendor)))
+    return cast(Page, found.entity_state) if found.entity_exists else sharding.new_page()
 
 
 def _calendar() -> df.EntityId:

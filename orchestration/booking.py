@@ -51,11 +51,12 @@ class Total(Tally):
 
 
 class Recording(BaseModel):
-    """An event as a shard is told of it."""
+    """An event as a shard is told of it, and the last closed day for one that is new."""
 
     event: str
     day: Day
     amount_cents: int
+    closed_through: str = ""
 
 
 def new_total() -> Total:
@@ -77,6 +78,8 @@ def record(total: Total, data: object) -> tuple[Total, None]:
     told = event_data(data, Recording)
     if told is None:
         raise Failure("invalid_event", "this is no event: name it, its day and its amount")
+    if total == new_total():
+        total = {**total, "closed_through": told.closed_through}
     mark = mark_of(told.event)
     if mark in total["seen"]:
         return {**total, "repeats": total["repeats"] + 1}, None

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from activities import clock
-from blueprints.aggregator import AT_ONCE
+from blueprints import aggregator
 from devhost.errors import FunctionFailed
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
 from orchestration.booking import OPEN_DAYS, REMEMBERED
-from orchestration.sharding import PAGES, page_of
+from orchestration.sharding import AT_ONCE, PAGES, page_of
 from tests.aggregating import (
     DAY,
     NEXT_DAY,
@@ -136,6 +136,30 @@ async def test_the_state_of_a_shard_does_not_grow_for_ever(hub: ManualHub) -> No
     assert len(json.dumps(json.dumps(state))) < 32_768
 
 
+async def test_a_crash_loses_no_event_that_was_taken_and_doubles_none_that_is_sent_again(
+    app: FunctionTable, hot: None
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        taken.clear()
+        for number in range(3):
+            await post(hub, f"e-{number}")
+            taken.add(number)
+            await enqueue(hub, an_event(f"m-{number}"))
+
+    taken: set[int] = set()
+    crashes = 0
+    async for hub in every_crash(app, run):
+        crashes += 1
+        await hub.run_until_idle()
+        events, _ = await counted(hub) if hub.instances() else (0, 0)
+        assert events >= len(taken)
+
+        await run(hub)
+
+        assert await counted(hub) == (6, 600)
+    assert crashes > 6
+
+
 # Bad input at both doors
 
 
@@ -232,6 +256,22 @@ async def test_a_setting_that_is_no_number_is_the_apps_fault_and_not_the_callers
     assert (await post(hub, "e-1", "small")).status == 202
 
 
+async def test_a_full_page_of_the_directory_takes_no_new_vendor_and_all_events_of_the_others(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregator, "MOST_KEYS", 3)
+    *known, late = [name for n in range(200) if page_of(name := f"v-{n}") == "0"][:4]
+    for vendor in known:
+        await post(hub, "e-1", vendor)
+
+    refused = await post(hub, "e-1", late)
+    answers = [await post(hub, "e-2", vendor) for vendor in known]
+
+    assert problem(refused) == (409, "directory_full")
+    assert [answer.status for answer in answers] == [202] * 3
+    assert [await counted(hub, vendor) for vendor in known] == [(2, 200)] * 3
+
+
 # Shards
 
 
@@ -301,7 +341,7 @@ async def test_workers_whose_settings_differ_lose_no_event_between_them(
 
     assert await counted(hub) == (40, 4000)
     page = hub.entity_state("vendor_directory", page_of("acme"))
-    assert len(page["acme"]["splits"]) <= 2
+    assert len(page["entries"]["acme"]["splits"]) <= 2
 
 
 async def test_a_total_can_be_read_before_its_first_event_is_in(hub: ManualHub) -> None:

@@ -107,19 +107,37 @@ async def test_an_event_of_a_closed_day_that_is_repeated_is_in_no_day_again(
     assert await counted(hub, day=NEXT_DAY) == (0, 0)
 
 
-async def test_the_first_event_of_a_vendor_may_be_late_and_is_in_the_next_closing(
-    hub: ManualHub,
+@pytest.mark.parametrize("vendor", ["newcomer", "acme"])
+async def test_the_first_event_of_a_vendor_may_be_late_and_is_in_the_next_day(
+    hub: ManualHub, vendor: str
 ) -> None:
     await next_day(hub, days=2)
     await close(hub, DAY)
 
-    await post(hub, "e-1")
+    await post(hub, "e-1", vendor)
+    booked = [await counted(hub, vendor, day) for day in (DAY, NEXT_DAY)]
+    state = (await total(hub, vendor, DAY))["state"]
     await close(hub, NEXT_DAY)
 
+    assert (booked, state) == ([(0, 0), (1, 100)], "closed")
     assert hub.output(CLOSING)["events"] == 0
     assert hub.output(f"closing:{NEXT_DAY}")["events"] == 1
-    assert await counted(hub, day=DAY) == (0, 0)
-    assert await counted(hub, day=NEXT_DAY) == (1, 100)
+
+
+async def test_an_event_whose_sender_knew_of_no_closing_is_in_the_next_one(
+    hub: ManualHub,
+) -> None:
+    """As it is where the event was taken at the moment at which the day was closed."""
+    await next_day(hub, days=2)
+    await close(hub, DAY)
+
+    await hub.signal("vendor_total", "newcomer:0", "record", an_event("e-1"))
+    await post(hub, "e-2", "newcomer")
+    await close(hub, NEXT_DAY)
+
+    assert hub.output(f"closing:{NEXT_DAY}")["events"] == 2
+    assert await counted(hub, "newcomer", DAY) == (0, 0)
+    assert await counted(hub, "newcomer", NEXT_DAY) == (2, 200)
 
 
 async def test_closing_a_day_twice_is_one_closing(hub: ManualHub) -> None:
@@ -148,7 +166,7 @@ async def test_a_closing_that_was_deleted_and_is_run_again_comes_to_the_same(
     again = await close(hub, DAY)
 
     assert (again.status, hub.output(CLOSING)) == (202, before)
-    assert await counted(hub, "globex", DAY) == (1, 100)
+    assert await counted(hub, "globex", DAY) == (0, 0)
 
 
 @pytest.mark.parametrize("day", [DAY, NEXT_DAY, "2027-01-01"])

@@ -31,8 +31,8 @@ STEPS = st.lists(
 )
 
 
-def an_event(number: int, day: str, amount_cents: int = 0) -> dict[str, object]:
-    return {"event": f"e-{number}", "day": day, "amount_cents": amount_cents or 2**number}
+def an_event(number: int, day: str) -> dict[str, object]:
+    return {"event": f"e-{number}", "day": day, "amount_cents": 2**number}
 
 
 def booked(total: Total) -> int:
@@ -70,6 +70,23 @@ def test_a_closed_day_never_changes(steps: Sequence[tuple[str, int, str]]) -> No
             assert frozen.setdefault(day, came_to) == came_to
         assert all(total["closed"].get(day, came) == came for day, came in frozen.items())
         assert all(open_day > total["closed_through"] for open_day in total["open"])
+
+
+def test_a_new_shard_is_told_what_is_closed_and_one_that_has_begun_knows_better() -> None:
+    told = {"closed_through": DAYS[2]}
+
+    total, _ = record(new_total(), an_event(0, DAYS[1]) | told)
+    total, came_to = close(total, DAYS[3])
+    begun, _ = record(new_total(), an_event(0, DAYS[1]))
+    begun, _ = record(begun, an_event(1, DAYS[1]) | told)
+
+    assert (came_to["events"], total["late"], total["closed_through"]) == (1, 1, DAYS[3])
+    assert as_one_on([begun], DAYS[1]) == {
+        "day": DAYS[1],
+        "state": "open",
+        "events": 2,
+        "amount_cents": 3,
+    }
 
 
 @given(STEPS, st.integers(2, 5))

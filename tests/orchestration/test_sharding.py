@@ -43,9 +43,9 @@ def test_whatever_the_settings_become_the_past_stays_where_it_is(
     page = new_page()
     met: dict[str, int] = {}
     for shards, today in sorted(changes, key=lambda change: change[1]):
-        if "acme" not in page or not is_split_over(page["acme"], shards):
+        if not (entry := page["entries"].get("acme")) or not is_split_over(entry, shards):
             page = registered(page, shards, DAYS[today + 3])
-        entry = page["acme"]
+        entry = page["entries"]["acme"]
         for day in DAYS[: today + 2]:
             shard = shard_of(entry, "e-1", day)
             assert met.setdefault(day, shard) == shard
@@ -57,6 +57,6 @@ def test_settings_that_change_to_and_fro_add_one_split_a_day() -> None:
     for number in range(20):
         page = registered(page, 1 + number % 2, DAYS[3])
 
-    entry = page["acme"]
+    entry = page["entries"]["acme"]
     assert [split["shards"] for split in entry["splits"]] == [4, 2]
     assert entry["most"] == 4
