@@ -1,8 +1,8 @@
 """Resilience: exchange rates, from partners that fail.
 
 POST /api/rates starts one look at a day's rates: 202; 200 or 202 with the same answer where it is
-asked again, in whatever order. It ends with the rates found, and why others were not; it fails
-where there are none. GET /api/breakers/{key} shows whether a partner is asked at the moment.
+asked again, in whatever order. It ends with the rates found, and why others were not: ask for those
+alone again; it fails where none is found. GET /api/breakers/{key} shows whether a partner is asked.
 """
 
 from datetime import date, timedelta
@@ -29,7 +29,7 @@ from orchestration.steps import Steps
 PARTNERS: Final = ("rates", "centralbank")  # the first is asked first
 PATIENCE: Final = timedelta(seconds=3)  # then the next is asked as well
 # Goes on for longer than a breaker stays open.
-RETRY: Final = Retry(attempts=6, longest_pause=timedelta(seconds=15), within=timedelta(minutes=1))
+RETRY: Final = Retry(attempts=8, longest_pause=timedelta(seconds=15), within=timedelta(minutes=2))
 
 bp = df.Blueprint()
 

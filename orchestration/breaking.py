@@ -126,8 +126,8 @@ def _after(standing: Standing, report: Report) -> Standing:
     if report.ok:
         is_closed = standing["state"] == "closed"
         return {**standing, "failures": 0} if is_closed else _next(standing, "closed", None)
-    failures = standing["failures"] + 1
-    if standing["state"] == "closed" and failures < FAILURES:
+    failures = standing["failures"] + 1  # half open, it has as many as opened it before
+    if failures < FAILURES:
         return {**standing, "failures": failures}
     return {**_next(standing, "open", report.at + OPEN_FOR), "failures": failures}
 

@@ -33,7 +33,8 @@ class Cancellable:
     def call(self, activity: Any, payload: object, retry: Retry = RETRY) -> Steps[Any]:
         """Return the activity's result, as `call_with_retry` does.
 
-        Raises Cancelled once no attempt runs, be the result there or not.
+        Raises Cancelled once no attempt runs, be the result there or not. For the same reason it
+        waits for each attempt to end, whatever `attempt_within` says.
         """
         give_up = self._context.current_utc_datetime + retry.within
         attempt = 1

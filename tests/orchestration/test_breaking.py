@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
@@ -136,6 +138,36 @@ def test_many_that_were_called_at_once_and_all_fail_open_it_once() -> None:
         standing = report(standing, permit, START + number * SECOND, ok=False)
 
     assert standing["until"] == (START + (FAILURES - 1) * SECOND + OPEN_FOR).isoformat()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "ok", "failed"]), st.integers(-5, 70), st.integers(0, 20)
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_happens_in_whatever_order_one_probes_at_a_time_and_nobody_is_shut_off_for_ever(
+    happens: list[tuple[str, int, int]],
+) -> None:
+    standing, now, latest, lease = closed(), START, START, START
+    permits: list[Permit] = []
+    for what, seconds, which in happens:
+        now += seconds * SECOND  # back as well: the clocks of those who ask differ
+        latest = max(now, latest)
+        if what == "ask":
+            standing, permit = ask(standing, now)
+            if permit["verdict"] == "probe":
+                assert now >= lease
+                lease = now + PROBE_WITHIN
+            permits += [permit] if permit["verdict"] != "refused" else []
+        elif permits:
+            before = standing
+            standing = report(standing, permits.pop(which % len(permits)), now, ok=what == "ok")
+            lease = lease if standing["round"] == before["round"] else START
+
+    assert verdicts(standing, latest + PROBE_WITHIN, 1) != ["refused"]
 
 
 @pytest.mark.parametrize(
