@@ -1,4 +1,9 @@
-"""Payments at the bank: money leaves our account for suspense, and suspense for the vendor's."""
+"""Payments at the bank: money leaves our account for suspense, and suspense for the vendor's.
+
+An undo goes by the key of its step: the bank reverses what was done under it, once, and does
+nothing under it from then on. To look whether there is anything to reverse would not do: a request
+whose answer did not come may be on its way still, and done after the look.
+"""
 
 from typing import Any, Final, TypedDict
 
@@ -51,20 +56,20 @@ async def debit_account(order: PaymentOrder) -> Entry:
 
 @bp.activity_trigger(input_name="order")
 async def reverse_debit(order: PaymentOrder) -> None:
-    """Give back what the debit of this order took, if it did; the bank does it once a key."""
-    await _reverse("debits", OPERATING, order)
+    """Give back what the debit of this order took, if it did; the bank does it once."""
+    await _reverse("debits", order)
 
 
 @bp.activity_trigger(input_name="order")
 async def credit_vendor(order: PaymentOrder) -> Entry:
     """Give the money out of suspense to the vendor; the bank does it once a key."""
-    return await _move("credits", _account_of(order), order)
+    return await _move("credits", f"vendor:{order['vendor']}", order)
 
 
 @bp.activity_trigger(input_name="order")
 async def reverse_credit(order: PaymentOrder) -> None:
-    """Take back what the credit of this order gave, if it did; the bank does it once a key."""
-    await _reverse("credits", _account_of(order), order)
+    """Take back what the credit of this order gave, if it did; the bank does it once."""
+    await _reverse("credits", order)
 
 
 async def _move(kind: str, account: str, order: PaymentOrder) -> Entry:
@@ -77,26 +82,5 @@ async def _move(kind: str, account: str, order: PaymentOrder) -> Entry:
     return Entry(id=entry["id"], amount_cents=entry["amount_cents"])
 
 
-async def _reverse(kind: str, account: str, order: PaymentOrder) -> None:
-    """Ask for the step once more under its key, so that nothing is open, and reverse it.
-
-    The bank tells what it did, or does it now. To look for it only would not do: a request whose
-    answer did not come may be on its way still, and done after the look.
-    """
-    try:
-        entry_id = (await _move(kind, account, order))["id"]
-    except Failure as refused:
-        if refused.retriable or await _was_done(order):
-            raise
-        return
-    key = f"{order['key']}:undo"
-    await ask("bank", "POST", f"/{kind}/{entry_id}/reversal", json={}, key=key)
-
-
-async def _was_done(order: PaymentOrder) -> bool:
-    ledger = await ask("bank", "GET", "/ledger", query={"key": order["key"]})
-    return bool(ledger["entries"])
-
-
-def _account_of(order: PaymentOrder) -> str:
-    return f"vendor:{order['vendor']}"
+async def _reverse(kind: str, order: PaymentOrder) -> None:
+    await ask("bank", "POST", f"/{kind}/reversal", json={"key": order["key"]})

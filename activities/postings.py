@@ -7,7 +7,6 @@ import azure.durable_functions as df
 from activities.invoices import Invoice
 from activities.outside import ask
 from activities.payments import PaymentOrder
-from orchestration.failures import Failure
 
 bp = df.Blueprint()
 
@@ -48,35 +47,20 @@ async def post_invoice(order: PostingOrder) -> Posting:
 @bp.activity_trigger(input_name="order")
 async def post_payment(order: PaymentOrder) -> Posting:
     """Post a payment; the books keep one posting a key, so running twice posts once."""
-    posted: Any = await ask("postings", "POST", json=_document(order), key=order["key"])
-    return Posting(id=posted["id"], amount_cents=posted["amount_cents"])
-
-
-@bp.activity_trigger(input_name="order")
-async def reverse_payment(order: PaymentOrder) -> None:
-    """Take back the posting of this order, if there is one; the books do it once a key.
-
-    It is asked for once more under its key, so that no request for it is open.
-    """
-    try:
-        posted: Any = await ask("postings", "POST", json=_document(order), key=order["key"])
-    except Failure as refused:
-        if refused.retriable or await _was_posted(order):
-            raise
-        return
-    await ask("postings", "POST", f"/{posted['id']}/reversal", json={}, key=f"{order['key']}:undo")
-
-
-def _document(order: PaymentOrder) -> dict[str, Any]:
-    return {
+    document = {
         "kind": "payment",
         "vendor": order["vendor"],
         "number": order["number"],
         "amount_cents": order["amount_cents"],
     }
+    posted: Any = await ask("postings", "POST", json=document, key=order["key"])
+    return Posting(id=posted["id"], amount_cents=posted["amount_cents"])
 
 
-async def _was_posted(order: PaymentOrder) -> bool:
-    query = {"kind": "payment", "vendor": order["vendor"], "number": order["number"]}
-    found = await ask("postings", "GET", query=query)
-    return any(posting["key"] == order["key"] for posting in found["postings"])
+@bp.activity_trigger(input_name="order")
+async def reverse_payment(order: PaymentOrder) -> None:
+    """Take back the posting of this order, if there is one; the books do it once, and bar its key.
+
+    So a request for the posting that is on its way still comes to nothing.
+    """
+    await ask("postings", "POST", "/reversal", json={"key": order["key"]})

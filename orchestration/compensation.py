@@ -1,7 +1,8 @@
 """Taking back what was done, where what should follow it cannot be done.
 
 A step's undo is registered before the step is called: a step that failed may have been done all the
-same, as its answer can be lost. So the undo has to find out whether there is anything to undo.
+same, as its answer can be lost, or be done yet, as its request can be on its way. So an undo takes
+back what was done, if anything was, and sees to it that nothing will be.
 """
 
 from dataclasses import dataclass, field

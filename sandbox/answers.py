@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,12 @@ class Body(BaseModel):
     """A request's body; fields nobody knows are refused, and "5" is no number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
+
+
+class KeyToReverse(Body):
+    """What is to be reversed, by the key it was asked for with, be it done or not."""
+
+    key: str = Field(min_length=1, max_length=255)
 
 
 BodyT = TypeVar("BodyT", bound=Body)
@@ -72,11 +78,16 @@ async def refusals_as_json(request: web.Request, handler: Handler) -> web.Stream
 class Answers:
     """The first answer to each idempotency key, given again to whoever asks again.
 
-    A refusal changed nothing and is not kept: the same key may ask anew.
+    A refusal changed nothing and is not kept: the same key may ask anew, unless it is barred.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._barred: set[str] = set()
+
+    def bar(self, key: str) -> None:
+        """Do nothing more under this key: what asks for it is on its way still, and too late."""
+        self._barred.add(key)
 
     async def once(
         self, request: web.Request, work: Callable[[str], Mapping[str, Any]]
@@ -90,6 +101,8 @@ class Answers:
         request_text = json.dumps([request.path, json.loads(sent or b"{}")], sort_keys=True)
         known = self._known.get(key)
         if known is None:
+            if key in self._barred:
+                raise Refused(409, "key_reversed", f"what has the key {key} was reversed before")
             known = self._known[key] = (request_text, work(key))
             return web.json_response(known[1], status=201)
         if known[0] != request_text:

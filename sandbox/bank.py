@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import Field
 
-from sandbox.answers import Answers, Body, Refused, body
+from sandbox.answers import Answers, Body, KeyToReverse, Refused, body
 from sandbox.books import OUTSIDE, SUSPENSE, Books, Entry, Kind
 from sandbox.transfers import Settlement, Transfer, Transfers
 
@@ -58,9 +58,11 @@ class Bank:
             web.post("/bank/debits", self.debit),
             web.get("/bank/debits/{id}", self.show_debit),
             web.post("/bank/debits/{id}/reversal", self.reverse_debit),
+            web.post("/bank/debits/reversal", self.reverse_debit_of_key),
             web.post("/bank/credits", self.credit),
             web.get("/bank/credits/{id}", self.show_credit),
             web.post("/bank/credits/{id}/reversal", self.reverse_credit),
+            web.post("/bank/credits/reversal", self.reverse_credit_of_key),
             web.post("/bank/transfers", self.transfer),
             web.get("/bank/transfers/{id}", self.show_transfer),
             web.get("/bank/accounts/{name}", self.show_account),
@@ -96,6 +98,14 @@ class Bank:
     async def reverse_credit(self, request: web.Request) -> web.Response:
         """Take back what a credit gave."""
         return await self._reverse(request, "credit")
+
+    async def reverse_debit_of_key(self, request: web.Request) -> web.Response:
+        """Give back what a debit with this key took, or never do it."""
+        return await self._reverse_key(request, "debit")
+
+    async def reverse_credit_of_key(self, request: web.Request) -> web.Response:
+        """Take back what a credit with this key gave, or never do it."""
+        return await self._reverse_key(request, "credit")
 
     async def show_debit(self, request: web.Request) -> web.Response:
         """One debit, and what reversed it."""
@@ -169,6 +179,14 @@ class Bank:
         return await self._answers.once(
             request, lambda key: self._books.as_json(self._books.reverse(entry, key))
         )
+
+    async def _reverse_key(self, request: web.Request, kind: Kind) -> web.Response:
+        key = (await body(request, KeyToReverse)).key
+        self._answers.bar(key)
+        entry = self._books.done_with(kind, key)
+        if entry is not None and entry.id not in self._books.reversed_by:
+            self._books.reverse(entry, key)
+        return web.json_response({"entry": self._books.as_json(entry) if entry else None})
 
     def _show_entry(self, request: web.Request, kind: Kind) -> web.Response:
         entry = self._books.find(kind, request.match_info["id"])

@@ -92,6 +92,11 @@ class Books:
             raise Refused(404, f"{kind}_unknown", f"there is no {kind} {entry_id}")
         return entry
 
+    def done_with(self, kind: Kind, key: str) -> Entry | None:
+        """What was done under a key."""
+        done = (each for each in self.entries.values() if (each.kind, each.key) == (kind, key))
+        return next(done, None)
+
     def reverse(self, entry: Entry, key: str) -> Entry:
         """Move an entry's money back, once."""
         if by := self.reversed_by.get(entry.id):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from sandbox.answers import Answers, Body, Refused, body
+from sandbox.answers import Answers, Body, KeyToReverse, Refused, body
 
 VENDORS = ("acme", "globex", "initech", "umbrella")
 Text = Annotated[str, Field(min_length=1, max_length=100)]
@@ -57,6 +57,7 @@ class Orders:
             web.post("/postings", self.post),
             web.get("/postings", self.show_postings),
             web.post("/postings/{id}/reversal", self.reverse),
+            web.post("/postings/reversal", self.reverse_key),
         ]
 
     async def show_order(self, request: web.Request) -> web.Response:
@@ -85,11 +86,23 @@ class Orders:
         def work(key: str) -> dict[str, Any]:
             if posting["reversed"]:
                 raise Refused(409, "already_reversed", f"{posting['id']} is reversed already")
-            posting["reversed"] = True
-            del self._standing[posting["kind"], posting["vendor"], posting["number"]]
+            self._reverse(posting)
             return {"id": posting["id"], "reversed": True, "key": key}
 
         return await self._answers.once(request, work)
+
+    async def reverse_key(self, request: web.Request) -> web.Response:
+        """Take back what was posted with this key, or never post it."""
+        key = (await body(request, KeyToReverse)).key
+        self._answers.bar(key)
+        posting = next((each for each in self._postings.values() if each["key"] == key), None)
+        if posting is not None and not posting["reversed"]:
+            self._reverse(posting)
+        return web.json_response({"posting": posting})
+
+    def _reverse(self, posting: dict[str, Any]) -> None:
+        posting["reversed"] = True
+        del self._standing[posting["kind"], posting["vendor"], posting["number"]]
 
     async def show_postings(self, request: web.Request) -> web.Response:
         """Every posting, or those of one `vendor`, `number` or `kind`."""

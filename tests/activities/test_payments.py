@@ -66,13 +66,32 @@ async def test_a_step_that_the_bank_refuses_has_nothing_to_undo(sandbox: Sandbox
     assert (await sandbox.get("/bank/audit"))["payments"] == {}
 
 
-async def test_an_undo_of_what_was_done_does_not_take_a_refusal_for_nothing_done(
-    sandbox: Sandbox,
+@pytest.mark.parametrize(("step", "undo"), [*UNDOS, (post_payment, reverse_payment)])
+async def test_a_step_whose_request_arrives_after_its_undo_is_not_done(
+    sandbox: Sandbox, step: Step, undo: Step
 ) -> None:
-    await debit_account(an_order("debit"))
+    await debit_account(an_order("of another payment"))
+    before = await balances(sandbox)
+    await undo(an_order("step"))
 
-    with pytest.raises(Failure, match="idempotency_key_reused"):
-        await reverse_debit(an_order("debit", amount_cents=1))
+    with pytest.raises(Failure, match="key_reversed"):
+        await step(an_order("step"))
+
+    assert await balances(sandbox) == before
+    assert await sandbox.postings() == []
+
+
+async def test_an_undo_is_refused_while_the_money_cannot_be_had_back(sandbox: Sandbox) -> None:
+    await debit_account(an_order("debit"))
+    await credit_vendor(an_order("credit"))
+    await sandbox.put("/bank/accounts/vendor:acme", frozen=True)
+    with pytest.raises(Failure, match="account_frozen"):
+        await reverse_credit(an_order("credit"))
+    await sandbox.put("/bank/accounts/vendor:acme", frozen=False)
+
+    await reverse_credit(an_order("credit"))
+
+    assert await balances(sandbox) == [1_000_000_00 - 12_500, 12_500, 0]
 
 
 async def test_a_posting_is_made_once_and_reversed_once(sandbox: Sandbox) -> None:

@@ -1,4 +1,8 @@
-"""The long form: `python -m tests.chaos [--kills 200] [--seed N]`."""
+"""The long form: `python -m tests.chaos [--kills 200] [--payments 500] [--seed N]`.
+
+First the sweep over an app of all that devhost can do, killed so often; then so many payments of
+the app at the root, with a kill for every twenty. None (0) of either leaves it out.
+"""
 
 import argparse
 import random
@@ -7,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.chaos import payments, sweep
 from tests.chaos.audit import Audit
-from tests.chaos.sweep import in_folder
 
 _FIGURES = (
     ("instances lost", "lost"),
@@ -24,20 +28,49 @@ _FIGURES = (
     ("things left in the hub, or damaged", "left_in_hub"),
 )
 _WORDS_SHOWN = 50
+_PAYMENTS_A_KILL = 20
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=None, help="repeats the moments of the kills")
+    parser.add_argument("--payments", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=None, help="repeats what is left to chance")
     given = parser.parse_args()
     seed = random.randrange(1 << 31) if given.seed is None else given.seed
-    print(f"{given.kills} kills at random moments, seed {seed}", flush=True)
-    began = time.monotonic()
+    wrong = 0
     with tempfile.TemporaryDirectory() as folder:
-        found = in_folder(Path(folder), given.kills, seed, lambda text: print(text, flush=True))
-    _show(found, given.kills, time.monotonic() - began)
-    return 1 if found.misses else 0
+        if given.kills:
+            wrong += _sweep(Path(folder), given.kills, seed)
+        if given.payments:
+            wrong += _pay(Path(folder), given.payments, seed)
+    return 1 if wrong else 0
+
+
+def _sweep(folder: Path, kills: int, seed: int) -> int:
+    _say(f"{kills} kills at random moments, seed {seed}")
+    began = time.monotonic()
+    found = sweep.in_folder(folder, kills, seed, _say)
+    _show(found, kills, time.monotonic() - began)
+    return found.misses
+
+
+def _pay(folder: Path, count: int, seed: int) -> int:
+    kills = max(1, count // _PAYMENTS_A_KILL)
+    _say(f"{count} payments, {kills} kills, seed {seed}")
+    began = time.monotonic()
+    found = payments.in_folder(folder, count, kills, seed, _say)
+    _say(f"{time.monotonic() - began:.0f} seconds")
+    found.show()
+    return len(found.wrong)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _show(found: Audit, kills: int, seconds: float) -> None:

@@ -162,6 +162,36 @@ async def test_a_credit_whose_money_is_frozen_cannot_be_reversed(post, put, get)
     assert await balance(get, "vendor:acme") == 500
 
 
+async def test_what_was_done_with_a_key_is_reversed_once(post, get):
+    _, debit = await post("/bank/debits", DEBIT, "k1")
+
+    first = await post("/bank/debits/reversal", {"key": "k1"})
+    assert await post("/bank/debits/reversal", {"key": "k1"}) == first
+
+    assert (first[0], first[1]["entry"]["id"]) == (200, debit["id"])
+    assert await balance(get, "operating") == OPENING_CENTS
+    assert (await outcome(get))["state"] == "undone"
+
+
+async def test_what_was_reversed_before_it_was_done_is_never_done(post, get):
+    nothing = await post("/bank/debits/reversal", {"key": "k1"})
+
+    status, answer = await post("/bank/debits", DEBIT, "k1")
+
+    assert nothing == (200, {"entry": None})
+    assert (status, answer["code"]) == (409, "key_reversed")
+    assert await balance(get, "operating") == OPENING_CENTS
+
+
+async def test_a_credit_is_not_reversed_as_a_debit(post, get):
+    await post("/bank/debits", DEBIT, "k1")
+    await post("/bank/credits", CREDIT, "k2")
+
+    assert await post("/bank/debits/reversal", {"key": "k2"}) == (200, {"entry": None})
+
+    assert await balance(get, "vendor:acme") == 500
+
+
 async def test_a_thawed_account_takes_money_again(post, put):
     await put("/bank/accounts/operating", {"frozen": True})
     assert (await post("/bank/debits", DEBIT, "k1"))[0] == 403

@@ -70,3 +70,20 @@ async def test_a_posting_taken_back_makes_room_for_another(post, get):
 
 async def test_a_posting_nobody_made_cannot_be_taken_back(post):
     assert (await post("/postings/posting-1/reversal", key="k1"))[1]["code"] == "posting_unknown"
+
+
+async def test_what_was_posted_with_a_key_is_taken_back_once(post, get):
+    await post("/postings", POSTING, "k1")
+
+    for _ in range(2):
+        status, answer = await post("/postings/reversal", {"key": "k1"})
+
+    assert (status, answer["posting"]["reversed"]) == (200, True)
+    assert (await post("/postings", POSTING, "k2"))[0] == 201
+
+
+async def test_what_was_taken_back_before_it_was_posted_is_never_posted(post, get):
+    assert await post("/postings/reversal", {"key": "k1"}) == (200, {"posting": None})
+
+    assert (await post("/postings", POSTING, "k1"))[1]["code"] == "key_reversed"
+    assert (await get("/postings"))[1]["postings"] == []
