@@ -17,6 +17,7 @@ _WORDS: Final = {"bill": "invoice", "tax invoice": "invoice", "dunning letter": 
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 _MOST_CENTS: Final = 10**12
+_LONGEST_QUOTE: Final = 40
 
 bp = df.Blueprint()
 
@@ -58,6 +59,17 @@ class Checked(TypedDict):
     doubts: list[Doubt]
 
 
+def invoice_of(fields: DocumentFields) -> Invoice:
+    """What a document says in the form that an intake takes."""
+    return Invoice(
+        vendor=fields["vendor"],
+        number=fields["number"],
+        order=fields["order"],
+        amount_cents=fields["amount_cents"],
+        currency=fields["currency"],
+    )
+
+
 @bp.activity_trigger(input_name="assessment")
 def classify_document(assessment: Assessment) -> Classified:
     """Say what a document is and which fields to doubt. Only looks, so may run twice."""
@@ -65,7 +77,7 @@ def classify_document(assessment: Assessment) -> Classified:
     word = " ".join(re.split(r"[\s_-]+", fields["kind"].lower()))
     kind = _WORDS.get(word, word)
     if kind not in KINDS:
-        message = f"the kind {fields['kind']!r} is none of {', '.join(KINDS)}"
+        message = f"the kind {_said(fields, 'kind')} is none of {', '.join(KINDS)}"
         doubt = Doubt(about="kind", code="unknown", message=message)
         return Classified(kind="", doubts=[doubt], invoice=None)
     if kind != "invoice":
@@ -79,9 +91,9 @@ def classify_document(assessment: Assessment) -> Classified:
             message=f"{_said(fields, name)} was read with {sure:.0%} confidence",
         )
         for name, sure in confidence.items()
-        if sure * 100 < assessment["sure_percent"] and name not in about
+        if sure < assessment["sure_percent"] / 100 and name not in about
     ]
-    invoice = _invoice(fields) if kind == "invoice" and not malformed else None
+    invoice = invoice_of(fields) if kind == "invoice" and not malformed else None
     return Classified(kind=kind, doubts=malformed + unsure, invoice=invoice)
 
 
@@ -138,16 +150,7 @@ def _malformed(fields: DocumentFields) -> list[Doubt]:
     ]
 
 
-def _invoice(fields: DocumentFields) -> Invoice:
-    return Invoice(
-        vendor=fields["vendor"],
-        number=fields["number"],
-        order=fields["order"],
-        amount_cents=fields["amount_cents"],
-        currency=fields["currency"],
-    )
-
-
 def _said(fields: DocumentFields, name: str) -> str:
     values: dict[str, Any] = {**fields}
-    return repr(values[name])
+    said = repr(values[name])
+    return said if len(said) <= _LONGEST_QUOTE else f"{said[:_LONGEST_QUOTE]}…"

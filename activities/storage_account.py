@@ -1,7 +1,7 @@
 """The storage account that the app keeps files in, and what its failures mean.
 
 The setting INVOICES names it, or else AzureWebJobsStorage does: by a connection string, as for
-Azurite, or in Azure by `…__blobServiceUri`, where the app's identity is let in.
+Azurite, or in Azure by `…__blobServiceUri` or `…__accountName`, where the app's identity is let in.
 """
 
 import asyncio
@@ -95,6 +95,8 @@ def _named() -> tuple[str, str]:
         for name in (f"{setting}__blobServiceUri", setting):
             if address := os.environ.get(name):
                 return name, address
+        if account := os.environ.get(f"{setting}__accountName"):
+            return f"{setting}__accountName", f"https://{account}.blob.core.windows.net"
     advice = "set it to the connection string of a storage account"
     raise Failure("not_configured", f"the setting {SETTINGS[-1]} is missing: {advice}")
 
@@ -109,7 +111,8 @@ def _opened(setting: str, address: str) -> _Account:
         "max_block_size": _BLOCK_BYTES,
         "max_single_get_size": _BLOCK_BYTES,
     }
-    if not setting.endswith("__blobServiceUri"):
+    setting, _, is_identity = setting.partition("__")
+    if not is_identity:
         try:
             service = BlobServiceClient.from_connection_string(address, **options)
         except ValueError as error:
@@ -121,6 +124,6 @@ def _opened(setting: str, address: str) -> _Account:
     # A quarter of a second to import, and only Azure needs it.
     from azure.identity.aio import DefaultAzureCredential
 
-    client_id = os.environ.get(setting.replace("__blobServiceUri", "__clientId"))
+    client_id = os.environ.get(f"{setting}__clientId")
     identity = DefaultAzureCredential(managed_identity_client_id=client_id)
     return _Account(address, BlobServiceClient(address, identity, **options), identity)

@@ -17,7 +17,7 @@ from pydantic import AfterValidator
 from activities.arrivals import sound_content
 from activities.blobs import INVOICES, read_blob
 from activities.decision_tokens import require_key
-from activities.document_checks import Doubt
+from activities.document_checks import Doubt, invoice_of
 from activities.documents import (
     SCANS,
     Decided,
@@ -164,8 +164,7 @@ def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
 
 def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
     """Have the intake of invoices post it: the same child again until it does, or refuses."""
-    fields = outcome["fields"]
-    invoice = {name: value for name, value in fields.items() if name != "kind"}
+    invoice = invoice_of(outcome["fields"])
     child, attempt = intake_of(context.instance_id), 1
     give_up = context.current_utc_datetime + PATIENT.within
     while True:

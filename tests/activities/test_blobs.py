@@ -222,6 +222,12 @@ async def test_in_azure_the_app_s_identity_is_asked_for_a_token_for_the_storage(
     assert client == "identity-7"
 
 
+async def test_in_azure_the_name_of_the_account_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage__accountName", "payables")
+
+    assert (await storage_account.blob_service()).url == "https://payables.blob.core.windows.net/"
+
+
 def connection_to(address: str) -> str:
     key = f"AccountName=a;AccountKey={KEY}"
     return f"DefaultEndpointsProtocol=http;{key};BlobEndpoint={address.rstrip('/')}/a"

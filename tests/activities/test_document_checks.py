@@ -1,13 +1,22 @@
 """What a document is and what is doubtful in it is told from what was read, and from the books."""
 
-from typing import Any
+import json
+from typing import Any, get_args
 
 import pytest
 
-from activities.document_checks import CHECKS, Assessment, Check, check_invoice, classify_document
+from activities.document_checks import (
+    CHECKS,
+    KINDS,
+    Assessment,
+    Check,
+    check_invoice,
+    classify_document,
+)
 from activities.documents import DocumentFields
 from activities.invoices import Invoice
 from orchestration.failures import Failure
+from orchestration.reviewing import Kind
 from tests.outside import Sandbox
 
 INVOICE = Invoice(
@@ -58,6 +67,18 @@ def test_what_cannot_be_right_is_not_doubted_twice() -> None:
 def test_of_what_is_no_invoice_only_the_kind_has_to_be_sure() -> None:
     assert assessed({"number": 0.1}, kind="reminder", number="") == ("reminder", {})
     assert assessed({"kind": 0.1}, kind="reminder") == ("reminder", {"kind": "unsure"})
+
+
+def test_a_person_may_correct_a_document_to_every_kind_there_is() -> None:
+    assert get_args(Kind) == KINDS
+
+
+def test_the_confidence_that_the_setting_names_is_enough_whatever_it_is() -> None:
+    for percent in range(1, 101):
+        fields = DocumentFields(kind="invoice", **INVOICE)
+        read = json.loads(f'{{"number": {percent / 100:.2f}}}')
+        found = classify_document(Assessment(fields=fields, confidence=read, sure_percent=percent))
+        assert found["doubts"] == []
 
 
 async def found_by(check: str, **changes: Any) -> list[str]:

@@ -44,7 +44,7 @@ async def test_a_field_that_is_a_page_long_does_not_travel_whole(folder: str) ->
 
     reading = await read_document(Folder(folder=folder))
 
-    assert reading["fields"]["vendor"] == ("a b " * 25)
+    assert reading["fields"]["vendor"] == "a b " * 16
     extracted = await kept(folder, "extracted.json")
     assert len(extracted["fields"]["vendor"]["value"]) == 39_999
 

@@ -267,6 +267,21 @@ async def test_a_person_is_asked_about_whatever_is_doubtful(
     assert await sandbox.postings() == []
 
 
+async def test_a_document_of_symbols_and_control_characters_still_reaches_a_person(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    pages = "\U0001f600\x07" * 5000
+
+    document = await take_in(
+        hub, scanned(pages, vendor=pages, order=pages, kind="invoice ?0.1", currency=pages)
+    )
+
+    assert hub.custom_status(document)["step"] == "reviewing"
+    assert len(hub.custom_status(document)["doubts"]) == 5
+    assert len(json.dumps(hub.custom_status(document)).encode("utf-16")) < 16 * 1024
+    assert len(await sandbox.mails(REVIEWER)) == 1
+
+
 async def test_every_check_is_made_though_another_finds_something(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
