@@ -5,7 +5,7 @@ from typing import Final, TypedDict
 from orchestration.booking import Tally
 from orchestration.failures import Failure
 
-KEPT: Final = 400  # closed days whose totals the calendar has; a state must not grow for ever
+KEPT: Final = 200  # closed days whose totals the calendar has; a state must not grow for ever
 
 
 class DayTotal(Tally):

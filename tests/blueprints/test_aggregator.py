@@ -228,6 +228,24 @@ async def test_a_signal_that_is_no_event_changes_nothing_in_the_shard_itself(
     assert shards(hub) == before
 
 
+def test_operations_that_arrive_together_fail_each_for_itself() -> None:
+    """As the host hands them over: all that wait at once, each input as text in text."""
+    operations = [("record", an_event("e-1")), ("record", {"event": "e-2"}), ("forget", None)]
+    operations += [("record", an_event("e-1")), ("close", DAY), ("record", an_event("e-3"))]
+    batch = [{"name": name, "input": json.dumps(json.dumps(data))} for name, data in operations]
+    context = {"self": {"name": "vendor_total", "key": "acme:0"}, "exists": False, "state": None}
+    operate = aggregator.vendor_total.build().get_user_function()
+
+    done = json.loads(operate(json.dumps(context | {"batch": batch})))
+
+    failed = [result["isError"] for result in done["results"]]
+    assert failed == [False, True, True, False, False, False]
+    assert json.loads(done["results"][4]["result"]) == {"events": 1, "amount_cents": 100}
+    state = json.loads(done["entityState"])
+    assert (state["events"], state["repeats"], state["late"]) == (2, 1, 1)
+    assert list(state["open"]) == [NEXT_DAY]
+
+
 @pytest.mark.parametrize("vendor", ["nobody", "a:b", "@acme", "a" * 65, "..%2Facme"])
 async def test_a_vendor_without_events_is_unknown(hub: ManualHub, vendor: str) -> None:
     await post(hub, "e-1")
