@@ -15,6 +15,7 @@ INVOICES: Final = "invoices"  # the container that the files of vendors arrive i
 RESULTS: Final = "results"  # the container that the app writes to
 
 _LOOK_SECONDS: Final = 5
+_LISTED_AT_ONCE: Final = 1000
 _DELETED_AT_ONCE: Final = 20
 
 bp = df.Blueprint()
@@ -108,12 +109,13 @@ async def delete_blobs(folder: Folder) -> None:
                 await blobs.delete_blob(name)
 
         while names := await _names_if_any(folder):
-            await asyncio.gather(*map(delete, names))
+            for first in range(0, len(names), _DELETED_AT_ONCE):
+                await asyncio.gather(*map(delete, names[first : first + _DELETED_AT_ONCE]))
 
 
 async def _names_if_any(folder: Folder) -> list[str]:
     try:
-        return await blob_names(folder["container"], folder["prefix"], _DELETED_AT_ONCE)
+        return await blob_names(folder["container"], folder["prefix"], _LISTED_AT_ONCE)
     except Failure as failure:
         if failure.code == "blob_unknown":  # not even the container
             return []

@@ -80,7 +80,7 @@ class FunctionTable:
     left_out: tuple[LeftOut, ...] = ()
     remarks: tuple[str, ...] = ()  # on functions that load and then fail at every call
     folder: Path | None = None  # the app's, where it was loaded from one
-    _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, repr=False)
+    _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for function in self.functions:

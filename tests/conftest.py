@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.azurite",
+    "tests.deploying",
     "tests.filing",
     "tests.outside",
     "tests.processes",

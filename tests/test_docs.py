@@ -118,6 +118,27 @@ def test_the_platform_page_names_scenarios_that_were_recorded(name):
     assert [scenario for scenario in recorded if fnmatch(scenario, name)]
 
 
+CASES = ROOT / "docs" / "case-studies"
+
+
+@pytest.mark.parametrize("page", sorted(CASES.glob("*.md")), ids=lambda page: page.stem)
+def test_a_case_study_is_one_page_and_names_the_tests_that_run_it(page):
+    text = page.read_text("utf-8")
+    tests = (ROOT / "tests" / "case_studies" / f"test_{page.stem}.py").read_text("utf-8")
+    named = re.findall(r"^- (test_\w+)$", text, re.MULTILINE)
+
+    assert len(text.splitlines()) <= 80
+    assert named == re.findall(r"^(?:async )?def (test_\w+)\(", tests, re.MULTILINE)
+
+
+def test_the_case_studies_are_where_people_choose_a_pattern():
+    chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")
+
+    assert set(re.findall(r"\(\.\./case-studies/(\w+)\.md\)", chooser)) == {
+        page.stem for page in CASES.glob("*.md")
+    }
+
+
 @pytest.mark.parametrize("pattern", patterns())
 def test_a_pattern_is_among_those_to_choose_from(pattern):
     chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")

@@ -105,7 +105,11 @@ async def test_names_in_a_container_that_is_not_there_are_a_failure(folder: str)
 
 
 @pytest.mark.azurite
-async def test_a_folder_is_deleted_and_nothing_beside_it(folder: str) -> None:
+@pytest.mark.parametrize("listed", [1000, 30])
+async def test_a_folder_is_deleted_and_nothing_beside_it(
+    folder: str, listed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.blobs._LISTED_AT_ONCE", listed)
     for number in range(45):
         await write_blob(RESULTS, f"{folder}a/{number}", b"1")
     await write_blob(RESULTS, f"{folder}b", b"1")

@@ -1,11 +1,8 @@
 """Versioning: a delivery that is waited for ends on the code that it was started with."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +17,7 @@ from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
 from orchestration.versions import LEAVING, is_leaving
 from tests.crashes import every_crash
+from tests.deploying import Place
 from tests.outside import Sandbox
 from tests.source import ROOT
 
@@ -342,28 +340,6 @@ def test_what_is_leaving_is_there_and_not_what_is_started(app: FunctionTable) ->
 
 
 # What host.json says
-
-
-class Place:
-    """Where one app is deployed after another, over the same hub."""
-
-    def __init__(self, app: FunctionTable, data: Path, start: Any) -> None:
-        self._app, self._data, self._start = app, data, start
-
-    @asynccontextmanager
-    async def runs(self, default_version: str, **strategies: Any) -> AsyncIterator[ManualHub]:
-        """The app with this defaultVersion; strategies are the host's own where none is given."""
-        settings = Settings(default_version=default_version, **strategies)
-        hub = ManualHub(self._app, settings=settings, data=self._data, start=self._start)
-        async with hub:
-            await hub.run_until_idle()
-            yield hub
-            self._start = hub.clock.now()
-
-
-@pytest.fixture
-def place(app: FunctionTable, hub: ManualHub, sandbox: Sandbox, tmp_path: Path) -> Place:
-    return Place(app, tmp_path / "hub.db", hub.clock.now())
 
 
 async def test_current_or_older_ends_as_1_0_what_1_0_began_and_starts_2_0(place: Place) -> None:

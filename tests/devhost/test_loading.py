@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ def app_with_activity(function: Callable[..., Any]) -> df.DFApp:
     app = df.DFApp()
     app.activity_trigger(input_name="x")(function)
     return app
+
+
+def test_a_table_made_of_another_leaves_that_one_as_it_was() -> None:
+    def act(x): ...
+
+    app = index_app(app_with_activity(act))
+    changed = replace(app, functions=())
+
+    assert (app.activity("act"), changed.activity("act")) == (app.functions[0], None)
 
 
 def test_every_function_is_found_with_its_kind_and_durable_name(load: LoadText) -> None:

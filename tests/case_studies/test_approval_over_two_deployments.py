@@ -1,0 +1,184 @@
+"""An approval that is waited for while the app is deployed twice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import azure.durable_functions as df
+import pytest
+
+from activities import approvals
+from activities.messages import Message, send_message
+from blueprints import human_approval
+from devhost.functions import FunctionTable
+from devhost.loading import index_app
+from devhost.recorded import replay
+from orchestration.retrying import call_with_retry
+from orchestration.steps import Steps
+from orchestration.versions import is_before
+from tests.approving import CFO, HERE, ID, LEAD, REQUESTER, ask, decide, link
+from tests.deploying import Place
+from tests.outside import Sandbox
+
+AUDIT = "audit@example.com"
+DAY = timedelta(days=1)
+as_today: Any = human_approval.payment_approval.build().get_user_function().orchestrator_function
+
+
+def with_new(app: FunctionTable, kind: str, function: Callable[..., Any]) -> FunctionTable:
+    """The app, with another function under the name of one it has."""
+    changed = df.DFApp()
+    if kind == "orchestration":
+        changed.orchestration_trigger(context_name="context", input_type=dict)(function)
+    else:
+        changed.activity_trigger(input_name="request")(function)
+    [new] = index_app(changed).functions
+    others = [old for old in app.functions if old.name != new.name]
+    assert len(others) == len(app.functions) - 1, f"the app has no {new.name}"
+    return replace(app, functions=(*others, new))
+
+
+def tell_the_audit(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    """What is new in 2.0: the audit hears of a payment before anybody is asked."""
+    payment = cast(approvals.Payment, context.get_input())
+    text = f"approval of {payment['payment']} begins"
+    message = Message(to=AUDIT, subject="for the record", text=text, key=f"{ID}:audit")
+    yield from call_with_retry(context, send_message, message)
+
+
+@pytest.fixture
+def second(app: FunctionTable) -> FunctionTable:
+    """The second deployment: a new first step, by version."""
+
+    def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
+        if not is_before(context.version, "2.0"):
+            yield from tell_the_audit(context)
+        return (yield from as_today(context))
+
+    return with_new(app, "orchestration", payment_approval)
+
+
+@pytest.fixture
+def careless(app: FunctionTable) -> FunctionTable:
+    """The same new first step, for everybody."""
+
+    def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
+        yield from tell_the_audit(context)
+        return (yield from as_today(context))
+
+    return with_new(app, "orchestration", payment_approval)
+
+
+@pytest.fixture
+def third(second: FunctionTable) -> FunctionTable:
+    """The third deployment: other words in the mail, which is a matter of an activity."""
+
+    async def request_approval(request: approvals.DecisionRequest) -> str:
+        payment = request["payment"] | {"purpose": "PLEASE, " + request["payment"]["purpose"]}
+        asked: Any = approvals.request_approval
+        sent: str = await asked({**request, "payment": payment})
+        return sent
+
+    return with_new(second, "activity", request_approval)
+
+
+async def test_an_approval_begun_before_two_deployments_ends_as_it_was_begun(
+    place: Place, sandbox: Sandbox, second: FunctionTable, third: FunctionTable
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        first_link = await link(sandbox, LEAD)
+        await hub.advance(2 * DAY)
+    async with place.runs("2.0", second) as hub:
+        await hub.advance(4 * DAY)
+        await ask(hub, payment="PAY-2")
+    async with place.runs("2.0", third) as hub:
+        await hub.advance(4 * DAY)
+        mails = [mail["subject"] for mail in await sandbox.mails(LEAD)]
+        decided = await decide(hub, first_link, comment="at last")
+
+        assert (decided.status, hub.status(ID)) == (202, "Completed")
+        assert hub.output(ID)["outcome"] == "approved"
+        assert hub.output(ID)["decisions"][0]["at"] == "2026-01-11T00:00:00Z"
+        assert hub.problems(ID) == []
+        assert sum("PAY-1" in subject for subject in mails) == 11
+        [told] = await sandbox.mails(AUDIT)
+        assert told["text"] == "approval of PAY-2 begins"
+        assert (await sandbox.mails(REQUESTER))[-1]["subject"] == "payment PAY-1 is approved"
+
+
+async def test_reminders_and_the_escalation_keep_their_days_over_both_deployments(
+    place: Place, sandbox: Sandbox, second: FunctionTable, third: FunctionTable
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        await hub.advance(1.5 * DAY)
+    async with place.runs("2.0", second) as hub:
+        await hub.advance(DAY)
+        asked = len(await sandbox.mails(LEAD)), len(await sandbox.mails(CFO))
+    async with place.runs("2.0", third) as hub:
+        await hub.advance(DAY)
+
+        assert asked == (3, 0)
+        assert len(await sandbox.mails(CFO)) == 1
+        newest = (await sandbox.mails(LEAD))[-1]["text"]
+        assert "PLEASE, a new lathe" in newest
+
+
+async def test_time_in_which_nothing_runs_is_not_lost(
+    place: Place, sandbox: Sandbox, second: FunctionTable
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        here = await link(sandbox, LEAD)
+    place.now += 31 * DAY
+    async with place.runs("2.0", second) as hub:
+        late = await decide(hub, here)
+        await hub.advance(timedelta(minutes=1))
+
+        assert (hub.output(ID)["outcome"], late.status) == ("expired", 410)
+
+
+async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_says_so_before(
+    place: Place, sandbox: Sandbox, careless: FunctionTable
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        in_flight = hub.history(ID)
+
+    [said] = replay(careless, in_flight).problems
+    async with place.runs("1.0", careless) as hub:
+        await decide(hub, await link(sandbox, LEAD))
+        operation = (await hub.request("GET", HERE)).json()
+
+    assert "history has a timer as its step 2; the code now does not do it" in said
+    assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "internal")
+
+
+async def test_the_second_deployment_goes_on_with_what_was_recorded_before_it(
+    place: Place, sandbox: Sandbox, second: FunctionTable
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        in_flight = hub.history(ID)
+
+    replayed = replay(second, in_flight)
+
+    assert (replayed.status, replayed.schedules, replayed.problems) == ("Running", [], [])
+
+
+async def test_with_another_key_the_links_in_the_mails_are_worth_nothing(
+    place: Place, sandbox: Sandbox, second: FunctionTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.runs("1.0") as hub:
+        await ask(hub)
+        here = await link(sandbox, LEAD)
+    monkeypatch.setenv("DECISION_KEY", "another-key-for-tests-that-is-long-enough")
+    async with place.runs("2.0", second) as hub:
+        refused = await decide(hub, here)
+        await hub.advance(DAY)
+        reminded = await decide(hub, await link(sandbox, LEAD))
+
+        assert (refused.status, reminded.status) == (403, 202)
+        assert hub.output(ID)["outcome"] == "approved"
