@@ -12,6 +12,7 @@ from activities import (
     invoices,
     ledger,
     messages,
+    month_ends,
     orders,
     payments,
     postings,
@@ -26,6 +27,7 @@ from blueprints import (
     aggregator,
     async_http,
     chaining,
+    children,
     document_pipeline,
     document_reviews,
     durable_http,
@@ -34,10 +36,12 @@ from blueprints import (
     fan_out,
     human_approval,
     monitor,
+    month_end_lanes,
     operations,
     resilience,
     retention,
     saga,
+    sub_orchestrations,
     versioning,
 )
 
@@ -45,6 +49,7 @@ app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
 app.register_functions(retention.bp)
+app.register_functions(children.bp)
 app.register_functions(chaining.bp)
 app.register_functions(fan_out.bp)
 app.register_functions(human_approval.bp)
@@ -53,6 +58,8 @@ app.register_functions(entity_counter.bp)
 app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
 app.register_functions(resilience.bp)
+app.register_functions(sub_orchestrations.bp)
+app.register_functions(month_end_lanes.bp)
 app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
@@ -68,6 +75,7 @@ app.register_functions(invoice_files.bp)
 app.register_functions(invoices.bp)
 app.register_functions(ledger.bp)
 app.register_functions(messages.bp)
+app.register_functions(month_ends.bp)
 app.register_functions(orders.bp)
 app.register_functions(payments.bp)
 app.register_functions(postings.bp)

@@ -45,7 +45,7 @@ async def show_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Show an operation: 202 while it runs, 200 once it has ended, however it ended."""
-    instance = await _known(req, client)
+    instance = await known_operation(req, client)
     if instance.has_ended:
         return json_answer(instance.as_operation())
     location = operation_url(req, instance.id)
@@ -60,9 +60,9 @@ async def delete_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Forget an operation that has ended; starting the same work then starts it anew."""
-    instance = await _known(req, client)
+    instance = await known_operation(req, client)
     if not instance.has_ended:
-        raise _wrong_state(instance, "only one that has ended can be deleted: cancel it first")
+        raise wrong_state(instance, "only one that has ended can be deleted: cancel it first")
     with sdk_problems(instance.id):
         await client.purge_instance_history(instance.id)
     return func.HttpResponse(status_code=204)
@@ -77,11 +77,7 @@ async def cancel_operation(
     """End an operation; work that has to clean up is asked to end by itself."""
     reason = read_query(req, Reason).reason
     instance = await _going(req, client)
-    with sdk_problems(instance.id):
-        if instance.name in ENDS_BY_ITSELF:
-            await client.raise_event(instance.id, CANCEL_EVENT, {"reason": reason})
-        else:
-            await client.terminate(instance.id, reason)
+    await end_instance(client, instance, reason)
     return accepted(req, instance.id)
 
 
@@ -95,7 +91,7 @@ async def suspend_operation(
     reason = read_query(req, Reason).reason
     instance = await _going(req, client)
     if instance.state == "Suspended":
-        raise _wrong_state(instance, "it can be resumed or cancelled")
+        raise wrong_state(instance, "it can be resumed or cancelled")
     with sdk_problems(instance.id):
         await client.suspend(instance.id, reason)
     return accepted(req, instance.id)
@@ -111,7 +107,7 @@ async def resume_operation(
     reason = read_query(req, Reason).reason
     instance = await _going(req, client)
     if instance.state != "Suspended":
-        raise _wrong_state(instance, "only a suspended one can be resumed")
+        raise wrong_state(instance, "only a suspended one can be resumed")
     with sdk_problems(instance.id):
         await client.resume(instance.id, reason)
     return accepted(req, instance.id)
@@ -124,9 +120,9 @@ async def retry_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Run a failed operation again from the start, under its id and with its input."""
-    instance = await _known(req, client)
+    instance = await known_operation(req, client)
     if instance.state != "Failed":
-        raise _wrong_state(instance, "only a failed one can be retried")
+        raise wrong_state(instance, "only a failed one can be retried")
     with sdk_problems(instance.id):
         await client.restart(instance.id, restart_with_new_instance_id=False)
     return accepted(req, instance.id)
@@ -150,7 +146,18 @@ async def send_event_to_operation(
     return accepted(req, instance.id)
 
 
-async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
+async def end_instance(
+    client: df.DurableOrchestrationClient, instance: Instance, reason: str
+) -> None:
+    """Ask an instance to end where it does so by itself, else terminate it."""
+    with sdk_problems(instance.id):
+        if instance.name in ENDS_BY_ITSELF:
+            await client.raise_event(instance.id, CANCEL_EVENT, {"reason": reason})
+        else:
+            await client.terminate(instance.id, reason)
+
+
+async def known_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
     """The operation that the route names; the SDK puts ids into addresses as they are."""
     instance_id = req.route_params["id"]
     if not is_instance_id(instance_id):
@@ -159,13 +166,13 @@ async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
 
 
 async def _going(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
-    instance = await _known(req, client)
+    instance = await known_operation(req, client)
     if instance.has_ended:
         detail = f"operation {instance.id!r} has ended: it is {instance.state}"
         raise Problem(410, "operation_ended", detail)
     return instance
 
 
-def _wrong_state(instance: Instance, advice: str) -> Problem:
+def wrong_state(instance: Instance, advice: str) -> Problem:
     detail = f"operation {instance.id!r} is {instance.state}: {advice}"
     return Problem(409, "wrong_state", detail)

@@ -448,7 +448,11 @@ class ManualHub:
             return await self._http(activity.input)
         function = self._table.activity(activity.name)
         assert function is not None, f"no episode schedules the unknown activity {activity.name}"
-        return await self._invoker.activity(function, activity.input, activity.instance_id)
+        payload = ""
+        if function.client_bindings:
+            await self._front.lend_session()
+            payload = self._payload(_ORIGIN, {})
+        return await self._invoker.activity(function, activity.input, activity.instance_id, payload)
 
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:

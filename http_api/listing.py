@@ -20,15 +20,20 @@ MOST_A_PAGE: Final = 100
 _TOKEN: Final = "x-ms-continuation-token"
 
 
-class Listing(Query):
-    """Which operations to list."""
+class Paging(Query):
+    """In which states, and which page of them."""
 
     status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
+    top: int = Field(50, ge=1, le=MOST_A_PAGE)
+    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=2000)
+
+
+class Listing(Paging):
+    """Which operations to list."""
+
     prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=200)
     created_from: AwareDatetime | None = Field(None, alias="from")
     created_to: AwareDatetime | None = Field(None, alias="to")
-    top: int = Field(50, ge=1, le=MOST_A_PAGE)
-    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=2000)
 
     def as_host_query(self) -> dict[str, str]:
         """The query of the host's own API, which ignores what it cannot read."""
@@ -69,10 +74,11 @@ async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> 
 
 
 async def every_instance(
-    client: df.DurableOrchestrationClient, *states: State
+    client: df.DurableOrchestrationClient, *states: State, prefix: str = ""
 ) -> AsyncIterator[Instance]:
     """All instances in these states, page by page, however many they are."""
-    listing = Listing.model_validate({"status": ",".join(states), "top": MOST_A_PAGE})
+    asked = {"status": ",".join(states), "prefix": prefix, "top": MOST_A_PAGE}
+    listing = Listing.model_validate(asked)
     while True:
         page = await list_page(client, listing)
         for instance in page.instances:

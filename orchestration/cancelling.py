@@ -24,11 +24,14 @@ class Cancelled(Exception):
 
 
 class Cancellable:
-    """The activities of one instance, each called unless it was cancelled before."""
+    """The activities of one instance, each called unless it was cancelled before.
+
+    `word` is the wait for the event, for races of other tasks. It hears from the first call on.
+    """
 
     def __init__(self, context: df.DurableOrchestrationContext) -> None:
         self._context = context
-        self._cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
+        self.word: Any = context.wait_for_external_event(CANCEL_EVENT)
 
     def call(self, activity: Any, payload: object, retry: Retry = RETRY) -> Steps[Any]:
         """Return the activity's result, as `call_with_retry` does.
@@ -41,20 +44,21 @@ class Cancellable:
         while True:
             call = self._context.call_activity(activity, payload)
             # The wait for the event is scheduled with the first call, as one of a group.
-            yield self._context.task_any([call, self._cancel])
+            yield self._context.task_any([call, self.word])
             try:
                 result = yield call
             except Exception as error:  # the SDK raises nothing narrower
-                self._check()
+                self.check()
                 pause = pause_after(self._context, failure_of(error), retry, attempt, give_up)
             else:
-                self._check()
+                self.check()
                 return result
-            yield from first_of(self._context, [self._cancel], pause)
-            self._check()
+            yield from first_of(self._context, [self.word], pause)
+            self.check()
             attempt += 1
 
-    def _check(self) -> None:
-        if self._cancel.is_completed:
-            carried = event_data(self._cancel.result, Cancellation) or Cancellation()
+    def check(self) -> None:
+        """Raise Cancelled if the caller wants this work to end."""
+        if self.word.is_completed:
+            carried = event_data(self.word.result, Cancellation) or Cancellation()
             raise Cancelled(carried.reason)

@@ -20,7 +20,10 @@ ENDS_BY_ITSELF: Final = frozenset(
         "document_number",
         "invoice_payment",
         "ledger_sweep",
+        "month_end_close",
+        "month_end_lane",
         "settlement_watch",
+        "vendor_closing",
         "yearly_report",
     }
 )

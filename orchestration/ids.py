@@ -6,6 +6,7 @@ the platform, which refuses `/ \\ # ?` and takes a leading `@` for an entity.
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Annotated, Final
 
 from pydantic import StringConstraints
@@ -69,6 +70,11 @@ def tax_check_id(vat_id: str, day: str) -> str:
     return _joined("tax", vat_id, day)
 
 
+def month_end_id(month: str) -> str:
+    """The close of one month."""
+    return _joined("month-end", month)
+
+
 def number_id(counter: str, document: str) -> str:
     """The number of one document, drawn from a counter."""
     return _joined("number", counter, document)
@@ -97,6 +103,13 @@ def is_id_part(text: str) -> bool:
 def sweep_id() -> str:
     """The sweep of the ledger: there is one."""
     return _joined("sweep", "ledger")
+
+
+def child_id(parent_id: str, part: str) -> str:
+    """A child of an instance: its parent's id, a colon and a part, so that it can be found."""
+    if not is_id_part(part):
+        part = f"x-{sha256(part.encode()).hexdigest()[:16]}"
+    return f"{parent_id}:{part}"
 
 
 def is_instance_id(text: str) -> bool:

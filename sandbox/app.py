@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sandbox.answers import Part, refusals_as_json
 from sandbox.bank import Bank
+from sandbox.closings import Closings
 from sandbox.faults import Faults, place_name
 from sandbox.mail import Mail
 from sandbox.orders import Orders
@@ -25,13 +26,15 @@ def _now() -> datetime:
 def create_app(*, now: Callable[[], datetime] = _now, settle_after: float = 5.0) -> web.Application:
     """A world of its own, in memory; `settle_after` is how many seconds a transfer takes."""
     faults = Faults()
+    orders = Orders(now)
     parts: list[Part] = [
         Bank(now, settle_after),
         Reader(),
         TaxOffice(now),
         Rates(now),
         Mail(now),
-        Orders(now),
+        orders,
+        Closings(orders, now),
     ]
     routes = [route for part in parts for route in part.routes()]
     faults.places = {place_name(route.path) for route in routes}

@@ -1,7 +1,7 @@
 """The books of accounts payable: purchase orders to match invoices with, and postings."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -27,6 +27,7 @@ class Posting(Body):
     number: Text
     amount_cents: Cents
     order: Text | None = None
+    day: Annotated[date | None, Field(strict=False)] = None  # today, unless it says otherwise
 
 
 def seeded_orders() -> dict[str, Order]:
@@ -48,6 +49,7 @@ class Orders:
         self._answers = Answers()
         self._orders = seeded_orders()
         self._postings: dict[str, dict[str, Any]] = {}
+        self.closed: set[tuple[str, str]] = set()  # months that take no more postings, by vendor
         self._standing: dict[tuple[str, str, str], str] = {}  # posting of each document
 
     def routes(self) -> list[web.RouteDef]:
@@ -114,14 +116,23 @@ class Orders:
         ]
         return web.json_response({"postings": found})
 
+    def of_month(self, month: str) -> list[dict[str, Any]]:
+        """The postings of a month such as 2026-10 that were not taken back."""
+        postings = self._postings.values()
+        return [each for each in postings if each["day"][:7] == month and not each["reversed"]]
+
     def _post(self, posting: Posting, key: str) -> dict[str, Any]:
         document = (posting.kind, posting.vendor, posting.number)
         if known := self._standing.get(document):
             message = f"{posting.kind} {posting.number} of {posting.vendor} is {known}"
             raise Refused(409, "already_posted", message)
-        posting_id = f"posting-{len(self._postings) + 1}"
         time = self._now().isoformat()
-        written = {"id": posting_id, "time": time, "key": key, **posting.model_dump()}
+        day = str(posting.day or time[:10])
+        if (day[:7], posting.vendor) in self.closed:
+            message = f"{day[:7]} of {posting.vendor} is closed: post it in another month"
+            raise Refused(409, "month_closed", message)
+        posting_id = f"posting-{len(self._postings) + 1}"
+        written = {"id": posting_id, "time": time, "key": key, **posting.model_dump(), "day": day}
         self._postings[posting_id] = written | {"reversed": False}
         self._standing[document] = posting_id
         return written

@@ -9,11 +9,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def patterns() -> list[str]:
-    """The stems of the patterns; `operations` and `retention` serve all of them and are none.
+    """The stems of the patterns; `operations`, `children` and `retention` serve all of them.
 
-    `document_reviews` is the half of `document_pipeline` that people see.
+    `document_reviews` is the half of `document_pipeline` that people see, `month_end_lanes` the
+    half of `sub_orchestrations` that it begins.
     """
-    serving = {"__init__", "document_reviews", "operations", "retention"}
+    halves = {"document_reviews", "month_end_lanes"}
+    serving = {"__init__", "children", "operations", "retention", *halves}
     return sorted({path.stem for path in (ROOT / "blueprints").glob("*.py")} - serving)
 
 

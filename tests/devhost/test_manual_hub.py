@@ -49,6 +49,17 @@ def double(number):
 
 
 @app.orchestration_trigger(context_name="context")
+def asks(context):
+    return (yield context.call_activity("state_of", context.instance_id))
+
+
+@app.activity_trigger(input_name="instance")
+@app.durable_client_input(client_name="client")
+async def state_of(instance, client):
+    return (await client.get_status(instance)).runtime_status.name
+
+
+@app.orchestration_trigger(context_name="context")
 def lost(context):
     yield context.call_activity("duoble", 1)
 
@@ -236,6 +247,11 @@ async def test_an_activity_runs_as_it_is_unless_replaced() -> None:
         assert hub.output(await hub.start(doubles, 3)) == 5
         assert done == ["double", "double"]
         assert [call.input for call in hub.calls("double")] == [3, 6, 3, 4]
+
+
+async def test_an_activity_with_a_client_speaks_to_this_hub() -> None:
+    async with new_hub() as hub:
+        assert hub.output(await hub.start("asks")) == "Running"
 
 
 async def test_a_replacement_may_be_async_and_may_raise() -> None:

@@ -3,7 +3,15 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from orchestration.ids import IdPart, document_id, intake_id, intake_of, is_instance_id
+from orchestration.ids import (
+    IdPart,
+    child_id,
+    document_id,
+    intake_id,
+    intake_of,
+    is_instance_id,
+    month_end_id,
+)
 
 
 def test_the_same_number_of_two_vendors_is_two_intakes() -> None:
@@ -29,6 +37,19 @@ def test_a_document_is_named_by_the_whole_hash_of_what_is_in_it() -> None:
 
 def test_the_id_of_a_child_is_one() -> None:
     assert is_instance_id("0123456789abcdef0123456789abcdef:3")
+
+
+def test_the_id_of_a_child_begins_with_that_of_its_parent() -> None:
+    assert child_id(month_end_id("2026-10"), "acme") == "month-end:2026-10:acme"
+
+
+@pytest.mark.parametrize("part", ["", "a:b", "a/b", "B\u00fccher & S\u00f6hne", "a" * 65])
+def test_a_part_that_fits_no_id_stands_in_one_under_another_name(part: str) -> None:
+    found = child_id("month-end:2026-10", part)
+
+    assert is_instance_id(found)
+    assert found == child_id("month-end:2026-10", part) != child_id("month-end:2026-10", f"{part}x")
+    assert found.startswith("month-end:2026-10:x-")
 
 
 def test_the_longest_parts_still_make_an_id() -> None:

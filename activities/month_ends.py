@@ -1,0 +1,145 @@
+"""Ends of months in the books: which vendors are open, whether the sums agree, and closing them."""
+
+from typing import Any, Final, TypedDict
+
+import azure.durable_functions as df
+
+from activities.outside import ask
+from orchestration.failures import Failure
+
+MAX_VENDORS: Final = 5_000
+
+_VENDORS_A_PAGE: Final = 1_000
+
+bp = df.Blueprint()
+
+
+class DealOrder(TypedDict):
+    """The month whose open vendors are dealt out, and to how many lanes at most."""
+
+    month: str
+    lanes: int
+
+
+class Share(TypedDict):
+    """The vendors of one lane: those after a name, through another."""
+
+    after: str
+    through: str
+    vendors: int
+
+
+class Deal(TypedDict):
+    """Every lane's share, and how many vendors of the month are closed already."""
+
+    shares: list[Share]
+    closed_before: int
+
+
+class VendorQuery(TypedDict):
+    """Which open vendors of a month to name, and how many at most."""
+
+    month: str
+    after: str
+    through: str
+    top: int
+
+
+class Vendors(TypedDict):
+    """Some vendors, in the order of their names, and whether there are more."""
+
+    names: list[str]
+    more: bool
+
+
+class VendorMonth(TypedDict):
+    """A vendor's month, and by how much books and bank may differ."""
+
+    month: str
+    vendor: str
+    tolerance_cents: int
+
+
+class Sums(TypedDict):
+    """What a vendor's postings of a month add up to."""
+
+    invoice_cents: int
+    payment_cents: int
+
+
+class ClosingOrder(Sums):
+    """A vendor's month to close, over these sums."""
+
+    month: str
+    vendor: str
+
+
+@bp.activity_trigger(input_name="order")
+async def deal_vendors(order: DealOrder) -> Deal:
+    """Deal the open vendors of a month out to lanes. Only looks, so may run twice."""
+    names: list[str] = []
+    while True:
+        after = names[-1] if names else ""
+        page = await _open_vendors(order["month"], after, "", _VENDORS_A_PAGE)
+        names += page["vendors"]
+        if len(names) > MAX_VENDORS:
+            message = f"{order['month']} has over {MAX_VENDORS} vendors: close it in parts"
+            raise Failure("too_many_vendors", message)
+        if not page["more"]:
+            break
+    return Deal(shares=shares_of(names, order["lanes"]), closed_before=page["closed"])
+
+
+@bp.activity_trigger(input_name="query")
+async def list_open_vendors(query: VendorQuery) -> Vendors:
+    """Name open vendors of a month. Only looks, so may run twice."""
+    page = await _open_vendors(query["month"], query["after"], query["through"], query["top"])
+    return Vendors(names=page["vendors"], more=page["more"])
+
+
+@bp.activity_trigger(input_name="order")
+async def reconcile_vendor(order: VendorMonth) -> Sums:
+    """Add up a vendor's month, and see that the bank paid what is posted. Only looks."""
+    month, vendor = order["month"], order["vendor"]
+    found = await ask("postings", "GET", query={"vendor": vendor})
+    postings = [each for each in found["postings"] if each["day"][:7] == month]
+    ledger = await ask("bank", "GET", "/ledger", query={"account": f"vendor:{vendor}"})
+    credited = sum(
+        entry["amount_cents"]
+        for entry in ledger["entries"]
+        if entry["kind"] == "credit" and entry["time"][:7] == month and not entry["reversed_by"]
+    )
+    sums = Sums(invoice_cents=_sum(postings, "invoice"), payment_cents=_sum(postings, "payment"))
+    if abs(sums["payment_cents"] - credited) > order["tolerance_cents"]:
+        said = f"{sums['payment_cents']} cents are posted as paid to {vendor} in {month}"
+        raise Failure("not_reconciled", f"{said}, and the bank paid {credited}: find out why")
+    return sums
+
+
+@bp.activity_trigger(input_name="order")
+async def close_vendor(order: ClosingOrder) -> str:
+    """Close a vendor's month and return the closing's id; the books do it once a key."""
+    key = f"closing:{order['month']}:{order['vendor']}"
+    closing = await ask("postings", "POST", "/closings", json=order, key=key)
+    return str(closing["id"])
+
+
+async def _open_vendors(month: str, after: str, through: str, top: int) -> Any:
+    query = {"month": month, "after": after, "through": through, "top": str(top)}
+    return await ask("postings", "GET", "/vendors", query=query)
+
+
+def shares_of(names: list[str], lanes: int) -> list[Share]:
+    """Names in as many runs as there are lanes, as equal as can be."""
+    lanes = min(lanes, len(names))
+    ends = [len(names) * lane // lanes for lane in range(lanes + 1)] if lanes else []
+    return [
+        Share(after=names[start - 1] if start else "", through=names[end - 1], vendors=end - start)
+        for start, end in zip(ends, ends[1:], strict=False)
+    ]
+
+
+def _sum(postings: list[dict[str, Any]], kind: str) -> int:
+    return sum(
+        each["amount_cents"] for each in postings if each["kind"] == kind and not each["reversed"]
+    )

@@ -1,0 +1,134 @@
+"""Children: the tree below an operation, with the state of each, whatever pattern it is of."""
+
+from datetime import timedelta
+
+import pytest
+
+from devhost.testing import ManualHub
+from tests.closing import ID, Ledger, run, start
+from tests.filing import Cabinet
+
+Row = tuple[str, str, str]
+
+
+async def tree(hub: ManualHub, operation: str = ID, query: str = "") -> list[Row]:
+    """The parent, the id and the state of everything below an operation."""
+    answer = await hub.request("GET", f"/api/operations/{operation}/children{query}")
+    assert answer.status == 200, answer.text
+    children = answer.json()["children"]
+    return [(child["parent"], child["instanceId"], child["runtimeStatus"]) for child in children]
+
+
+async def test_the_tree_has_every_lane_and_below_it_its_vendors_with_their_states(
+    hub: ManualHub,
+) -> None:
+    ledger = Ledger(3)
+    ledger.failing = {"v00000"}
+    ledger.serve(hub)
+    hub.slow_activity("close_vendor", timedelta(seconds=1))
+
+    await start(hub, lanes=2)
+
+    first, second = f"{ID}:lane-00", f"{ID}:lane-01"
+    assert await tree(hub) == [
+        (ID, first, "Completed"),
+        (first, f"{first}:v00000", "Failed"),
+        (ID, second, "Running"),
+        (second, f"{second}:v00001", "Running"),
+    ]
+    assert await tree(hub, second) == [(second, f"{second}:v00001", "Running")]
+
+
+async def test_a_failed_child_says_why_and_nothing_else(hub: ManualHub) -> None:
+    ledger = Ledger(1)
+    ledger.failing = {"v00000"}
+    ledger.serve(hub)
+    await run(hub)
+
+    answer = await hub.request("GET", f"/api/operations/{ID}/children?status=Failed")
+
+    [child] = answer.json()["children"]
+    words = "the bank knows better about v00000"
+    assert child["output"] == {"code": "not_reconciled", "message": words}
+    assert child["name"] == "vendor_closing"
+
+
+async def test_pages_lead_through_the_whole_tree(hub: ManualHub) -> None:
+    Ledger(7).serve(hub)
+    await run(hub, lanes=3)
+    whole = await tree(hub)
+
+    seen, after = [], ""
+    while after is not None:
+        path = f"/api/operations/{ID}/children?top=4&after={after}"
+        page = (await hub.request("GET", path)).json()
+        seen += [child["instanceId"] for child in page["children"]]
+        after = page["next"]
+
+    assert seen == [instance_id for _, instance_id, _ in whole]
+    assert len(seen) == 10
+
+
+async def test_the_shards_of_a_batch_are_its_children(hub: ManualHub, cabinet: Cabinet) -> None:
+    cabinet.fill(8)
+    cabinet.serve(hub)
+    batch = {"name": "november", "prefix": "", "settings": {"at_once": 4}}
+    await hub.start("invoice_batch", batch, instance_id="batch:november")
+    other = batch | {"name": "november-2"}
+    await hub.start("invoice_batch", other, instance_id="batch:november-2")
+
+    rows = await tree(hub, "batch:november")
+
+    assert [(parent, state) for parent, _, state in rows] == [("batch:november", "Completed")] * 3
+    begin = [instance_id.split("-")[0] for _, instance_id, _ in rows]
+    assert begin == ["batch:november:shard"] * 3
+
+
+async def test_an_operation_without_children_has_an_empty_tree(hub: ManualHub) -> None:
+    Ledger(0).serve(hub)
+    await run(hub)
+
+    answer = await hub.request("GET", f"/api/operations/{ID}/children")
+
+    assert (answer.status, answer.json()) == (200, {"children": [], "next": None})
+
+
+async def test_the_tree_is_that_of_the_present_run(hub: ManualHub) -> None:
+    ledger = Ledger(4)
+    ledger.failing = {"v00003"}
+    ledger.serve(hub)
+    await run(hub, lanes=4)
+    await hub.advance(timedelta(seconds=1))
+    ledger.failing.clear()
+
+    await hub.request("POST", f"/api/month-ends/{ID}/retry")
+
+    vendor = f"{ID}:lane-00:v00003"
+    assert [instance_id for _, instance_id, _ in await tree(hub)] == [f"{ID}:lane-00", vendor]
+
+
+async def test_a_lane_that_began_anew_has_all_its_vendors(hub: ManualHub) -> None:
+    Ledger(60).serve(hub)
+    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    await run(hub, lanes=1)
+
+    assert len(await tree(hub, f"{ID}:lane-00", "?top=100")) == 60
+
+
+@pytest.mark.parametrize("operation", ["month-end:2026-01", "month-end:2026%2F01", "a@b"])
+async def test_the_tree_below_an_unknown_operation_is_unknown(
+    hub: ManualHub, operation: str
+) -> None:
+    answer = await hub.request("GET", f"/api/operations/{operation}/children")
+
+    assert (answer.status, answer.json()["code"]) == (404, "unknown_operation")
+
+
+@pytest.mark.parametrize("query", ["status=Bogus", "top=101", "prefix=x", "from=2026-01-01"])
+async def test_a_query_that_is_not_right_is_refused(hub: ManualHub, query: str) -> None:
+    Ledger(0).serve(hub)
+    await run(hub)
+
+    answer = await hub.request("GET", f"/api/operations/{ID}/children?{query}")
+
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_query")

@@ -1,0 +1,404 @@
+"""Sub-orchestrations: a month is closed for each vendor, by a child of its own, in lanes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from blueprints.sub_orchestrations import CONTROLLER
+from devhost.functions import FunctionTable
+from devhost.in_process import Answer
+from devhost.testing import ManualHub
+from orchestration.failures import Failure
+from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start
+from tests.crashes import every_crash
+from tests.outside import Sandbox
+
+BUSY = Failure("postings_unavailable", "the postings answered 503", retriable=True)
+
+
+@pytest.fixture
+def books(sandbox: Sandbox) -> Books:
+    return Books(sandbox)
+
+
+async def test_every_vendor_is_closed_over_what_was_invoiced_and_paid(
+    hub: ManualHub, sandbox: Sandbox, books: Books
+) -> None:
+    await books.post("acme", 500)
+    await books.post("acme", 300)
+    await books.post("globex", 7)
+    payment = {"vendor": "acme", "number": "1", "amount_cents": 800}
+    await hub.request("POST", "/api/payments", json=payment)
+
+    output = await run(hub)
+
+    assert (output["outcome"], output["closed"], output["failed"]) == ("closed", 2, 0)
+    sums = {
+        closing["vendor"]: (closing["invoice_cents"], closing["payment_cents"])
+        for closing in await books.closings()
+    }
+    assert sums == {"acme": (800, 800), "globex": (7, 0)}
+    assert hub.problems() == []
+
+
+async def test_a_failing_vendor_is_reported_and_does_not_stop_the_others(
+    hub: ManualHub, sandbox: Sandbox, books: Books
+) -> None:
+    for vendor in ("acme", "globex", "initech"):
+        await books.post(vendor)
+    await books.post("globex", 5, kind="payment")
+
+    output = await run(hub)
+
+    message = f"5 cents are posted as paid to globex in {MONTH}, and the bank paid 0: find out why"
+    [failure] = output["failures"]
+    assert failure == {"vendor": "globex", "code": "not_reconciled", "message": message}
+    counts = (output["outcome"], output["closed"], output["failed"], output["left"])
+    assert counts == ("incomplete", 2, 1, 0)
+    assert await books.closed() == ["acme", "initech"]
+    [mail] = await sandbox.mails(CONTROLLER)
+    assert mail["text"] == f"2 closed, 1 failed, 0 not tried\nglobex: {message}"
+
+
+async def test_where_every_vendor_fails_the_close_says_so_and_ends(
+    hub: ManualHub, books: Books
+) -> None:
+    vendors = [f"vendor-{number}" for number in range(7)]
+    for vendor in vendors:
+        await books.post(vendor, kind="payment")
+
+    output = await run(hub)
+
+    counts = (output["outcome"], output["closed"], output["failed"], output["left"])
+    assert counts == ("incomplete", 0, 7, 0)
+    assert [failure["vendor"] for failure in output["failures"]] == vendors
+    assert hub.custom_status(ID)["failed"] == 7
+
+
+async def test_a_difference_within_the_tolerance_is_none(hub: ManualHub, books: Books) -> None:
+    await books.post("acme", 510, kind="payment")
+    await books.pay("acme", 500)
+
+    output = await run(hub, tolerance_cents=10)
+
+    assert (output["outcome"], await books.closed()) == ("closed", ["acme"])
+
+
+async def test_a_month_without_vendors_is_closed_at_once(hub: ManualHub, books: Books) -> None:
+    output = await run(hub)
+
+    assert (output["outcome"], output["closed"], output["closed_before"]) == ("closed", 0, 0)
+    assert [instance.id for instance in hub.instances()] == [ID]
+
+
+async def test_a_vendor_whose_name_fits_no_id_is_closed_all_the_same(
+    hub: ManualHub, books: Books
+) -> None:
+    for vendor in ("Bücher & Söhne", "a/b#c?", "v" * 100):
+        await books.post(vendor)
+
+    assert (await run(hub, lanes=1))["closed"] == 3
+    assert len(await books.closed()) == 3
+
+
+async def test_a_posting_that_slips_in_is_not_lost(
+    hub: ManualHub, sandbox: Sandbox, books: Books
+) -> None:
+    await books.post("acme", 500)
+
+    async def slip_in(order: dict[str, Any]) -> dict[str, int]:
+        await books.post("acme", 1)
+        return {"invoice_cents": 500, "payment_cents": 0}
+
+    hub.replace_activity("reconcile_vendor", slip_in)
+    output = await run(hub)
+
+    assert [failure["code"] for failure in output["failures"]] == ["sums_changed"]
+    assert await books.closed() == []
+
+
+async def test_a_report_that_cannot_be_sent_changes_nothing_else(
+    hub: ManualHub, sandbox: Sandbox, books: Books
+) -> None:
+    await books.post("acme", kind="payment")
+    await sandbox.fault("mail", fail_next=99)
+
+    output = await run(hub)
+
+    assert (output["outcome"], output["report"]["code"]) == ("incomplete", "mail_unavailable")
+
+
+async def test_a_crash_between_any_two_steps_closes_each_vendor_once(
+    app: FunctionTable, sandbox: Sandbox, books: Books
+) -> None:
+    async def close(hub: ManualHub) -> None:
+        await sandbox.reset()
+        for vendor in ("acme", "globex", "initech"):
+            await books.post(vendor)
+        await books.post("globex", kind="payment")
+        hub.fail_activity("reconcile_vendor", BUSY, on_call=1)
+        await run(hub, lanes=2)
+
+    async for hub in every_crash(app, close):
+        output = await ended(hub)
+
+        assert (output["closed"], output["failed"], output["left"]) == (2, 1, 0)
+        assert await books.closed() == ["acme", "initech"]
+        assert len(await sandbox.mails(CONTROLLER)) == 1
+        assert hub.problems() == []
+
+
+# Asked again
+
+
+async def post(hub: ManualHub, **body: Any) -> Answer:
+    return await hub.request("POST", "/api/month-ends", json=body)
+
+
+async def test_a_close_that_is_asked_for_twice_is_one(hub: ManualHub) -> None:
+    Ledger(3).serve(hub)
+    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+
+    first = await post(hub, month=MONTH)
+    second = await hub.request(
+        "POST", "/api/month-ends", json={"month": MONTH, "tolerance_cents": 0}
+    )
+    await ended(hub)
+    third = await post(hub, month=MONTH)
+
+    assert [answer.status for answer in (first, second, third)] == [202, 202, 200]
+    assert first.json() == second.json() == third.json()
+    assert first.json()["id"] == ID
+    assert len(hub.calls("close_vendor")) == 3
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+async def test_the_same_month_with_another_tolerance_is_refused(
+    hub: ManualHub, is_ended: bool
+) -> None:
+    Ledger(3).serve(hub)
+    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    await post(hub, month=MONTH)
+    if is_ended:
+        await ended(hub)
+
+    other = await hub.request(
+        "POST", "/api/month-ends", json={"month": MONTH, "tolerance_cents": 5}
+    )
+
+    assert (other.status, other.json()["code"]) == (409, "other_work")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"month": "2026-13"},
+        {"month": "October"},
+        {"month": MONTH, "tolerance_cents": -1},
+        {"month": MONTH, "tolerance_cents": "5"},
+        {"month": MONTH, "vendors": ["acme"]},
+    ],
+)
+async def test_a_body_that_is_not_right_starts_nothing(hub: ManualHub, body: Any) -> None:
+    answer = await post(hub, **body)
+
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
+    assert hub.instances() == []
+
+
+async def test_a_retry_takes_the_failed_vendors_and_those_alone(
+    hub: ManualHub, books: Books
+) -> None:
+    for vendor in ("acme", "globex", "initech"):
+        await books.post(vendor)
+    await books.post("globex", 5, kind="payment")
+    await run(hub)
+    before = await books.closings()
+    await books.pay("globex", 5)
+    await hub.advance(timedelta(minutes=1))
+    first = len(hub.calls("reconcile_vendor"))
+
+    answer = await retry(hub)
+
+    output = await ended(hub)
+    assert answer.status == 202
+    assert [call.input["vendor"] for call in hub.calls("reconcile_vendor")[first:]] == ["globex"]
+    assert (output["outcome"], output["closed_before"], output["closed"]) == ("closed", 2, 1)
+    assert (await books.closings())[:2] == before
+    tree = await hub.request("GET", f"/api/operations/{ID}/children")
+    children = [child["instanceId"] for child in tree.json()["children"]]
+    assert children == [f"{ID}:lane-00", f"{ID}:lane-00:globex"]
+    again = await post(hub, month=MONTH)
+    assert again.status == 200
+
+
+async def test_a_retry_goes_by_the_settings_of_now(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(9)
+    ledger.failing = set(ledger.open)
+    ledger.serve(hub)
+    await run(hub, lanes=3)
+    monkeypatch.setenv("MONTH_END_LANES", "5")
+
+    await retry(hub)
+
+    await ended(hub)
+    assert len(hub.custom_status(ID)["lanes"]) == 5
+
+
+async def test_only_an_ended_close_with_open_vendors_is_retried(hub: ManualHub) -> None:
+    Ledger(1).serve(hub)
+    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+
+    unknown = await retry(hub)
+    await start(hub)
+    running = await retry(hub)
+    await ended(hub)
+    done = await retry(hub)
+    lane = await hub.request("POST", f"/api/month-ends/{ID}:lane-00/retry")
+
+    answers = [(each.status, each.json()["code"]) for each in (unknown, running, done, lane)]
+    assert answers == [
+        (404, "unknown_operation"),
+        (409, "wrong_state"),
+        (409, "nothing_to_retry"),
+        (404, "unknown_operation"),
+    ]
+
+
+# Called off
+
+
+async def middle(hub: ManualHub, ledger: Ledger) -> None:
+    """A close of twelve vendors in three lanes, each of which is at its second."""
+    ledger.serve(hub)
+    hub.slow_activity("reconcile_vendor", timedelta(seconds=3))
+    await start(hub)
+    await hub.advance(timedelta(seconds=4))
+    assert len(ledger.closed) == 3
+    assert len(going(hub)) == 7
+
+
+async def test_a_cancel_ends_lanes_and_vendors_and_none_goes_on(hub: ManualHub) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+
+    answer = await cancel(hub)
+
+    output = await ended(hub)
+    assert answer.status == 202
+    assert going(hub) == []
+    assert (output["outcome"], output["reason"]) == ("cancelled", "too early")
+    assert (output["closed"], output["failed"], output["left"]) == (3, 0, 9)
+    assert len(ledger.closed) == 3
+    assert hub.custom_status(ID)["step"] == "cancelled"
+    assert hub.problems() == []
+
+
+async def test_what_a_cancel_left_is_closed_by_a_retry(hub: ManualHub) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+    await cancel(hub)
+    await ended(hub)
+
+    await retry(hub)
+
+    output = await ended(hub)
+    assert (output["outcome"], output["closed_before"], output["closed"]) == ("closed", 3, 9)
+    assert ledger.open == []
+
+
+async def test_a_cancel_does_not_wait_for_the_pauses_of_vendors(hub: ManualHub) -> None:
+    ledger = Ledger(3)
+    ledger.serve(hub)
+    for call in range(1, 13):
+        hub.fail_activity("reconcile_vendor", BUSY, on_call=call)
+    await start(hub)
+    await hub.advance(timedelta(seconds=8))
+    before = hub.clock.now()
+
+    await cancel(hub)
+
+    assert (await ended(hub))["left"] == 3
+    assert hub.clock.now() - before <= timedelta(seconds=2)
+
+
+async def test_a_suspended_vendor_is_terminated_in_the_end(hub: ManualHub) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+    stuck = f"{ID}:lane-01:v00005"
+    await hub.suspend(stuck)
+    before = hub.clock.now()
+
+    await cancel(hub)
+
+    assert (await ended(hub))["outcome"] == "cancelled"
+    assert (going(hub), hub.status(stuck)) == ([], "Terminated")
+    assert hub.clock.now() - before < timedelta(minutes=4)
+
+
+async def test_a_close_cancelled_before_its_vendors_are_known_begins_none(hub: ManualHub) -> None:
+    Ledger(3).serve(hub)
+    hub.fail_activity("deal_vendors", BUSY)
+    await start(hub)
+
+    await cancel(hub)
+
+    assert (await ended(hub))["outcome"] == "cancelled"
+    assert [instance.id for instance in hub.instances()] == [ID]
+
+
+async def test_a_vendor_cancelled_alone_counts_as_failed_and_the_others_go_on(
+    hub: ManualHub,
+) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+
+    await hub.request("POST", f"/api/operations/{ID}:lane-01:v00005/cancel?reason=wait")
+
+    output = await ended(hub)
+    assert (output["closed"], output["failed"], output["left"]) == (11, 1, 0)
+    assert [failure["code"] for failure in output["failures"]] == ["cancelled"]
+
+
+async def test_an_ended_close_cannot_be_cancelled(hub: ManualHub) -> None:
+    Ledger(1).serve(hub)
+    await run(hub)
+
+    assert (await cancel(hub)).status == 410
+
+
+async def test_a_cancel_between_any_two_steps_leaves_none_running(app: FunctionTable) -> None:
+    ledgers = []
+
+    async def close(hub: ManualHub) -> None:
+        ledgers.append(Ledger(3))
+        ledgers[-1].serve(hub)
+        hub.fail_activity("reconcile_vendor", BUSY, on_call=2)
+        await run(hub, lanes=2)
+
+    async for hub in every_crash(app, close):
+        await cancel(hub)
+        output = await ended(hub)
+
+        assert (going(hub), hub.problems()) == ([], [])
+        assert output["outcome"] == ("closed" if not ledgers[-1].open else "cancelled")
+        assert output["closed"] == len(ledgers[-1].closed)
+
+
+async def test_what_is_left_of_a_run_that_was_cut_off_is_ended_before_the_next(
+    hub: ManualHub,
+) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+    await hub.terminate(ID)
+    await hub.request("DELETE", f"/api/operations/{ID}")
+
+    output = await run(hub)
+
+    assert (output["outcome"], output["closed_before"], output["closed"]) == ("closed", 3, 9)
+    assert len(ledger.closed) == 12
+    assert going(hub) == []
