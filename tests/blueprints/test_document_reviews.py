@@ -157,6 +157,38 @@ async def test_the_deadline_is_one_for_all_rounds(hub: ManualHub, sandbox: Sandb
     assert hub.output(document)["outcome"] == "expired"
 
 
+async def test_nobody_is_asked_once_more_after_the_deadline(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub, order="PO-7")
+    await hub.advance(TWO_DAYS - A_SECOND)
+    await sandbox.fault("orders", fail_next=1)
+
+    await decide(hub, await link(sandbox))
+    await hub.run_until_ended(document)
+
+    assert hub.output(document)["outcome"] == "expired"
+    assert len(await sandbox.mails(REVIEWER)) == 1
+
+
+async def test_a_document_that_is_taken_in_anew_is_judged_and_told_of_anew(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned("INV-1 ?0.6")
+    document = await take_in(hub, content)
+    await decide(hub, await link(sandbox), "reject")
+    await hub.request("DELETE", f"/api/operations/{document}")
+    await hub.advance(A_SECOND)
+
+    await take_in(hub, content)
+    await decide(hub, await link(sandbox), "accept")
+
+    assert hub.output(document)["outcome"] == "posted"
+    assert await told(sandbox) == [
+        f"invoice INV-1 of acme is {each}" for each in ("rejected", "posted")
+    ]
+
+
 # The links
 
 
@@ -398,18 +430,16 @@ async def test_nobody_may_send_the_event_of_a_review_without_a_token(
     assert hub.custom_status(document)["step"] == "reviewing"
 
 
-async def test_a_review_that_comes_before_a_late_timer_but_after_the_deadline_is_late(
+async def test_a_review_that_comes_at_the_deadline_but_before_the_timer_is_late(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    document = await in_doubt(hub)
-    await hub.suspend(document)
-    await hub.advance(TWO_DAYS)
+    await sandbox.fault("mail", fail_next=1)
+    document = await in_doubt(hub)  # whose timer is not set before its mail is out
+    await hub.raise_event(document, reviewed_event(1), A_REVIEW, after=TWO_DAYS)
 
-    await hub.raise_event(document, reviewed_event(1), A_REVIEW)
-    await hub.resume(document)
-    await hub.advance(timedelta(minutes=1))
+    await hub.run_until_ended(document)
 
-    assert hub.output(document)["outcome"] == "expired"
+    assert (hub.output(document)["outcome"], hub.output(document)["reviews"]) == ("expired", [])
 
 
 async def test_a_mail_that_is_not_taken_for_hours_reaches_the_person_all_the_same(
