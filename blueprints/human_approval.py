@@ -164,7 +164,7 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
             if not ballot.take(vote, context.current_utc_datetime):
                 log_once(context, "a vote of %s that does not count: %s", role, vote)
             result = ballot.result
-        elif due == expires:
+        elif due == expires or context.current_utc_datetime >= expires:
             result = "expired"
         else:
             if due == escalates:

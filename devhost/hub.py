@@ -135,14 +135,17 @@ class Hub:
         self._send(Message(instance_id, event))
 
     def restart(self, instance_id: str, *, new_id: bool) -> str:
-        """Start anew with the same name and input; the id. Raises InstanceExists, BadRequest."""
+        """Start anew with the same name and input; the id. Raises InstanceExists, BadRequest.
+
+        The version is the default one: the extension's RestartAsync hands on name and input alone.
+        """
         instance = self._backend.instance(instance_id)
         if instance is None:
             raise BadRequest("InstanceId does not match a valid orchestration instance.")
         if not new_id and not instance.ended:
             raise InstanceExists("A non-terminal instance with this instance ID already exists.")
         target = uuid.uuid4().hex if new_id else instance_id
-        self._create(instance.name, target, instance.input, instance.version)
+        self._create(instance.name, target, instance.input, None)
         return target
 
     def rewind(self, instance_id: str, reason: str) -> None:

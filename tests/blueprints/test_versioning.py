@@ -212,6 +212,18 @@ async def test_an_instance_older_than_2_0_is_not_matched(
     assert hub.calls("match_order") == []
 
 
+async def test_a_retry_begins_anew_and_so_as_it_is_done_now(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    unknown = INVOICE | {"currency": "XXX"}
+    await hub.start("delivery_intake", unknown, instance_id=ID, version="1.0")
+    assert hub.status(ID) == "Failed"
+
+    await hub.request("POST", f"{HERE}/retry")
+
+    assert hub.instance(ID).version == "2.0"
+
+
 @pytest.mark.parametrize(
     ("name", "status", "schedules"),
     [

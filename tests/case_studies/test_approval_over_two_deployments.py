@@ -138,6 +138,7 @@ async def test_time_in_which_nothing_runs_is_not_lost(
         await hub.advance(timedelta(minutes=1))
 
         assert (hub.output(ID)["outcome"], late.status) == ("expired", 410)
+        assert (len(await sandbox.mails(LEAD)), await sandbox.mails(CFO)) == (1, [])
 
 
 async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_says_so_before(
