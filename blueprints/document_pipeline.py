@@ -164,8 +164,9 @@ def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
 
 def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
     """Have the intake of invoices post it: the same child again until it does, or refuses."""
-    invoice = invoice_of(outcome["fields"])
-    child, attempt = intake_of(context.instance_id), 1
+    invoice, attempt = invoice_of(outcome["fields"]), 1
+    # Under the key of an earlier run the books would repeat what they posted then, reversed or not.
+    child = intake_of(context.instance_id, context.new_uuid()[:8])
     give_up = context.current_utc_datetime + PATIENT.within
     while True:
         try:

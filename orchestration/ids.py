@@ -50,9 +50,9 @@ def document_id(digest: str) -> str:
     return _joined("document", digest)
 
 
-def intake_of(document: str) -> str:
-    """The intake that a document's orchestrator starts; not the one that a caller may start."""
-    return f"{document}:intake"
+def intake_of(document: str, run: str) -> str:
+    """The intake that one run of a document starts; its keys are no other run's."""
+    return f"{document}:intake-{run}"
 
 
 def payment_id(vendor: str, number: str) -> str:

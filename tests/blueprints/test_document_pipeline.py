@@ -93,7 +93,7 @@ async def test_the_posting_is_made_by_a_child_that_takes_in_the_invoice(
 ) -> None:
     document = await take_in(hub, scanned())
 
-    child = hub.instance(f"{document}:intake")
+    [child] = hub.instances(f"{document}:intake-")
     assert (child.name, child.status) == ("invoice_intake", "Completed")
 
 
@@ -371,6 +371,22 @@ async def test_a_document_that_was_deleted_and_comes_again_is_not_posted_again(
 
     assert hub.custom_status(document)["doubts"][0]["code"] == "already_posted"
     assert len(await sandbox.postings()) == 1
+
+
+async def test_a_document_whose_posting_was_reversed_is_posted_anew_when_it_comes_again(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned()
+    document = await take_in(hub, content)
+    await hub.request("DELETE", f"/api/operations/{document}")
+    key = {"Idempotency-Key": "a mistake"}
+    await sandbox.send("POST", "/postings/posting-1/reversal", {}, key)
+
+    await hub.advance(timedelta(hours=1))
+    await take_in(hub, content)
+
+    assert hub.output(document)["posting"]["id"] == "posting-2"
+    assert [posting["reversed"] for posting in await sandbox.postings()] == [True, False]
 
 
 # Settings
