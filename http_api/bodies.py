@@ -40,9 +40,14 @@ def read_message(content: bytes, kind: type[B]) -> B:
 
 
 def read_json(req: func.HttpRequest, max_bytes: int = MAX_BYTES) -> Any:
-    """Return the body as any JSON value. Raises Problem: 413, or 400 for no JSON."""
+    """Return the body as any JSON value. Raises Problem: 413, or 400 for no JSON.
+
+    Python reads more than JSON has: a value that cannot be written as JSON again is none.
+    """
     try:
-        return json.loads(_capped(req, max_bytes))
+        value = json.loads(_capped(req, max_bytes))
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return value
     except (ValueError, RecursionError) as error:
         raise Problem(400, "no_json", "the body is no JSON: send a JSON value") from error
 

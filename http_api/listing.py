@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from azure.durable_functions.models.utils import http_utils
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
 from http_api.instances import Instance
@@ -18,6 +18,16 @@ State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Termi
 MOST_A_PAGE: Final = 100
 
 _TOKEN: Final = "x-ms-continuation-token"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("send a time of this era") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Paging(Query):
@@ -32,8 +42,8 @@ class Listing(Paging):
     """Which operations to list."""
 
     prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=200)
-    created_from: AwareDatetime | None = Field(None, alias="from")
-    created_to: AwareDatetime | None = Field(None, alias="to")
+    created_from: Moment | None = Field(None, alias="from")
+    created_to: Moment | None = Field(None, alias="to")
 
     def as_host_query(self) -> dict[str, str]:
         """The query of the host's own API, which ignores what it cannot read."""
@@ -89,4 +99,4 @@ async def every_instance(
 
 
 def _utc(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else ""
+    return moment.replace(tzinfo=None).isoformat() + "Z" if moment else ""

@@ -7,7 +7,7 @@ whoever waits for one reads it with `event_data`.
 import json
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,7 +42,7 @@ OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT, GOODS_EVENT})
 class Cancellation(BaseModel):
     """What CANCEL_EVENT carries."""
 
-    reason: str = ""
+    reason: str = Field(default="", max_length=500)
 
 
 def event_value(raw: object) -> Any:
@@ -51,7 +51,7 @@ def event_value(raw: object) -> Any:
         return raw
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # one that nests too deep
         return raw
 
 

@@ -96,6 +96,16 @@ def test_any_json_value_is_read_where_any_will_do(body: bytes) -> None:
     assert read_json(request(b" " + body)) == read_json(request(body))
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"NaN", b"[1e999]", b'"\\ud800"', b"9" * 5_000, b"[" * 60_000, b"\xff\xfe"]
+)
+def test_what_is_no_json_value_is_400(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        read_json(request(body))
+
+    assert (caught.value.status, caught.value.code) == (400, "no_json")
+
+
 def test_a_query_is_read_with_its_defaults() -> None:
     assert read_query(request(query={"top": "5"}), Paging).top == 5
     assert read_query(request(), Paging).top == 10

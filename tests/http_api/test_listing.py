@@ -66,6 +66,8 @@ async def test_a_list_is_by_time_of_start(hub: ManualHub, steps: None) -> None:
 
     assert await listed(hub, f"?to={between}") == ([early], None)
     assert await listed(hub, f"?from={between}") == ([late], None)
+    assert await listed(hub, "?to=0001-01-01T00:00:00Z") == ([], None)
+    assert await listed(hub, "?from=9999-12-31T23:59:59%2B01:00") == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,8 @@ async def test_a_list_is_by_time_of_start(hub: ManualHub, steps: None) -> None:
         "status=Bogus",
         "from=yesterday",
         "from=2026-01-01T00:00:00",
+        "from=0001-01-01T00:00:00%2B01:00",
+        "to=9999-12-31T23:59:59-01:00",
         "top=0",
         "top=101",
         "top=many",

@@ -37,5 +37,6 @@ async def test_the_value_that_was_sent_arrives(
     assert hub.output(instance)[0] == value
 
 
-def test_a_text_that_is_no_json_is_itself() -> None:
-    assert event_value("plain words") == "plain words"
+@pytest.mark.parametrize("text", ["plain words", "[" * 100_000])
+def test_a_text_that_is_no_json_is_itself(text: str) -> None:
+    assert event_value(text) == text
