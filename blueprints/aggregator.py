@@ -22,6 +22,7 @@ from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import booking, closing, sharding
 from orchestration.booking import Day, Total, summed
+from orchestration.children import children_for
 from orchestration.closing import DayTotal
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
@@ -170,10 +171,8 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
     """Rank the vendors of each page of the directory, side by side; merge what they found."""
     top = cast(dict[str, int], context.get_input())["top"]
     context.set_custom_status({"step": "ranking", "done": 0, "of": PAGES})
-    orders = [RankingOrder(page=str(page), top=top) for page in range(PAGES)]
-    rankings: list[Ranking] = yield context.task_all(
-        [context.call_sub_orchestrator(ranking_page, each, expected_type=dict) for each in orders]
-    )
+    orders = {f"page-{page}": RankingOrder(page=str(page), top=top) for page in range(PAGES)}
+    rankings: list[Ranking] = yield context.task_all(children_for(context, ranking_page, orders))
     context.set_custom_status({"step": "ranked", "done": PAGES, "of": PAGES})
     return with_ranks(merged(rankings, top))
 
@@ -195,13 +194,8 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     context.set_custom_status({"step": "closing", "done": 0, "of": PAGES})
     kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
     if not kept:
-        orders = [ClosingOrder(page=str(page), day=day) for page in range(PAGES)]
-        parts: list[DayTotal] = yield context.task_all(
-            [
-                context.call_sub_orchestrator(closing_page, each, expected_type=dict)
-                for each in orders
-            ]
-        )
+        orders = {f"page-{page}": ClosingOrder(page=str(page), day=day) for page in range(PAGES)}
+        parts: list[DayTotal] = yield context.task_all(children_for(context, closing_page, orders))
         vendors = sum(part["vendors"] for part in parts)
         total = DayTotal(day=day, vendors=vendors, **summed(parts))
         kept = [(yield context.call_entity(_calendar(), "freeze", total))]

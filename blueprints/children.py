@@ -6,19 +6,18 @@ each instance with its parent. A child is found by its id, which `child_id` make
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from blueprints.operations import end_instance, known_operation
+from blueprints.operations import end_below, known_operation
 from http_api.answers import json_answer
 from http_api.bodies import read_query
-from http_api.instances import Instance, sdk_problems
-from http_api.listing import Listing, Paging, State, every_instance, list_page
-from http_api.problems import Problem, answers_problems
+from http_api.instances import Instance
+from http_api.listing import Listing, Paging, list_page
+from http_api.problems import answers_problems
 from orchestration.deadlines import sleep
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.settling import settle
@@ -28,7 +27,6 @@ FIRST_LOOK: Final = timedelta(seconds=5)
 LONGEST_LOOK: Final = timedelta(minutes=2)
 ASKED: Final = 7  # times, within two minutes; what runs then is terminated
 _PAUSES: Final = Retry(longest_pause=timedelta(seconds=30), jitter=0)
-_GOING: Final[tuple[State, ...]] = ("Pending", "Running", "Suspended")
 
 bp = df.Blueprint()
 
@@ -80,16 +78,8 @@ async def look_at_children(looking: Looking, client: df.DurableOrchestrationClie
 @bp.durable_client_input(client_name="client")
 async def end_children(ending: Ending, client: df.DurableOrchestrationClient) -> int:
     """Ask all that goes on below an instance to end; return how many did. Asking twice is once."""
-    asked = 0
-    async for child in every_instance(client, *_GOING, prefix=f"{ending['parent']}:"):
-        asked += 1
-        with suppress(Problem):  # it ended meanwhile
-            if ending["terminate"]:
-                with sdk_problems(child.id):
-                    await client.terminate(child.id, ending["reason"])
-            else:
-                await end_instance(client, child, ending["reason"])
-    return asked
+    by_force = ending["terminate"]
+    return await end_below(client, ending["parent"], ending["reason"], by_force=by_force)
 
 
 def end_all_children(context: df.DurableOrchestrationContext, reason: str) -> Steps[None]:

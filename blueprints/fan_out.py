@@ -34,7 +34,8 @@ from activities.summaries import (
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
-from orchestration.ids import IdPart, batch_id, child_id
+from orchestration.children import children_for
+from orchestration.ids import IdPart, batch_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.settling import settle_map
@@ -110,10 +111,8 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
     """Deal the files out to shards, read some shards at once, sum up what was found."""
     batch = cast(Batch, context.get_input())
     widths = lane_widths(batch["settings"]["at_once"])
-    # A shard of a run that was cancelled goes on: neither it nor what it writes must come into this
-    # one's way.
-    run = context.new_uuid()
-    work = f"{context.instance_id}/{run}"
+    # A shard of a run that was cut off may go on: what it writes must not come into this one's way.
+    work = f"{context.instance_id}/{context.new_uuid()}"
 
     context.set_custom_status({"step": "listing", "done": 0, "of": 0})
     dealing = Dealing(prefix=batch["prefix"], lanes=len(widths), folder=work)
@@ -124,15 +123,13 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
         done = found["read"] + found["failed"]
         context.set_custom_status({"step": "reading", "done": done, "of": dealt["files"]})
         shards = enumerate(dealt["shards"][first : first + len(widths)], first)
-        children = [
-            context.call_sub_orchestrator(
-                batch_shard,
-                ShardOrder(shard=shard, at_once=width, part=f"{work}/part-{number:04}.json"),
-                instance_id=child_id(context.instance_id, f"shard-{number:04}-{run}"),
-                expected_type=dict,
+        orders = {
+            f"shard-{number:04}": ShardOrder(
+                shard=shard, at_once=width, part=f"{work}/part-{number:04}.json"
             )
             for (number, shard), width in zip(shards, widths, strict=False)
-        ]
+        }
+        children = children_for(context, batch_shard, orders)
         found = merged([found, *(yield context.task_all(children))])
 
     status = {"done": dealt["files"], "of": dealt["files"]}

@@ -25,7 +25,7 @@ from orchestration.retrying import call_with_retry
 from orchestration.settling import settle
 from orchestration.steps import Steps
 
-VENDORS_A_GENERATION: Final = 50
+VENDORS_A_GENERATION: Final = 25
 NAMED_BY_LANE: Final = 20
 
 bp = df.Blueprint()

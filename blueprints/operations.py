@@ -5,6 +5,9 @@ GET /api/operations?status=&prefix=&from=&to=&top=&after= lists them in pages. U
 ended 410, a state that does not allow it 409, each as problem+json.
 """
 
+from contextlib import suppress
+from typing import Final
+
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
@@ -12,10 +15,12 @@ from pydantic import Field
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
 from http_api.instances import Instance, find, sdk_problems, unknown
-from http_api.listing import Listing, list_page
+from http_api.listing import Listing, State, every_instance, list_page
 from http_api.problems import Problem, answers_problems
 from orchestration.events import CANCEL_EVENT, ENDS_BY_ITSELF, OPEN_EVENTS
 from orchestration.ids import is_instance_id
+
+_GOING: Final[tuple[State, ...]] = ("Pending", "Running", "Suspended")
 
 bp = df.Blueprint()
 
@@ -74,10 +79,12 @@ async def delete_operation(
 async def cancel_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """End an operation; work that has to clean up is asked to end by itself."""
+    """End an operation; work that has to clean up is asked to end by itself, children included."""
     reason = read_query(req, Reason).reason
     instance = await _going(req, client)
     await end_instance(client, instance, reason)
+    if instance.name not in ENDS_BY_ITSELF:
+        await end_below(client, instance.id, reason)
     return accepted(req, instance.id)
 
 
@@ -155,6 +162,21 @@ async def end_instance(
             await client.raise_event(instance.id, CANCEL_EVENT, {"reason": reason})
         else:
             await client.terminate(instance.id, reason)
+
+
+async def end_below(
+    client: df.DurableOrchestrationClient, parent_id: str, reason: str, *, by_force: bool = False
+) -> int:
+    """Ask all that goes on below an instance to end, or terminate it; return how many did."""
+    asked = 0
+    async for child in every_instance(client, *_GOING, prefix=f"{parent_id}:"):
+        asked += 1
+        with suppress(Problem), sdk_problems(child.id):  # a Problem where it ended meanwhile
+            if by_force:
+                await client.terminate(child.id, reason)
+            else:
+                await end_instance(client, child, reason)
+    return asked
 
 
 async def known_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:

@@ -18,6 +18,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration.breaking import ENTITY, Breaker, Standing, closed, operated
+from orchestration.children import children_for
 from orchestration.deadlines import first_of
 from orchestration.failures import Failed, Failure
 from orchestration.ids import rates_id
@@ -107,9 +108,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
     of = len(wanted["currencies"])
     context.set_custom_status({"step": "asking", "done": 0, "of": of})
     orders = [RateOrder(currency=each, date=wanted["date"]) for each in wanted["currencies"]]
-    children = [
-        context.call_sub_orchestrator(currency_rate, order, expected_type=dict) for order in orders
-    ]
+    children = children_for(context, currency_rate, {each["currency"]: each for each in orders})
     ends = yield from settle(context, children)
 
     rates = [end.value for end in ends if not end.failure]

@@ -7,6 +7,7 @@ import pytest
 from devhost.testing import ManualHub
 from tests.closing import ID, Ledger, run, start
 from tests.filing import Cabinet
+from tests.outside import Sandbox
 
 Row = tuple[str, str, str]
 
@@ -82,6 +83,17 @@ async def test_the_shards_of_a_batch_are_its_children(hub: ManualHub, cabinet: C
     assert [(parent, state) for parent, _, state in rows] == [("batch:november", "Completed")] * 3
     begin = [instance_id.split("-")[0] for _, instance_id, _ in rows]
     assert begin == ["batch:november:shard"] * 3
+
+
+async def test_the_rates_of_a_day_are_children(hub: ManualHub, sandbox: Sandbox) -> None:
+    body = {"date": "2026-01-01", "currencies": ["USD", "CHF"]}
+    rates = (await hub.request("POST", "/api/rates", json=body)).json()["id"]
+
+    rows = await tree(hub, rates)
+
+    assert [parent for parent, _, _ in rows] == [rates, rates]
+    begin = [instance_id.removeprefix(f"{rates}:")[:3] for _, instance_id, _ in rows]
+    assert begin == ["CHF", "USD"]
 
 
 async def test_an_operation_without_children_has_an_empty_tree(hub: ManualHub) -> None:

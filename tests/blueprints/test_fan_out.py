@@ -212,13 +212,25 @@ async def test_nothing_but_the_summary_is_left(hub: ManualHub, filled: Cabinet) 
     assert set(filled.results) == {f"{ID}/summary.json"}
 
 
-async def test_a_shard_of_a_cancelled_batch_does_not_come_in_the_way_of_the_next(
+async def test_cancelling_a_batch_ends_its_shards_as_well(hub: ManualHub, filled: Cabinet) -> None:
+    later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
+    hub.fail_activity("read_invoice_file", later, on_call=1)
+    await start(hub)
+    assert any(not instance.ended for instance in hub.instances(f"{ID}:"))
+
+    await hub.request("POST", f"/api/operations/{ID}/cancel")
+
+    assert hub.status(ID) == "Terminated"
+    assert all(instance.ended for instance in hub.instances(f"{ID}:"))
+
+
+async def test_a_shard_of_a_batch_that_was_cut_off_does_not_come_in_the_way_of_the_next(
     hub: ManualHub, filled: Cabinet
 ) -> None:
     later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
     hub.fail_activity("read_invoice_file", later, on_call=1)
     await start(hub)
-    await hub.request("POST", f"/api/operations/{ID}/cancel")
+    await hub.terminate(ID)
     await hub.request("DELETE", f"/api/operations/{ID}")
     await hub.advance(timedelta(seconds=1))
     filled.files = {"00000.pdf": 7}
