@@ -5,7 +5,7 @@ each instance with its parent. A child is found by its id, which `child_id` make
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
@@ -82,16 +82,20 @@ async def end_children(ending: Ending, client: df.DurableOrchestrationClient) ->
     return await end_below(client, ending["parent"], ending["reason"], by_force=by_force)
 
 
-def end_all_children(context: df.DurableOrchestrationContext, reason: str) -> Steps[None]:
+def end_all_children(
+    context: df.DurableOrchestrationContext, reason: str, tasks: Iterable[Any] = ()
+) -> Steps[None]:
     """End what goes on below this instance, at whatever depth; return once nothing does.
 
-    It asks again and again, as the list lacks what is started at this moment. One that does not
-    end by itself, as it is suspended or stuck, is terminated in the end.
+    It asks again and again: the host's list lacks what is started at this moment, which may be
+    the children that this instance waits for as `tasks`. What does not end by itself, as it is
+    suspended or stuck, is terminated in the end.
     """
-    times = 0
+    children, times = list(tasks), 0
     while True:
         ending = Ending(parent=context.instance_id, reason=reason, terminate=times >= ASKED)
-        if not (yield from call_with_retry(context, end_children, ending)):
+        asked: int = yield from call_with_retry(context, end_children, ending)
+        if not asked and all(child.is_completed for child in children):
             return
         times += 1
         yield from sleep(context, _PAUSES.pause(min(times, 10), 0))

@@ -146,7 +146,7 @@ def month_end_close(context: df.DurableOrchestrationContext) -> Steps[CloseEnd]:
     except Cancelled as cancelled:
         reason = cancelled.reason
         show("cancelling")
-        yield from end_all_children(context, reason or "the close was cancelled")
+        yield from end_all_children(context, reason, lanes.values())
 
     ends = yield from settle(context, list(lanes.values()))
     tallies = [end.value or nothing_done("", failure_of(end.failure).as_data()) for end in ends]

@@ -9,6 +9,7 @@ from blueprints.sub_orchestrations import CONTROLLER
 from devhost.functions import FunctionTable
 from devhost.in_process import Answer
 from devhost.testing import ManualHub
+from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start
 from tests.crashes import every_crash
@@ -324,6 +325,26 @@ async def test_a_cancel_does_not_wait_for_the_pauses_of_vendors(hub: ManualHub) 
 
     assert (await ended(hub))["left"] == 3
     assert hub.clock.now() - before <= timedelta(seconds=2)
+
+
+async def test_lanes_that_the_host_does_not_list_yet_are_asked_as_well(hub: ManualHub) -> None:
+    ledger, asked = Ledger(12), 0
+
+    async def end(ending: dict[str, Any]) -> int:
+        nonlocal asked
+        asked += 1
+        lanes = [each for each in going(hub) if each.count(":") == 2] if asked > 2 else []
+        for lane in lanes:
+            await hub.raise_event(lane, CANCEL_EVENT, {"reason": ending["reason"]})
+        return len(lanes)
+
+    hub.replace_activity("end_children", end)
+    await middle(hub, ledger)
+
+    await cancel(hub)
+
+    assert (await ended(hub))["closed"] == len(ledger.closed) < 12
+    assert going(hub) == []
 
 
 async def test_a_suspended_vendor_is_terminated_in_the_end(hub: ManualHub) -> None:
