@@ -9,6 +9,7 @@ import azure.durable_functions as df
 from activities.decision_tokens import Seat, make_token
 from activities.messages import Message, send_message
 from activities.settings import number_setting, public_url
+from orchestration import limits
 from orchestration.failures import Failure
 
 # Unless the settings APPROVAL_REMIND_HOURS, … and APPROVER_LEAD, … say otherwise.
@@ -68,7 +69,9 @@ def set_approval_terms(payment: Payment) -> Terms:
     """
     others = _people_but(payment["requested_by"])
     last = {role: address for role, address in others.items() if role == ESCALATED_TO}
-    limit = number_setting("APPROVAL_TWO_OF_THREE_CENTS", TWO_OF_THREE_CENTS, most=10**12)
+    limit = number_setting(
+        "APPROVAL_TWO_OF_THREE_CENTS", TWO_OF_THREE_CENTS, most=limits.CENTS.most
+    )
     is_large = payment["amount_cents"] > limit
     wanted = ("lead", "controller", "director") if is_large else ("lead",)
     asked = {role: others[role] for role in wanted if role in others}
@@ -119,4 +122,4 @@ def _people_but(requester: str) -> dict[str, str]:
 
 
 def _hours(name: str, usually: int) -> int:
-    return number_setting(f"APPROVAL_{name}_HOURS", usually, most=24 * 365)
+    return number_setting(f"APPROVAL_{name}_HOURS", usually, most=limits.PATIENCE_HOURS.most)

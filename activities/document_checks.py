@@ -10,13 +10,13 @@ from activities.documents import DocumentFields
 from activities.invoices import Invoice, validate_invoice
 from activities.orders import match_order
 from activities.outside import ask
+from orchestration import limits
 from orchestration.failures import Failure
 
 KINDS: Final = ("invoice", "credit note", "reminder", "statement")
 _WORDS: Final = {"bill": "invoice", "tax invoice": "invoice", "dunning letter": "reminder"}
 _PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CURRENCY: Final = re.compile("[A-Z]{3}")
-_MOST_CENTS: Final = 10**12
 _LONGEST_QUOTE: Final = 40
 
 bp = df.Blueprint()
@@ -140,7 +140,7 @@ def _malformed(fields: DocumentFields) -> list[Doubt]:
         "vendor": _PART.fullmatch(fields["vendor"]),
         "number": _PART.fullmatch(fields["number"]),
         "order": _PART.fullmatch(fields["order"]),
-        "amount_cents": 0 < fields["amount_cents"] <= _MOST_CENTS,
+        "amount_cents": 0 < fields["amount_cents"] <= limits.CENTS.most,
         "currency": _CURRENCY.fullmatch(fields["currency"]),
     }
     return [

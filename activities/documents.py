@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from activities.blobs import read_blob, write_blob
 from activities.outside import ask
 from activities.pdf_files import MAX_PDF_BYTES
+from orchestration import limits
 from orchestration.failures import Failed, Failure
 
 SCANS: Final = "scans"  # the container that scanners write to
@@ -21,7 +22,7 @@ READER_PATIENCE: Final = timedelta(minutes=2)
 
 _PDF: Final = "application/pdf"
 _ABOUT_THE_FILE: Final = frozenset({"not_a_document", "unreadable"})
-_LONGEST_VALUE: Final = 64  # the platform fails an instance whose custom status is over 16 KB
+_LONGEST_VALUE: Final = limits.FIELD_CHARS.most
 _NAMED: Final = ("vendor", "number", "order", "amount_cents")
 
 bp = df.Blueprint()

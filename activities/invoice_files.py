@@ -9,10 +9,11 @@ import azure.durable_functions as df
 
 from activities.blobs import INVOICES, RESULTS, BlobRef, blob_names, read_blob, write_blob
 from activities.outside import ask
+from orchestration import limits
 from orchestration.failures import Failure
 
-MAX_FILES: Final = 10_000
-MAX_FILE_BYTES: Final = 10 * 2**20
+MAX_FILES: Final = limits.BATCH_FILES.most
+MAX_FILE_BYTES: Final = limits.FILE_BYTES.most
 FILES_A_SHARD: Final = 100
 
 _LIST_BYTES: Final = 2**20

@@ -1,10 +1,11 @@
 """Invoices, as vendors send them."""
 
-import os
 from typing import Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities.settings import number_setting
+from orchestration import limits
 from orchestration.failures import Failure
 
 CURRENCIES: Final = frozenset({"EUR", "USD", "GBP", "CHF", "JPY", "SEK"})
@@ -31,7 +32,7 @@ def validate_invoice(invoice: Invoice) -> Invoice:
         raise Failure(
             "currency_unknown", f"currency {invoice['currency']} is unknown: use one of {known}"
         )
-    limit = int(os.environ.get("INTAKE_LIMIT_CENTS", LIMIT_CENTS))
+    limit = number_setting("INTAKE_LIMIT_CENTS", LIMIT_CENTS, limits.CENTS.most)
     if invoice["amount_cents"] > limit:
         raise Failure(
             "over_limit",

@@ -5,9 +5,10 @@ from typing import Any, Final, TypedDict
 import azure.durable_functions as df
 
 from activities.outside import ask
+from orchestration import limits
 from orchestration.failures import Failure
 
-MAX_VENDORS: Final = 5_000
+MAX_VENDORS: Final = limits.MONTH_VENDORS.most
 
 _VENDORS_A_PAGE: Final = 1_000
 

@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import aiohttp
 
+from orchestration import limits
 from orchestration.failures import Failure, is_code
 
 TIMEOUT: Final = timedelta(seconds=20)
 
 _KEY_HEADER: Final = "Idempotency-Key"
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
-_LONGEST_MESSAGE: Final = 300
+_LONGEST_MESSAGE: Final = limits.MESSAGE_CHARS.most
 
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 

@@ -4,13 +4,14 @@ import re
 import zlib
 from typing import Final
 
+from orchestration import limits
 from orchestration.failures import Failure
 
-MAX_PDF_BYTES: Final = 10 * 2**20
-MAX_INFLATED_BYTES: Final = 256 * 2**20  # ten pages in colour that no JPEG made smaller
+MAX_PDF_BYTES: Final = limits.SCAN_BYTES.most
+MAX_INFLATED_BYTES: Final = limits.INFLATED_BYTES.most
 
 _MAGIC: Final = b"%PDF-"
-_LONGEST_NAME: Final = 500
+_LONGEST_NAME: Final = limits.FILE_NAME_CHARS.most
 _STREAM: Final = re.compile(rb"stream\r?\n")
 _FILTERS: Final = re.compile(rb"/Filter\s*\[([^\]]{0,300})\]")
 _INFLATING: Final = re.compile(rb"/Fl(?:ateDecode)?\b")

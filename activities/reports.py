@@ -9,9 +9,10 @@ import azure.durable_functions as df
 
 from activities.blobs import RESULTS, BlobRef, read_blob, write_blob
 from activities.outside import ask
+from orchestration import limits
 from orchestration.failures import Failure
 
-MAX_REPORT_BYTES: Final = 32 * 2**20
+MAX_REPORT_BYTES: Final = limits.REPORT_BYTES.most
 
 _COLUMNS: Final = ("time", "id", "kind", "vendor", "number", "amount_cents", "reversed")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run

@@ -11,6 +11,7 @@ from activities.document_checks import Doubt
 from activities.documents import DocumentFields
 from activities.messages import Message, send_message
 from activities.settings import number_setting, public_url
+from orchestration import limits
 
 # Unless the settings REVIEW_SURE_PERCENT, REVIEW_HOURS and REVIEWER say otherwise.
 SURE_PERCENT: Final = 80
@@ -40,8 +41,8 @@ class ReviewRequest(TypedDict):
 def review_terms() -> ReviewTerms:
     """What the settings say at this moment. Raises Failure `not_configured`."""
     return ReviewTerms(
-        sure_percent=number_setting("REVIEW_SURE_PERCENT", SURE_PERCENT, most=100),
-        review_hours=number_setting("REVIEW_HOURS", REVIEW_HOURS, most=24 * 365),
+        sure_percent=number_setting("REVIEW_SURE_PERCENT", SURE_PERCENT, most=limits.PERCENT.most),
+        review_hours=number_setting("REVIEW_HOURS", REVIEW_HOURS, most=limits.PATIENCE_HOURS.most),
     )
 
 

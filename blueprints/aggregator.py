@@ -20,7 +20,7 @@ from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, Query, read_body, read_message, read_query
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
-from orchestration import booking, closing, sharding
+from orchestration import booking, closing, limits, sharding
 from orchestration.booking import Day, Total, summed
 from orchestration.children import children_for
 from orchestration.closing import DayTotal
@@ -42,7 +42,6 @@ from orchestration.steps import Steps
 
 QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
 HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
-MOST_SHARDS: Final = 64
 
 # Before another number of shards holds, in days: no event may be dated later than tomorrow, and
 # the clocks of two workers may part at midnight.
@@ -57,7 +56,7 @@ class VendorEvent(Body):
     event: IdPart
     vendor: IdPart
     day: Day
-    amount_cents: int = Field(ge=-(10**12), le=10**12)
+    amount_cents: int = Field(ge=-limits.CENTS.most, le=limits.CENTS.most)
 
 
 class DayQuery(Query):
@@ -70,7 +69,7 @@ class RankingBody(Body):
     """How many vendors to name; a ranking is as of when it was asked for, under its name."""
 
     name: IdPart
-    top: int = Field(10, ge=1, le=100)
+    top: int = Field(10, ge=1, le=limits.RANKED.most)
 
 
 class ClosingBody(Body):
@@ -243,7 +242,7 @@ async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> 
     if event.day > (today + timedelta(days=1)).isoformat():
         raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")
     is_hot = event.vendor in names_setting("HOT_VENDORS")
-    shards = number_setting("HOT_SHARDS", HOT_SHARDS, MOST_SHARDS) if is_hot else 1
+    shards = number_setting("HOT_SHARDS", HOT_SHARDS, limits.SHARDS.most) if is_hot else 1
     page = await _page(client, event.vendor)
     entry = page["entries"].get(event.vendor)
     if entry is None and len(page["entries"]) >= MOST_KEYS:

@@ -27,7 +27,8 @@ from http_api.instances import Instance, find, unknown
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.progress import percent_of, seconds_left
 from http_api.starting import ensure_started
-from http_api.waiting import MOST_SECONDS, wait_until_ended
+from http_api.waiting import wait_until_ended
+from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failure, failure_of
 from orchestration.ids import IdPart, is_instance_id, report_id
@@ -43,14 +44,14 @@ bp = df.Blueprint()
 class ReportBody(Body):
     """Which report to write; another edition of the same year is another report."""
 
-    year: int = Field(ge=2000, le=2100)
+    year: int = Field(ge=2000, le=limits.YEAR.most)
     edition: IdPart = "final"
 
 
 class WaitQuery(Query):
     """For how many seconds the caller would wait for the end."""
 
-    wait: int = Field(0, ge=0, le=MOST_SECONDS)
+    wait: int = Field(0, ge=0, le=limits.WAIT_SECONDS.most)
 
 
 class Order(TypedDict):

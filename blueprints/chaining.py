@@ -16,6 +16,7 @@ from activities.postings import Posting, PostingOrder, post_invoice
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.ids import IdPart, intake_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
@@ -30,7 +31,7 @@ class InvoiceBody(Body):
     vendor: IdPart
     number: IdPart
     order: IdPart
-    amount_cents: int = Field(gt=0, le=10**12)
+    amount_cents: int = Field(gt=0, le=limits.CENTS.most)
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from activities.arrivals import sound_content
 from activities.blobs import INVOICES, read_blob
@@ -42,6 +42,7 @@ from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
 from http_api.starting import ensure_started
+from orchestration import limits
 from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import document_id, intake_of
@@ -71,7 +72,7 @@ def _safe_name(name: str) -> str:
 class BlobBody(Body):
     """Which blob to take, of those that vendors sent."""
 
-    blob: Annotated[str, AfterValidator(_safe_name)]
+    blob: Annotated[str, Field(max_length=limits.FILE_NAME_CHARS.most), AfterValidator(_safe_name)]
 
 
 class Document(TypedDict):

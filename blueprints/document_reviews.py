@@ -29,6 +29,7 @@ from http_api.answers import accepted, json_answer
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance, find, sdk_problems
 from http_api.problems import Problem, answers_problems, failures_as_503
+from orchestration import limits
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.reviewing import (
     Choice,
@@ -41,7 +42,6 @@ from orchestration.reviewing import (
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
 
-MOST_ROUNDS: Final = 5
 # Who is down for most of a day delays a document, and does not lose it.
 PATIENT: Final = Retry(attempts=60, longest_pause=timedelta(minutes=20), within=timedelta(hours=20))
 STEPS: Final = (
@@ -62,7 +62,7 @@ class DecisionBody(Body):
 
     decision: Choice
     corrections: Corrections = Corrections()
-    comment: str = Field("", max_length=2000)
+    comment: str = Field("", max_length=limits.COMMENT_CHARS.most)
 
     @model_validator(mode="after")
     def _corrects_or_not(self) -> Self:
@@ -145,7 +145,7 @@ def judge(
     until = context.current_utc_datetime + timedelta(hours=terms["review_hours"])
     judged = Judged(outcome="rejected", kind="", fields=reading["fields"], doubts=[], reviews=[])
     confidence = reading["confidence"]
-    for number in range(1, MOST_ROUNDS + 1):
+    for number in range(1, limits.REVIEW_ROUNDS.most + 1):
         yield from _assess(context, judged, confidence, terms["sure_percent"])
         if not judged["doubts"]:
             judged["outcome"] = "accepted" if judged["kind"] == "invoice" else "filed"

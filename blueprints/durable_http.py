@@ -20,6 +20,7 @@ from activities.tax import Access, Applicant, obtain_tax_access
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.deadlines import SHORTEST, sleep
 from orchestration.failures import Failure
 from orchestration.http_answers import HttpAnswer
@@ -28,10 +29,9 @@ from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry, luck_of
 from orchestration.steps import Steps
 
-LONGEST_PAUSE: Final = timedelta(minutes=10)  # whatever Retry-After says
+LONGEST_PAUSE: Final = timedelta(seconds=limits.TAX_PAUSE_SECONDS.most)
 UNASKED: Final = Retry(longest_pause=timedelta(minutes=1))  # the pauses where it says nothing
 CALLS_A_GENERATION: Final = 20
-MOST_TICKETS: Final = 3  # in a row; one that was spent by a call whose answer was lost is refused
 
 _ONCE: Final = Retry(attempts=1)
 
@@ -43,7 +43,7 @@ class TaxCheckBody(Body):
 
     vat_id: str = Field(pattern=r"^[A-Z]{2}[A-Z0-9]{2,13}$")
     day: date
-    within_minutes: int = Field(60, ge=1, le=1440)
+    within_minutes: int = Field(60, ge=1, le=limits.TAX_MINUTES.most)
 
 
 class SoFar(TypedDict):
@@ -155,7 +155,7 @@ def _call(
         return Heard(place=place, wait=answer.retry_after(context.current_utc_datetime))
     except Failure as failure:
         is_spent = answer is not None and answer.status == 401 and ticket is not None
-        if not failure.retriable and not (is_spent and failed + 1 < MOST_TICKETS):
+        if not failure.retriable and not (is_spent and failed + 1 < limits.TAX_TICKETS.most):
             raise
         log_once(context, "a call failed: %s", failure)
         wait = answer.retry_after(context.current_utc_datetime) if answer else None

@@ -16,12 +16,13 @@ from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part, number_id
 from orchestration.steps import Steps
 
-LIMIT: Final = 10**12
+LIMIT: Final = limits.COUNT.most
 
 bp = df.Blueprint()
 

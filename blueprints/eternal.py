@@ -16,6 +16,7 @@ from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import answers_problems
+from orchestration import limits
 from orchestration.deadlines import SHORTEST
 from orchestration.events import INTERVAL_EVENT, Cancellation, event_data
 from orchestration.failures import Failed, Failure, failure_of
@@ -25,7 +26,6 @@ from orchestration.log import log_once
 from orchestration.steps import Steps
 
 LONGEST_GENERATION: Final = timedelta(minutes=1)
-MOST_NAMED: Final = 100
 
 bp = df.Blueprint()
 
@@ -33,13 +33,13 @@ bp = df.Blueprint()
 class SweepBody(Body):
     """How often to sweep, where this starts the sweep."""
 
-    every_minutes: int = Field(15, ge=1, le=1440)
+    every_minutes: int = Field(15, ge=1, le=limits.SWEEP_MINUTES.most)
 
 
 class IntervalChange(BaseModel):
     """What INTERVAL_EVENT carries."""
 
-    every_minutes: int = Field(ge=1, le=1440)
+    every_minutes: int = Field(ge=1, le=limits.SWEEP_MINUTES.most)
 
 
 class SoFar(TypedDict):
@@ -130,7 +130,7 @@ def _nothing_yet(sweep: Sweep) -> SoFar:
 def _beat(context: df.DurableOrchestrationContext, so_far: SoFar, ears: Ears) -> Steps[None]:
     """Audit the ledger, and tell of payments that are open at two beats running, once each."""
     try:
-        order = AuditOrder(most=MOST_NAMED)
+        order = AuditOrder(most=limits.STUCK_NAMED.most)
         audit: Audit = yield from _call(ears, context.call_activity(audit_ledger, order))
         stuck = sorted({*audit["open"]} & {*so_far["open"]})
         so_far["open"] = audit["open"]

@@ -34,6 +34,7 @@ from activities.summaries import (
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.children import children_for
 from orchestration.ids import IdPart, batch_id
 from orchestration.log import log_once
@@ -42,7 +43,6 @@ from orchestration.settling import settle_map
 from orchestration.steps import Steps
 
 AT_ONCE: Final = 20  # unless the setting BATCH_AT_ONCE says otherwise
-MOST_AT_ONCE: Final = 100
 LANES: Final = 4  # a slow file holds up its own lane only
 
 bp = df.Blueprint()
@@ -52,10 +52,10 @@ class BatchBody(Body):
     """Which files to read: those whose names begin with the prefix."""
 
     name: IdPart
-    prefix: str = Field("", pattern=r"^[^\x00-\x1f\x7f\\]*$", max_length=500)
+    prefix: str = Field("", pattern=r"^[^\x00-\x1f\x7f\\]*$", max_length=limits.PREFIX_CHARS.most)
 
 
-class Limits(TypedDict):
+class BatchSettings(TypedDict):
     """What the settings say of a batch."""
 
     at_once: int
@@ -66,7 +66,7 @@ class Batch(TypedDict):
 
     name: str
     prefix: str
-    settings: Limits
+    settings: BatchSettings
 
 
 class ShardOrder(TypedDict):
@@ -101,9 +101,9 @@ async def start_invoice_batch(
     batch = read_body(req, BatchBody)
     with failures_as_503():
         await require_storage()
-        limits = Limits(at_once=number_setting("BATCH_AT_ONCE", AT_ONCE, MOST_AT_ONCE))
+        settings = {"at_once": number_setting("BATCH_AT_ONCE", AT_ONCE, limits.FILES_AT_ONCE.most)}
     work = batch.model_dump(mode="json")
-    return await start_once(req, client, "invoice_batch", batch_id(batch.name), work, {**limits})
+    return await start_once(req, client, "invoice_batch", batch_id(batch.name), work, settings)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)

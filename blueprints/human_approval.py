@@ -28,6 +28,7 @@ from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.deadlines import first_of
 from orchestration.events import event_data
 from orchestration.failures import Failure
@@ -51,23 +52,23 @@ class ApprovalBody(Body):
 
     payment: IdPart
     vendor: IdPart
-    amount_cents: int = Field(gt=0, le=10**12)
+    amount_cents: int = Field(gt=0, le=limits.CENTS.most)
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    purpose: str = Field("", max_length=500)
-    requested_by: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)
+    purpose: str = Field("", max_length=limits.PURPOSE_CHARS.most)
+    requested_by: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=limits.ADDRESS_CHARS.most)
 
 
 class DecisionBody(Body):
     """What somebody decides, and why."""
 
     decision: Choice
-    comment: str = Field("", max_length=2000)
+    comment: str = Field("", max_length=limits.COMMENT_CHARS.most)
 
 
 class TokenQuery(Query):
     """What a link brings along."""
 
-    token: str = Field(max_length=300)
+    token: str = Field(max_length=limits.TOKEN_CHARS.most)
 
 
 class Outcome(TypedDict):

@@ -15,6 +15,7 @@ from activities.transfers import Look, Transfer, look_at_transfer
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.deadlines import first_of
 from orchestration.events import CANCEL_EVENT, Cancellation, event_data
 from orchestration.failures import Failure
@@ -39,7 +40,7 @@ class SettlementBody(Body):
     """Which transfer to watch, and for how long."""
 
     transfer: IdPart
-    within_hours: int = Field(72, ge=1, le=720)
+    within_hours: int = Field(72, ge=1, le=limits.WATCH_HOURS.most)
 
 
 class SoFar(TypedDict):

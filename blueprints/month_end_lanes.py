@@ -18,6 +18,7 @@ from activities.month_ends import (
     list_open_vendors,
     reconcile_vendor,
 )
+from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure
 from orchestration.ids import child_id
@@ -26,7 +27,7 @@ from orchestration.settling import settle
 from orchestration.steps import Steps
 
 VENDORS_A_GENERATION: Final = 25
-NAMED_BY_LANE: Final = 20
+NAMED_BY_LANE: Final = limits.LANE_FAILURES_NAMED.most
 
 bp = df.Blueprint()
 

@@ -17,6 +17,7 @@ from http_api.bodies import Query, read_json, read_query
 from http_api.instances import Instance, find, sdk_problems, unknown
 from http_api.listing import Listing, State, every_instance, list_page
 from http_api.problems import Problem, answers_problems
+from orchestration import limits
 from orchestration.events import CANCEL_EVENT, ENDS_BY_ITSELF, OPEN_EVENTS
 from orchestration.ids import is_instance_id
 
@@ -28,7 +29,7 @@ bp = df.Blueprint()
 class Reason(Query):
     """Why a caller suspends, resumes or cancels; it shows in the status."""
 
-    reason: str = Field("", max_length=500)
+    reason: str = Field("", max_length=limits.REASON_CHARS.most)
 
 
 @bp.route(route="operations", methods=["GET"])

@@ -17,6 +17,7 @@ from http_api.answers import json_answer
 from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.breaking import ENTITY, Breaker, Standing, closed, operated
 from orchestration.children import children_for
 from orchestration.deadlines import first_of
@@ -46,7 +47,9 @@ class RatesBody(Body):
 
     date: date
     currencies: Annotated[
-        list[Currency], Field(min_length=1, max_length=20), AfterValidator(_as_a_set)
+        list[Currency],
+        Field(min_length=1, max_length=limits.CURRENCIES.most),
+        AfterValidator(_as_a_set),
     ]
 
 

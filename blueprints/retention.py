@@ -20,10 +20,10 @@ from activities.settings import flag_setting, number_setting
 from http_api.instances import ENDED, Instance, sdk_problems
 from http_api.listing import Listing, list_page
 from http_api.problems import Problem
+from orchestration import limits
 
 SCHEDULE: Final = "0 30 3 * * *"  # every night at half past three, UTC
 DAYS: Final = 90
-MOST_DAYS: Final = 3650
 LONGEST_RUN: Final = timedelta(minutes=5)  # well within functionTimeout; the next run goes on
 
 _AT_ONCE: Final = 10
@@ -38,7 +38,7 @@ async def purge_ended_instances(
     timer: func.TimerRequest, client: df.DurableOrchestrationClient
 ) -> None:
     """Purge what ended more than so many days ago, or only count it. Run twice it finds nothing."""
-    days = number_setting("RETENTION_DAYS", DAYS, MOST_DAYS)
+    days = number_setting("RETENTION_DAYS", DAYS, limits.KEPT_DAYS.most)
     dry_run = flag_setting("RETENTION_DRY_RUN")
     ended_before = clock.now() - timedelta(days=days)
     stop_at = asyncio.get_running_loop().time() + LONGEST_RUN.total_seconds()
@@ -91,7 +91,7 @@ async def _pages(
     client: df.DurableOrchestrationClient, ended_before: datetime
 ) -> AsyncIterator[list[Instance]]:
     """What ended before a time, in pages; what was created after it cannot have."""
-    asked = {"status": ",".join(sorted(ENDED)), "to": ended_before, "top": 100}
+    asked = {"status": ",".join(sorted(ENDED)), "to": ended_before, "top": limits.PAGE.most}
     listing = Listing.model_validate(asked)
     while True:
         page = await list_page(client, listing)

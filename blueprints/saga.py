@@ -24,6 +24,7 @@ from activities.postings import post_payment, reverse_payment
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.compensation import Saga
 from orchestration.events import CANCEL_EVENT, Cancellation, event_data
 from orchestration.failures import Failed, Failure, failure_of
@@ -40,7 +41,7 @@ class PaymentBody(Body):
 
     vendor: IdPart
     number: IdPart
-    amount_cents: int = Field(gt=0, le=10**12)
+    amount_cents: int = Field(gt=0, le=limits.CENTS.most)
 
 
 class Payment(TypedDict):

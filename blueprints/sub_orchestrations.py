@@ -32,6 +32,7 @@ from http_api.bodies import Body, read_body
 from http_api.instances import SETTINGS, sdk_problems, unknown
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, month_end_id
@@ -41,11 +42,11 @@ from orchestration.settling import settle
 from orchestration.steps import Steps
 
 LANES: Final = 20  # unless the setting MONTH_END_LANES says otherwise
-MOST_LANES: Final = 50  # the custom status shows each, and has 16 KB
-NAMED: Final = 100
+MOST_LANES: Final = limits.LANES.most
+NAMED: Final = limits.FAILURES_NAMED.most
 CONTROLLER: Final = "controller@example.com"
 
-MOST_CHARACTERS: Final = 9_000  # of a mail
+MOST_CHARACTERS: Final = limits.MAIL_CHARS.most
 
 Outcome = Literal["closed", "incomplete", "cancelled"]
 
@@ -56,7 +57,7 @@ class CloseBody(Body):
     """Which month to close, and by how much books and bank may differ for a vendor."""
 
     month: str = Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")
-    tolerance_cents: int = Field(0, ge=0, le=10_000)
+    tolerance_cents: int = Field(0, ge=0, le=limits.TOLERANCE_CENTS.most)
 
 
 class Limits(TypedDict):
@@ -95,9 +96,10 @@ async def start_month_end_close(
 ) -> func.HttpResponse:
     """Start the close of the month in the body, once."""
     close = read_body(req, CloseBody)
-    limits = {**_limits()}
+    settings = {**_limits()}
     work = close.model_dump(mode="json")
-    return await start_once(req, client, "month_end_close", month_end_id(close.month), work, limits)
+    instance_id = month_end_id(close.month)
+    return await start_once(req, client, "month_end_close", instance_id, work, settings)
 
 
 @bp.route(route="month-ends/{id}/retry", methods=["POST"])

@@ -21,6 +21,7 @@ from http_api.bodies import read_body
 from http_api.listing import every_instance
 from http_api.problems import answers_problems
 from http_api.starting import start_once
+from orchestration import limits
 from orchestration.deadlines import first_of
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import Failure
@@ -31,7 +32,7 @@ from orchestration.steps import Steps
 from orchestration.versions import LEAVING, is_before, is_leaving
 
 LONGEST_WAIT: Final = timedelta(days=30)
-NAMED_INSTANCES: Final = 10
+NAMED_INSTANCES: Final = limits.INSTANCES_NAMED.most
 
 bp = df.Blueprint()
 

@@ -7,9 +7,9 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from http_api.problems import FieldError, Problem
+from orchestration import limits
 
-MAX_BYTES: Final = 64 * 1024
-_MOST_ERRORS: Final = 20
+MAX_BYTES: Final = limits.BODY_BYTES.most
 _KEYS: Final = ("code", "clientId")  # how the platform takes a function's key
 
 
@@ -83,7 +83,7 @@ def _problem_of(what: str, error: ValidationError) -> Problem:
     fields = [FieldError(field=_path(e["loc"]), message=_words(e["msg"])) for e in errors]
     names = ", ".join(dict.fromkeys(field["field"] or f"the {what}" for field in fields[:5]))
     detail = f"the {what} has {len(fields)} error(s): correct {names}"
-    return Problem(422, f"invalid_{what}", detail, fields[:_MOST_ERRORS])
+    return Problem(422, f"invalid_{what}", detail, fields[: limits.ERRORS_NAMED.most])
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -12,10 +12,10 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
 from http_api.instances import Instance
+from orchestration import limits
 
 State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
 
-MOST_A_PAGE: Final = 100
 
 _TOKEN: Final = "x-ms-continuation-token"
 
@@ -34,14 +34,14 @@ class Paging(Query):
     """In which states, and which page of them."""
 
     status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
-    top: int = Field(50, ge=1, le=MOST_A_PAGE)
-    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=2000)
+    top: int = Field(50, ge=1, le=limits.PAGE.most)
+    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=limits.PAGE_TOKEN_CHARS.most)
 
 
 class Listing(Paging):
     """Which operations to list."""
 
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=200)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=limits.ID_PREFIX_CHARS.most)
     created_from: Moment | None = Field(None, alias="from")
     created_to: Moment | None = Field(None, alias="to")
 
@@ -87,7 +87,7 @@ async def every_instance(
     client: df.DurableOrchestrationClient, *states: State, prefix: str = ""
 ) -> AsyncIterator[Instance]:
     """All instances in these states, page by page, however many they are."""
-    asked = {"status": ",".join(states), "prefix": prefix, "top": MOST_A_PAGE}
+    asked = {"status": ",".join(states), "prefix": prefix, "top": limits.PAGE.most}
     listing = Listing.model_validate(asked)
     while True:
         page = await list_page(client, listing)

@@ -7,8 +7,6 @@ import azure.durable_functions as df
 
 from http_api.instances import Instance, find
 
-MOST_SECONDS: Final = 60  # whoever stands between us and the caller hangs up after some minutes
-
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 

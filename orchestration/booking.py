@@ -10,14 +10,15 @@ from typing import Annotated, Any, Final, TypedDict
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
+from orchestration import limits
 from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.sharding import mark_of
 
 # A state must not grow for ever; at these sizes it is some 25 KB.
-REMEMBERED: Final = 1000  # events of a shard; one that is repeated after so many others counts anew
-OPEN_DAYS: Final = 62  # with more, the oldest is booked on the day after it
-CLOSED_DAYS: Final = 62  # older ones are forgotten; they stay in the total
+REMEMBERED: Final = limits.REMEMBERED_EVENTS.most
+OPEN_DAYS: Final = limits.OPEN_DAYS.most
+CLOSED_DAYS: Final = limits.CLOSED_DAYS.most
 
 
 def _existing(text: str) -> str:

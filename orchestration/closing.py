@@ -2,10 +2,11 @@
 
 from typing import Final, TypedDict
 
+from orchestration import limits
 from orchestration.booking import Tally
 from orchestration.failures import Failure
 
-KEPT: Final = 200  # closed days whose totals the calendar has; a state must not grow for ever
+KEPT: Final = limits.CALENDAR_DAYS.most
 
 
 class DayTotal(Tally):

@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from orchestration import limits
+
 M = TypeVar("M", bound=BaseModel)
 
 # Asks work that must not be cut off to end by itself. All other work is terminated.
@@ -42,7 +44,7 @@ OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT, GOODS_EVENT})
 class Cancellation(BaseModel):
     """What CANCEL_EVENT carries."""
 
-    reason: str = Field(default="", max_length=500)
+    reason: str = Field(default="", max_length=limits.REASON_CHARS.most)
 
 
 def event_value(raw: object) -> Any:

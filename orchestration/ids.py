@@ -11,8 +11,10 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
+from orchestration import limits
+
 _PART: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-_LONGEST_PART: Final = 64
+_LONGEST_PART: Final = limits.ID_PART_CHARS.most
 
 # A field of a request that becomes part of an id.
 IdPart = Annotated[str, StringConstraints(pattern=_PART.pattern, max_length=_LONGEST_PART)]

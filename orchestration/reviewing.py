@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import azure.durable_functions as df
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestration import limits
 from orchestration.deadlines import first_of
 from orchestration.events import event_data
 from orchestration.ids import IdPart
@@ -29,7 +30,7 @@ class Corrections(BaseModel):
     vendor: IdPart | None = None
     number: IdPart | None = None
     order: IdPart | None = None
-    amount_cents: Annotated[int, Field(gt=0, le=10**12)] | None = None
+    amount_cents: Annotated[int, Field(gt=0, le=limits.CENTS.most)] | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
 
     def as_fields(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from orchestration import limits
 from orchestration.steps import Steps
 
 DIRECTORY: Final = "vendor_directory"  # the entity whose keys are its pages
@@ -17,7 +18,7 @@ AT_ONCE: Final = 50  # shards that are asked at once, for each page of the direc
 
 # How many pages the directory has. With another number, keys would be looked for on other pages.
 PAGES: Final = 16
-MOST_KEYS: Final = 2000  # of a page: it is read for each event, and must not grow for ever
+MOST_KEYS: Final = limits.DIRECTORY_PAGE.most
 
 
 class Split(TypedDict):

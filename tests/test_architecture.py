@@ -13,8 +13,8 @@ OURS = FOLDERS | {"function_app", "tests"}
 ARROWS = {
     "function_app": {"activities", "blueprints"},
     "blueprints": {"activities", "http_api", "orchestration"},
-    "activities": {"orchestration.failures"},
-    "http_api": {"orchestration.failures"},
+    "activities": {"orchestration.failures", "orchestration.limits"},
+    "http_api": {"orchestration.failures", "orchestration.limits"},
     "orchestration": set[str](),
     "devhost": set[str](),
     "sandbox": set[str](),

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from blueprints.eternal import LONGEST_GENERATION, MOST_NAMED
+from blueprints.eternal import LONGEST_GENERATION
 from devhost.functions import FunctionTable
 from devhost.testing import Crashed, ManualHub
+from orchestration import limits
 from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT
 from tests.crashes import every_crash
 from tests.outside import Sandbox
@@ -143,12 +144,12 @@ async def test_an_outage_of_the_bank_is_shown_and_outlived(
 async def test_what_it_keeps_of_many_open_payments_is_capped(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    for number in range(MOST_NAMED + 1):
+    for number in range(limits.STUCK_NAMED.most + 1):
         await debit(sandbox, f"PAY-{number}")
 
     await sweep(hub)
 
-    assert hub.custom_status(ID)["open"] == MOST_NAMED
+    assert hub.custom_status(ID)["open"] == limits.STUCK_NAMED.most
 
 
 # Start or get

@@ -13,6 +13,7 @@ from devhost.errors import FunctionFailed
 from devhost.settings import Settings
 from devhost.testing import ManualHub
 from http_api.instances import Instance
+from orchestration import limits
 from orchestration.failures import Failure
 from tests.source import ROOT
 
@@ -229,7 +230,7 @@ def test_the_defaults_are_those_of_the_docs() -> None:
 
     days = f"| `RETENTION_DAYS` | {retention.DAYS} | "
     assert days in page
-    assert f"from 1 to {retention.MOST_DAYS} |" in page
+    assert f"from 1 to {limits.KEPT_DAYS.most} |" in page
     assert f"| `RETENTION_SCHEDULE` | `{retention.SCHEDULE}` | " in page
 
 

@@ -1,0 +1,326 @@
+"""One over each cap of a request is refused with its name and starts nothing; the cap is not."""
+
+import ast
+import itertools
+import json
+import re
+import string
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from annotated_types import Le
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from devhost.functions import FunctionTable
+from devhost.in_process import Answer
+from devhost.testing import ManualHub
+from http_api.bodies import Body, Query
+from orchestration import limits
+from orchestration.limits import Limit
+from tests import approving
+from tests.approving import LEAD, PAYMENT
+from tests.outside import Sandbox
+from tests.source import ROOT, modules_below
+
+ALL = {name: value for name, value in vars(limits).items() if isinstance(value, Limit)}
+OF_REQUESTS = {name for name, limit in ALL.items() if limit.over in ("413", "422")}
+
+INVOICE = {"vendor": "acme", "number": "INV-1", "order": "PO-1001", "amount_cents": 12_500}
+EVENT = {"event": "e-1", "vendor": "acme", "day": "2026-01-01", "amount_cents": 500}
+RUNNING = "/api/operations/settlement:t-1"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request that has exactly so much of what a limit is about."""
+
+    limit: str
+    where: str  # the field, as the answer names it
+    method: str
+    path: str  # `{n}` is filled in
+    body: Callable[[int], Any] | None = None
+    fine: set[int] = field(default_factory=lambda: {200, 202})
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.limit}-{self.method}-{self.path.split('?')[0]}"
+
+    async def send(self, hub: ManualHub, count: int, to: str = "") -> Answer:
+        path = to or self.path.replace("{count}", str(count))
+        if "{n}" in path:
+            path = path.replace("{n}", text(count))
+        value = self.body(count) if self.body else None
+        if isinstance(value, bytes):
+            return await hub.request(self.method, path, data=value, headers=self.headers)
+        return await hub.request(self.method, path, json=value)
+
+
+def text(length: int) -> str:
+    return "a" * length
+
+
+def codes(count: int) -> list[str]:
+    """So many codes of currencies, be they any or not."""
+    letters = itertools.product(string.ascii_uppercase, repeat=3)
+    return ["".join(each) for each in itertools.islice(letters, count)]
+
+
+def padded(length: int) -> bytes:
+    """A body of JSON of so many bytes."""
+    return json.dumps(INVOICE).encode().ljust(length)
+
+
+def inflating(length: int) -> bytes:
+    """A PDF with a stream that inflates to so many bytes."""
+    deflating = zlib.compressobj(1)
+    whole, rest = divmod(length, 2**20)
+    parts = [deflating.compress(bytes(2**20)) for _ in range(whole)]
+    stream = b"".join([*parts, deflating.compress(bytes(rest)), deflating.flush()])
+    return b"%PDF-1.7\n1 0 obj <</Filter /FlateDecode>>\nstream\n" + stream + b"\nendstream\n"
+
+
+def post(path: str, limit: str, name: str, given: dict[str, Any] | None = None) -> Case:
+    """A case whose field is a number."""
+    return Case(limit, name, "POST", path, lambda n: {**(given or {}), name: n})
+
+
+def post_text(path: str, limit: str, name: str, given: dict[str, Any] | None = None) -> Case:
+    """A case whose field is a text of so many characters."""
+    return Case(limit, name, "POST", path, lambda n: {**(given or {}), name: text(n)})
+
+
+JSON = {"Content-Type": "application/json"}
+PDF = {"Content-Type": "application/pdf"}
+# Where the blob storage is missing, what passes the door is answered with 503.
+STORED = {200, 202, 503}
+TOKENS = {401, 403}  # a token that is not too long, and no token all the same
+CASES = [
+    Case("BODY_BYTES", "body", "POST", "/api/invoices", padded, headers=JSON),
+    post_text("/api/invoices", "ID_PART_CHARS", "number", INVOICE),
+    post_text("/api/payments", "ID_PART_CHARS", "vendor", {"number": "1", "amount_cents": 5}),
+    post_text("/api/settlements", "ID_PART_CHARS", "transfer"),
+    post("/api/invoices", "CENTS", "amount_cents", INVOICE),
+    post("/api/deliveries", "CENTS", "amount_cents", INVOICE),
+    post("/api/payments", "CENTS", "amount_cents", {"vendor": "acme", "number": "1"}),
+    post("/api/approvals", "CENTS", "amount_cents", PAYMENT),
+    post("/api/totals", "CENTS", "amount_cents", EVENT),
+    post("/api/counters/visits", "COUNT", "amount"),
+    Case("YEAR", "year", "POST", "/api/reports", lambda n: {"year": n}, STORED),
+    Case("REASON_CHARS", "reason", "POST", f"{RUNNING}/cancel?reason={{n}}"),
+    Case("REASON_CHARS", "reason", "POST", f"{RUNNING}/suspend?reason={{n}}"),
+    post_text("/api/approvals", "PURPOSE_CHARS", "purpose", PAYMENT),
+    Case(
+        "ADDRESS_CHARS",
+        "requested_by",
+        "POST",
+        "/api/approvals",
+        lambda n: PAYMENT | {"requested_by": f"{text(n - 9)}@mail.com"},
+    ),
+    post_text("(the link in the mail)", "COMMENT_CHARS", "comment", {"decision": "reject"}),
+    Case("TOKEN_CHARS", "token", "GET", "/api/approvals/PAY-1/decisions?token={n}", None, TOKENS),
+    Case(
+        "PREFIX_CHARS",
+        "prefix",
+        "POST",
+        "/api/batches",
+        lambda n: {"name": "b-1", "prefix": text(n)},
+        STORED,
+    ),
+    Case("FILE_NAME_CHARS", "blob", "POST", "/api/documents", lambda n: {"blob": text(n)}, STORED),
+    Case("ID_PREFIX_CHARS", "prefix", "GET", "/api/operations?prefix={n}"),
+    Case("PAGE", "top", "GET", "/api/operations?top={count}"),
+    Case("PAGE_TOKEN_CHARS", "after", "GET", "/api/operations?after={n}"),
+    Case(
+        "WAIT_SECONDS",
+        "wait",
+        "POST",
+        "/api/reports?wait={count}",
+        lambda _: {"year": 2025},
+        STORED,
+    ),
+    post("/api/settlements", "WATCH_HOURS", "within_hours", {"transfer": "t-2"}),
+    post("/api/month-ends", "TOLERANCE_CENTS", "tolerance_cents", {"month": "2026-01"}),
+    post("/api/sweeps", "SWEEP_MINUTES", "every_minutes"),
+    post(
+        "/api/tax-checks",
+        "TAX_MINUTES",
+        "within_minutes",
+        {"vat_id": "DE123456789", "day": "2026-01-01"},
+    ),
+    Case(
+        "CURRENCIES",
+        "currencies",
+        "POST",
+        "/api/rates",
+        lambda n: {"date": "2026-01-01", "currencies": codes(n)},
+    ),
+    post("/api/rankings", "RANKED", "top", {"name": "r-1"}),
+    Case(
+        "SCAN_BYTES",
+        "file",
+        "POST",
+        "/api/documents",
+        lambda n: b"%PDF-".ljust(n),
+        STORED,
+        PDF,
+    ),
+    Case("INFLATED_BYTES", "file", "POST", "/api/documents", inflating, STORED, PDF),
+]
+
+
+@pytest.fixture
+async def link(hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The link of a decision that is asked for, in an app without blob storage.
+
+    Something runs as well, to be cancelled and suspended.
+    """
+    monkeypatch.delenv("AzureWebJobsStorage", raising=False)
+    hub.replace_activity("look_at_transfer", lambda look: {"status": "pending", "reason": None})
+    await hub.request("POST", "/api/settlements", json={"transfer": "t-1"})
+    await approving.ask(hub, payment="PAY-0")
+    return await approving.link(sandbox, LEAD)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_one_over_a_cap_is_refused_by_name_and_starts_nothing(
+    hub: ManualHub, link: str, case: Case
+) -> None:
+    before = hub.instances()
+    to = link if case.path.startswith("(") else ""
+
+    answer = await case.send(hub, ALL[case.limit].most + 1, to)
+
+    assert str(answer.status) == ALL[case.limit].over, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    named = [error["field"] for error in problem.get("errors", [])]
+    assert named == [case.where] or f"the {case.where}" in problem["detail"]
+    assert hub.instances() == before
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_what_is_just_at_a_cap_passes(hub: ManualHub, link: str, case: Case) -> None:
+    to = link if case.path.startswith("(") else ""
+
+    answer = await case.send(hub, ALL[case.limit].most, to)
+
+    assert answer.status in case.fine, answer.text
+
+
+def test_every_cap_of_a_request_is_sent_here() -> None:
+    assert {case.limit for case in CASES} == OF_REQUESTS
+
+
+# No cap beside the table
+
+
+def models(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in kind.__subclasses__():
+        yield model
+        yield from models(model)
+
+
+def is_capped(info: FieldInfo) -> bool:
+    """Whether a text or a list has a length, and a number a most; choices end by themselves."""
+    kind = str(info.annotation)
+    if "Literal" in kind:
+        return True
+    if "int" in kind.split("[")[0]:
+        return any(isinstance(each, Le) for each in info.metadata)
+    if info.annotation is str or kind.startswith("list["):
+        return any(map(has_length, info.metadata))
+    return True
+
+
+def has_length(constraint: Any) -> bool:
+    pattern = getattr(constraint, "pattern", None)
+    if pattern and not re.search(r"[*+]|,\}", pattern):
+        return True
+    return getattr(constraint, "max_length", None) is not None
+
+
+def test_no_field_of_a_request_is_without_an_end(app: FunctionTable) -> None:
+    ours = [
+        model
+        for kind in (Body, Query)
+        for model in models(kind)
+        if model.__module__.split(".")[0] in ("blueprints", "http_api", "orchestration")
+    ]
+
+    endless = {
+        f"{model.__module__}.{model.__name__}.{name}"
+        for model in ours
+        for name, info in model.model_fields.items()
+        if not is_capped(info)
+    }
+    assert len(ours) > 10
+    assert endless == set()
+
+
+FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
+PATHS = [path for folder in FOLDERS for path in modules_below(ROOT / folder).values()]
+
+
+def literal_caps(source: str) -> Iterator[str]:
+    """Caps that are written as numbers where they are used."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.AnnAssign) and re.match("MOST_|MAX_", ast.unparse(node.target)):
+            yield from [ast.unparse(node)] if node.value and is_literal(node.value) else []
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        named = {keyword.arg: keyword.value for keyword in node.keywords}
+        caps = [named.get(name) for name in ("le", "lt", "max_length", "most")]
+        if called == "number_setting":
+            caps += node.args[2:3]
+        if any(map(is_literal, filter(None, caps))):
+            yield ast.unparse(node)
+
+
+def is_literal(cap: ast.expr) -> bool:
+    """Whether it is made of numbers; 1 is no cap, but all there is."""
+    numbers = [each.value for each in ast.walk(cap) if isinstance(each, ast.Constant)]
+    return any(isinstance(number, int) and number > 1 for number in numbers)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_cap_is_written_where_it_is_used(path: Any) -> None:
+    assert list(literal_caps(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "MOST_LANES: Final = 50",
+        "Field(le=10**12)",
+        "Field('', max_length=5)",
+        "number_setting('X', 1, 5)",
+        "f(most=24 * 365)",
+    ],
+)
+def test_a_cap_that_is_written_there_is_noticed(source: str) -> None:
+    assert list(literal_caps(source)) != []
+
+
+# The page
+
+
+def shown(number: int) -> str:
+    """A number as a reader expects it: 5000, and 10,000."""
+    return f"{number:,}" if number >= 10_000 else str(number)
+
+
+def test_the_page_shows_the_table() -> None:
+    page = (ROOT / "docs" / "limits.md").read_text("utf-8")
+
+    rows = re.findall(r"^\| ([0-9,]+) \| (.+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert rows == [(shown(one.most), one.of, one.why, one.over) for one in ALL.values()]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_cap_is_used(name: str) -> None:
+    assert any(f"limits.{name}.most" in path.read_text("utf-8") for path in PATHS)
