@@ -14,8 +14,8 @@ from pydantic import Field
 
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
-from http_api.instances import Instance, find, sdk_problems, unknown
-from http_api.listing import Listing, State, every_instance, list_page
+from http_api.instances import Instance, State, find, sdk_problems, unknown
+from http_api.listing import Listing, every_instance, list_page
 from http_api.problems import Problem, answers_problems
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT, ENDS_BY_ITSELF, OPEN_EVENTS

@@ -18,7 +18,7 @@ import azure.functions as func
 from activities import clock
 from activities.settings import flag_setting, number_setting
 from http_api.instances import ENDED, Instance, sdk_problems
-from http_api.listing import Listing, list_page
+from http_api.listing import every_page
 from http_api.problems import Problem
 from orchestration import limits
 
@@ -91,15 +91,9 @@ async def _pages(
     client: df.DurableOrchestrationClient, ended_before: datetime
 ) -> AsyncIterator[list[Instance]]:
     """What ended before a time, in pages; what was created after it cannot have."""
-    asked = {"status": ",".join(sorted(ENDED)), "to": ended_before, "top": limits.PAGE.most}
-    listing = Listing.model_validate(asked)
-    while True:
-        page = await list_page(client, listing)
+    async for page in every_page(client, *ENDED, created_to=ended_before):
         yield [
             instance
-            for instance in page.instances
+            for instance in page
             if instance.has_ended and instance.updated and instance.updated < ended_before
         ]
-        if not page.next_token:
-            return
-        listing = listing.model_copy(update={"after": page.next_token})

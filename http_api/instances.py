@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
@@ -19,7 +19,8 @@ SO_FAR: Final = "so_far"
 # Under this name, a starter adds what the app's settings say at that moment.
 SETTINGS: Final = "settings"
 
-ENDED: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
+State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
+ENDED: Final[frozenset[State]] = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 # What the client's exceptions say (their class is Exception), and what that is over HTTP.
 _SAYS: Final = (

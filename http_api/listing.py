@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
@@ -11,11 +11,8 @@ from azure.durable_functions.models.utils import http_utils
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
-from http_api.instances import Instance
+from http_api.instances import Instance, State
 from orchestration import limits
-
-State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
-
 
 _TOKEN: Final = "x-ms-continuation-token"
 
@@ -87,12 +84,24 @@ async def every_instance(
     client: df.DurableOrchestrationClient, *states: State, prefix: str = ""
 ) -> AsyncIterator[Instance]:
     """All instances in these states, page by page, however many they are."""
-    asked = {"status": ",".join(states), "prefix": prefix, "top": limits.PAGE.most}
-    listing = Listing.model_validate(asked)
+    async for page in every_page(client, *states, prefix=prefix):
+        for instance in page:
+            yield instance
+
+
+async def every_page(
+    client: df.DurableOrchestrationClient,
+    *states: State,
+    prefix: str = "",
+    created_to: datetime | None = None,
+) -> AsyncIterator[list[Instance]]:
+    """As `every_instance`, a page at a time; what is deleted on the way does not hide others."""
+    listing = Listing.model_validate(
+        {"status": ",".join(states), "prefix": prefix, "to": created_to, "top": limits.PAGE.most}
+    )
     while True:
         page = await list_page(client, listing)
-        for instance in page.instances:
-            yield instance
+        yield page.instances
         if not page.next_token:
             return
         listing = listing.model_copy(update={"after": page.next_token})
