@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import azure.durable_functions as df
 
-from activities.decision_tokens import Seat, make_token
+from activities.decision_tokens import Seat
+from activities.links import link_to
 from activities.messages import Message, send_message
-from activities.settings import number_setting, public_url
+from activities.settings import number_setting
 from orchestration import limits
 from orchestration.failures import Failure
 
@@ -98,13 +99,13 @@ async def request_approval(request: DecisionRequest) -> str:
     again = "Reminder: " if request["times"] else ""
     amount = f"{payment['amount_cents'] / 100:.2f} {payment['currency']}"
     purpose = payment["purpose"] or "no purpose given"
-    link = f"{public_url()}/api/approvals/{quote(seat.approval, safe=':')}/decisions"
+    link = link_to(f"approvals/{quote(seat.approval, safe=':')}/decisions", seat)
     message = Message(
         to=request["address"],
         subject=f"{again}decide on payment {payment['payment']}",
         text=f"{payment['requested_by']} asks to pay {payment['vendor']} {amount}: {purpose}.\n"
         f"As {role} you may approve or reject it once, until {seat.expires}:\n"
-        f"{link}?token={make_token(seat)}",
+        f"{link}",
         key=f"{seat.approval}:{seat.expires}:{role}:{request['times']}",
     )
     return await send_message(message)

@@ -49,7 +49,7 @@ async def audit_ledger(order: AuditOrder) -> Audit:
 async def report_stuck_payments(report: StuckReport) -> None:
     """Mail the treasurer; the mail server sends one mail a key, so twice is once."""
     content = {
-        "to": os.environ.get("TREASURER", TREASURER),
+        "to": os.environ.get("TREASURER") or TREASURER,
         "subject": f"{len(report['payments'])} payments took money that does not arrive",
         "text": "\n".join(report["payments"]),
     }

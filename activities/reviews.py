@@ -6,11 +6,12 @@ from urllib.parse import quote
 
 import azure.durable_functions as df
 
-from activities.decision_tokens import Seat, make_token
+from activities.decision_tokens import Seat
 from activities.document_checks import Doubt
 from activities.documents import DocumentFields
+from activities.links import link_to
 from activities.messages import Message, send_message
-from activities.settings import number_setting, public_url
+from activities.settings import number_setting
 from orchestration import limits
 
 # Unless the settings REVIEW_SURE_PERCENT, REVIEW_HOURS and REVIEWER say otherwise.
@@ -55,14 +56,13 @@ def role_of_round(number: int) -> str:
 async def request_review(request: ReviewRequest) -> str:
     """Mail the link to decide with. Each round has a key, so running twice is one mail."""
     seat = Seat(request["document"], role_of_round(request["round"]), request["expires"])
-    here = f"{public_url()}/api/documents/{quote(seat.approval, safe=':')}"
-    token = make_token(seat)
+    here = f"documents/{quote(seat.approval, safe=':')}"
     lines = [
         "A document cannot be posted without a person who looks at it:",
         *(f"- {doubt['about']}: {doubt['message']}" for doubt in request["doubts"]),
-        f"The document itself: {here}/original?token={token}",
+        f"The document itself: {link_to(f'{here}/original', seat)}",
         f"Accept, correct or reject it once, until {seat.expires}:",
-        f"{here}/decisions?token={token}",
+        link_to(f"{here}/decisions", seat),
     ]
     fields = request["fields"]
     what = f"{fields['number'] or 'a document'} of {fields['vendor'] or 'somebody'}"

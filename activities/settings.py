@@ -20,15 +20,6 @@ def names_setting(name: str) -> frozenset[str]:
     return frozenset(part.strip() for part in parts) - {""}
 
 
-def public_url() -> str:
-    """Where people reach this app; the setting PUBLIC_URL, or what the host says of itself."""
-    if address := os.environ.get("PUBLIC_URL"):
-        return address.rstrip("/")
-    name = os.environ.get("WEBSITE_HOSTNAME", "localhost:7071")
-    is_here = name.split(":")[0] in ("localhost", "127.0.0.1")
-    return f"{'http' if is_here else 'https'}://{name}"
-
-
 def flag_setting(name: str) -> bool:
     """Whether a setting is `true`; not where it is missing. Raises Failure `not_configured`."""
     text = os.environ.get(name) or "false"

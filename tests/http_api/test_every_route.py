@@ -97,6 +97,20 @@ async def test_a_body_that_is_none_is_refused_and_starts_nothing(
     assert hub.instances() == []
 
 
+async def test_the_key_of_links_is_one_of_every_function_that_takes_a_token(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    [listed] = re.findall(r"for function in ([\w\s\\]*);", page)
+    taking = set()
+    for route in WITH_PLACES:
+        answer = await hub.request(route.method, f"{route.filled}?token=lead.x.y", json={})
+        if "token_invalid" in answer.text:
+            taking.add(route.function)
+
+    assert set(listed.replace("\\", " ").split()) == taking != set()
+
+
 IDS = [
     "a%2Fb", "a%252Fb", "..", "..%2F..", "%00", "%0d%0aX:%20y", "%20", "%25", "%FF", "é",
     "%F0%9F%98%80", "%E2%80%AE", "a%3Fb", "a%23b", "a%5Cb", "a;b", "a,b", "a'b", "-", "_",

@@ -1,0 +1,132 @@
+"""The table of settings in docs/deploying.md keeps up with the code that reads them."""
+
+import ast
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+import pytest
+
+from activities.approvals import PEOPLE
+from tests.processes import PARTIES
+from tests.source import ROOT
+
+FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
+READERS = {"os.environ.get", "number_setting", "names_setting", "flag_setting"}
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+OF_THE_PLATFORM = {"FUNCTIONS_WORKER_RUNTIME"}
+
+ROW = re.compile(r"^\| (`[^|]+`) \| ([^|]*)\| [^|]+ \|$", re.MULTILINE)
+
+
+def documented() -> dict[str, str]:
+    """The settings of the table, and what each is unless it is set."""
+    page = (ROOT / "docs" / "deploying.md").read_text("utf-8")
+    [section] = re.findall(r"^## Settings$(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    return {
+        name: usually.strip()
+        for names, usually in ROW.findall(section)
+        for name in re.findall(r"`([^`]+)`", names)
+    }
+
+
+def read_in(source: str) -> set[str]:
+    """The settings that some code reads, with `*` where a part of the name is computed."""
+    tree = ast.parse(source)
+    values: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                values.setdefault(name, []).append(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                values.setdefault(name, []).append(value)
+            case ast.For(target=ast.Name(id=name), iter=value):
+                values.setdefault(name, []).append(value)
+    return {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for given in _named_by(node)
+        for name in _names(given, values)
+    }
+
+
+def _named_by(call: ast.Call) -> Iterator[ast.expr]:
+    if ast.unparse(call.func) in READERS and call.args:
+        yield call.args[0]
+    yield from (given.value for given in call.keywords if given.arg == "connection")
+
+
+def _names(given: ast.expr, values: dict[str, list[ast.expr]]) -> Iterator[str]:
+    match given:
+        case ast.Constant(value=str(name)):
+            yield name
+        case ast.JoinedStr(values=parts):
+            texts = [part.value if isinstance(part, ast.Constant) else "*" for part in parts]
+            yield "".join(map(str, texts))
+        case ast.Name(id=name):
+            for value in values.get(name, []):
+                yield from _names(value, values)
+        case ast.Tuple(elts=elements):
+            for element in elements:
+                yield from _names(element, values)
+
+
+READ = sorted({name for path in SOURCES for name in read_in(path.read_text("utf-8"))})
+
+
+def usual_numbers() -> dict[str, int]:
+    """The settings whose usual number is a constant of the module that reads them."""
+    usual = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="number_setting"),
+                    args=[ast.Constant(value=str(name)), ast.Name(id=constant), *_],
+                ):
+                    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
+                    usual[name] = getattr(module, constant)
+    return usual
+
+
+def test_settings_are_found_in_each_form_of_reading_them() -> None:
+    source = (
+        "A = ('ONE', 'TWO')\n"
+        "for setting in A:\n    os.environ.get(f'{setting}__x')\n    os.environ.get(setting)\n"
+        "number_setting('THREE', 1, 2)\nflag_setting('FOUR')\nos.environ.get(who.upper())\n"
+        "bp.queue_trigger(connection='FIVE')\n"
+    )
+
+    assert read_in(source) == {"ONE", "TWO", "*__x", "THREE", "FOUR", "FIVE"}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_setting_that_is_read_is_in_the_table(name: str) -> None:
+    assert [known for known in documented() if fnmatchcase(known, name)]
+
+
+@pytest.mark.parametrize("name", documented())
+def test_a_setting_in_the_table_is_read(name: str) -> None:
+    assert name in OF_THE_PLATFORM or [read for read in READ if fnmatchcase(name, read)]
+
+
+def test_every_party_and_every_approver_has_a_setting_in_the_table() -> None:
+    named = {f"{party.upper()}_URL" for party in PARTIES}
+    named |= {f"APPROVER_{role.upper()}" for role in PEOPLE}
+
+    assert named <= documented().keys()
+
+
+def test_the_example_for_a_machine_holds_settings_of_the_table() -> None:
+    example = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))
+
+    assert example["Values"].keys() <= documented().keys()
+    assert {f"{party.upper()}_URL" for party in PARTIES} <= example["Values"].keys()
+
+
+@pytest.mark.parametrize(("name", "number"), usual_numbers().items())
+def test_the_table_says_which_number_is_usual(name: str, number: int) -> None:
+    assert documented()[name] == str(number)
