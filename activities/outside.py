@@ -67,13 +67,17 @@ def refusal_of(party: str, status: int, body: Any) -> Failure:
         return unavailable(party, f"answered {status}")
     said = body if isinstance(body, dict) else {}
     code = said["code"] if is_code(said.get("code")) else f"{party}_refused"
-    message = str(said.get("message") or f"the {party} answered {status}")
+    message = str(said.get("message") or f"the {_called(party)} answered {status}")
     return Failure(code, message[:_LONGEST_MESSAGE])
 
 
 def unavailable(party: str, what: str) -> Failure:
     """The party cannot be asked now: it may be later."""
-    return Failure(f"{party}_unavailable", f"the {party} {what}", retriable=True)
+    return Failure(f"{party}_unavailable", f"the {_called(party)} {what}", retriable=True)
+
+
+def _called(party: str) -> str:
+    return {"tax": "tax office"}.get(party, party)
 
 
 def address_of(party: str) -> str:

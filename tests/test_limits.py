@@ -6,10 +6,12 @@ import string
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from activities import clock
 from devhost.in_process import Answer
 from devhost.testing import ManualHub
 from orchestration import limits
@@ -205,3 +207,41 @@ async def test_what_is_just_at_a_cap_passes(hub: ManualHub, link: str, case: Cas
 
 def test_every_cap_of_a_request_is_sent_here() -> None:
     assert {case.limit for case in CASES} == OF_REQUESTS
+
+
+# Settings
+
+
+async def test_a_setting_over_its_cap_is_taken_as_the_cap(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = str(limits.LANES.most + 1)
+    monkeypatch.setenv("MONTH_END_LANES", over)
+    monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", str(limits.PATIENCE_HOURS.most + 1))
+
+    await hub.request("POST", "/api/month-ends", json={"month": "2025-12"})
+    await approving.ask(hub)
+
+    close = (await hub.request("GET", "/api/operations/month-end:2025-12")).json()
+    approval = (await hub.request("GET", approving.HERE)).json()
+    expires = datetime.fromisoformat(approval["customStatus"]["expires"])
+    assert close["input"]["settings"] == {"lanes": limits.LANES.most}
+    assert expires - hub.clock.now() == timedelta(hours=limits.PATIENCE_HOURS.most)
+
+
+async def test_no_setting_keeps_what_ended_for_longer_than_its_cap(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", hub.clock.now)
+    monkeypatch.setenv("RETENTION_DAYS", "9" * 9)
+    old = await hub.start("invoice_intake", {}, instance_id="old")
+    await hub.run_until_ended(old)
+
+    await hub.advance(timedelta(days=limits.KEPT_DAYS.most))
+    await hub.fire("purge_ended_instances")
+    kept = [instance.id for instance in hub.instances()]
+    await hub.advance(timedelta(days=1))
+    await hub.fire("purge_ended_instances")
+
+    assert kept == [old]
+    assert hub.instances() == []

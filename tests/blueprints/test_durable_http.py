@@ -225,7 +225,7 @@ async def test_an_office_that_cannot_be_reached_is_asked_until_the_deadline(
 
     said = await failure(hub)
 
-    assert said == {"code": "tax_unavailable", "message": "the tax gave no answer"}
+    assert said == {"code": "tax_unavailable", "message": "the tax office gave no answer"}
     assert call_seconds(hub)[-1] == 120
 
 
