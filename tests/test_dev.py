@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -196,3 +197,22 @@ def test_a_path_that_holds_everywhere_is_let_pass(tmp_path, line):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
 
     assert dev.machine_paths(tmp_path) == []
+
+
+def test_each_target_of_the_makefile_is_a_command():
+    makefile = (dev.ROOT / "Makefile").read_text("utf-8")
+    [targets] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+
+    for target in targets.split():
+        assert callable(dev.command_line().parse_args([target]).command)
+
+
+@pytest.mark.parametrize("command", ["bench", "chaos"])
+def test_a_command_that_runs_a_module_has_one_to_run(command):
+    module = dev.command_line().parse_args([command]).module
+
+    helped = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=dev.ROOT, capture_output=True, check=False
+    )
+
+    assert helped.returncode == 0, helped.stderr
