@@ -10,7 +10,7 @@ from http_api.problems import FieldError, Problem
 from orchestration import limits
 
 MAX_BYTES: Final = limits.BODY_BYTES.most
-_KEYS: Final = ("code", "clientId")  # how the platform takes a function's key
+_KEYS: Final = ("code", "clientid")  # how the platform takes a function's key, in any case
 
 
 class Body(BaseModel):
@@ -54,7 +54,7 @@ def read_json(req: func.HttpRequest, max_bytes: int = MAX_BYTES) -> Any:
 
 def read_query(req: func.HttpRequest, kind: type[Q]) -> Q:
     """Return the query as this kind, the caller's key aside. Raises Problem 422."""
-    given = {name: value for name, value in req.params.items() if name not in _KEYS}
+    given = {name: value for name, value in req.params.items() if name.lower() not in _KEYS}
     try:
         return kind.model_validate(given)
     except ValidationError as error:

@@ -95,5 +95,6 @@ async def test_a_query_that_is_not_right_is_refused_and_not_ignored(
     assert len(answer.json()["errors"]) == 1
 
 
-async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub) -> None:
-    assert await listed(hub, "?code=the-key-of-a-function&clientId=me") == ([], None)
+@pytest.mark.parametrize("query", ["code=a-key&clientId=me", "CODE=a-key&ClientID=me"])
+async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub, query: str) -> None:
+    assert await listed(hub, f"?{query}") == ([], None)
