@@ -25,9 +25,10 @@ from activities.document_checks import (
 from activities.documents import DocumentFields, Reading, load_original
 from activities.reviews import ReviewRequest, ReviewTerms, request_review, role_of_round
 from blueprints.human_approval import seat_of
-from http_api.answers import accepted, json_answer
+from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance, find, sdk_problems
+from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from orchestration import limits
 from orchestration.retrying import Retry, call_with_retry
@@ -117,8 +118,10 @@ async def show_document_review(
 ) -> func.HttpResponse:
     """Show what was read and what is doubtful. Mail scanners open links: it changes nothing."""
     document = await _open_for(seat_of(req), client)
-    shown = ("round", "expires", "fields", "doubts")
-    return json_answer({name: document.custom_status[name] for name in shown})
+    known = ("round", "expires", "fields", "doubts")
+    shown = {name: document.custom_status[name] for name in known}
+    # To correct needs fields, and so a body of one's own.
+    return decision_page(req, "Look at a document", shown, ("accept", "reject"))
 
 
 @bp.route(route="documents/{id}/decisions", methods=["POST"])

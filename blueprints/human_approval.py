@@ -7,7 +7,7 @@ Another's token is 403, a second decision 409, one that comes late 410.
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, TypedDict, cast, get_args
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -23,9 +23,10 @@ from activities.approvals import (
 )
 from activities.decision_tokens import Seat, check_token, require_key
 from activities.messages import Message, send_message
-from http_api.answers import accepted, json_answer
+from http_api.answers import accepted
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
+from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
@@ -103,7 +104,8 @@ async def show_approval_request(
     """Show what the holder of a link may decide. Mail scanners open links: it changes nothing."""
     seat = seat_of(req)
     approval = await _open_for(seat, client)
-    return json_answer({"role": seat.role, "until": seat.expires, "payment": approval.input})
+    shown = {"role": seat.role, "until": seat.expires, "payment": approval.input}
+    return decision_page(req, f"Decide on {seat.approval}", shown, get_args(Choice))
 
 
 @bp.route(route="approvals/{id}/decisions", methods=["POST"])

@@ -1,6 +1,7 @@
 """Document reviews: a person accepts, corrects or rejects once, in time, by the link of a round."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -208,6 +209,18 @@ async def test_opening_a_link_shows_what_was_read_and_decides_nothing(
         "doubts": [{"about": "number", "code": "unsure", "message": message}],
     }
     assert hub.status(document) == "Running"
+
+
+async def test_a_browser_gets_buttons_for_what_needs_no_corrections(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await in_doubt(hub)
+
+    shown = await hub.request("GET", await link(sandbox), headers={"Accept": "text/html"})
+
+    assert shown.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert re.findall(r'<button value="(\w+)"', shown.text) == ["accept", "reject"]
+    assert "read with 60% confidence" in shown.text
 
 
 async def test_the_person_gets_the_document_itself_as_a_file(

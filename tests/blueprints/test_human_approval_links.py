@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +55,21 @@ async def test_opening_a_link_shows_what_is_asked_and_decides_nothing(
     until = "2026-01-31T00:00:00Z"
     assert shown.status == 200
     assert shown.json() == {"role": "lead", "until": until, "payment": PAYMENT}
+    assert decided(hub) == {}
+
+
+async def test_opening_a_link_in_a_browser_shows_buttons_and_decides_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    mine = await link(sandbox, LEAD)
+
+    shown = await hub.request("GET", mine, headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert (shown.status, shown.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert re.findall(r'<button value="(\w+)"', shown.text) == ["approve", "reject"]
+    assert "<td>PAY-1" in shown.text
+    assert mine.rpartition(".")[2] not in shown.text
     assert decided(hub) == {}
 
 
