@@ -16,20 +16,13 @@ from pydantic import Field
 
 from activities import clock
 from activities.settings import names_setting, number_setting
-from http_api.answers import json_answer, url_of
-from http_api.bodies import Body, Query, read_body, read_message, read_query
-from http_api.problems import Problem, answers_problems, failures_as_503
-from http_api.starting import start_once
-from orchestration import booking, closing, limits, sharding
-from orchestration.booking import Day, Total, summed
-from orchestration.children import children_for
-from orchestration.closing import DayTotal
-from orchestration.failures import Failure
-from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
-from orchestration.log import log_once
-from orchestration.operating import operate
-from orchestration.ranking import Line, Ranked, Ranking, merged, with_ranks
-from orchestration.sharding import (
+from blueprints import aggregator_booking as booking
+from blueprints import aggregator_calendar as calendar
+from blueprints import aggregator_sharding as sharding
+from blueprints.aggregator_booking import Day, Total, summed
+from blueprints.aggregator_calendar import DayTotal
+from blueprints.aggregator_ranking import Line, Ranked, Ranking, merged, with_ranks
+from blueprints.aggregator_sharding import (
     MOST_KEYS,
     PAGES,
     Page,
@@ -38,6 +31,16 @@ from orchestration.sharding import (
     directory_id,
     shard_id,
 )
+from http_api.answers import json_answer, url_of
+from http_api.bodies import Body, Query, read_body, read_message, read_query
+from http_api.problems import Problem, answers_problems, failures_as_503
+from http_api.starting import start_once
+from orchestration import limits
+from orchestration.children import children_for
+from orchestration.failures import Failure
+from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
+from orchestration.log import log_once
+from orchestration.operating import operate
 from orchestration.steps import Steps
 
 QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
@@ -233,7 +236,7 @@ def vendor_directory(context: df.DurableEntityContext) -> None:
 @bp.entity_trigger(context_name="context")
 def closing_calendar(context: df.DurableEntityContext) -> None:
     """Which days are closed: one closing at a time."""
-    operate(context, closing.new_calendar, {"begin": closing.begin, "freeze": closing.freeze})
+    operate(context, calendar.new_calendar, {"begin": calendar.begin, "freeze": calendar.freeze})
 
 
 async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:

@@ -8,15 +8,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def patterns() -> list[str]:
-    """The stems of the patterns; `operations`, `children` and `retention` serve all of them.
+# Blueprints that serve every pattern.
+SERVING = {"operations", "children", "retention"}
 
-    `document_reviews` is the half of `document_pipeline` that people see, `month_end_lanes` the
-    half of `sub_orchestrations` that it begins.
-    """
+
+def blueprint_files() -> set[str]:
+    return {path.stem for path in (ROOT / "blueprints").glob("*.py")} - {"__init__"}
+
+
+def owner_of(blueprint: str) -> str:
+    """The blueprint that a file is a part of, as `a_b` is of `a`; else the file itself."""
+    owners = [each for each in blueprint_files() if blueprint.startswith(f"{each}_")]
+    return min(owners, key=len, default=blueprint)
+
+
+def patterns() -> list[str]:
+    """The stems of the patterns: the blueprints that are no part of one, and do not serve all."""
     halves = {"document_reviews", "month_end_lanes"}
-    serving = {"__init__", "children", "operations", "retention", *halves}
-    return sorted({path.stem for path in (ROOT / "blueprints").glob("*.py")} - serving)
+    return sorted({owner_of(each) for each in blueprint_files()} - SERVING - halves)
 
 
 def tracked_files() -> list[Path]:

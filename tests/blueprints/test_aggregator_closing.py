@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from activities import clock
+from blueprints.aggregator_booking import CLOSED_DAYS
+from blueprints.aggregator_sharding import PAGES
 from devhost.functions import FunctionTable
 from devhost.testing import ManualHub
-from orchestration.booking import CLOSED_DAYS
-from orchestration.sharding import PAGES
 from tests.aggregating import (
     DAY,
     NEXT_DAY,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.sharding import (
+from blueprints.aggregator_sharding import (
     PAGES,
     Page,
     Registration,

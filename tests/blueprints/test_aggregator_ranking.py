@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.ranking import Line, Ranking, merged, with_ranks
+from blueprints.aggregator_ranking import Line, Ranking, merged, with_ranks
 
 AMOUNTS = st.dictionaries(st.sampled_from("abcdefghijklmnop"), st.integers(-2, 3))
 

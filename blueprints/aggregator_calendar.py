@@ -2,8 +2,8 @@
 
 from typing import Final, TypedDict
 
+from blueprints.aggregator_booking import Tally
 from orchestration import limits
-from orchestration.booking import Tally
 from orchestration.failures import Failure
 
 KEPT: Final = limits.CALENDAR_DAYS.most

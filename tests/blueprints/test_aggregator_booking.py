@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration import booking
-from orchestration.booking import (
+from blueprints import aggregator_booking as booking
+from blueprints.aggregator_booking import (
     OPEN_DAYS,
     Tally,
     Total,

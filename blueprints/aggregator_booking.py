@@ -10,10 +10,10 @@ from typing import Annotated, Any, Final, TypedDict
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
+from blueprints.aggregator_sharding import mark_of
 from orchestration import limits
 from orchestration.events import event_data
 from orchestration.failures import Failure
-from orchestration.sharding import mark_of
 
 # A state must not grow for ever; at these sizes it is some 25 KB.
 REMEMBERED: Final = limits.REMEMBERED_EVENTS.most

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from orchestration.booking import Tally
+from blueprints.aggregator_booking import Tally
 
 
 class Line(Tally):

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from orchestration.closing import KEPT, Calendar, DayTotal, begin, freeze, new_calendar
+from blueprints.aggregator_calendar import KEPT, Calendar, DayTotal, begin, freeze, new_calendar
 from orchestration.failures import Failure
 
 
