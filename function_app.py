@@ -27,7 +27,6 @@ from blueprints import (
     aggregator,
     async_http,
     chaining,
-    children,
     document_pipeline,
     document_reviews,
     durable_http,
@@ -36,20 +35,21 @@ from blueprints import (
     fan_out,
     human_approval,
     monitor,
-    month_end_lanes,
     operations,
+    operations_children,
     resilience,
     retention,
     saga,
     sub_orchestrations,
+    sub_orchestrations_lanes,
     versioning,
 )
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
+app.register_functions(operations_children.bp)
 app.register_functions(retention.bp)
-app.register_functions(children.bp)
 app.register_functions(chaining.bp)
 app.register_functions(fan_out.bp)
 app.register_functions(human_approval.bp)
@@ -59,7 +59,7 @@ app.register_functions(eternal.bp)
 app.register_functions(saga.bp)
 app.register_functions(resilience.bp)
 app.register_functions(sub_orchestrations.bp)
-app.register_functions(month_end_lanes.bp)
+app.register_functions(sub_orchestrations_lanes.bp)
 app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)

@@ -23,6 +23,7 @@ from activities.approvals import (
 )
 from activities.decision_tokens import Seat, check_token, require_key
 from activities.messages import Message, send_message
+from blueprints.human_approval_voting import Ballot, Choice, Decision, Result, Vote
 from http_api.answers import accepted
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
@@ -38,7 +39,6 @@ from orchestration.log import log_once
 from orchestration.retrying import RETRY, Retry, call_with_retry
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
-from orchestration.voting import Ballot, Choice, Decision, Result, Vote
 
 # None of the events that anybody may send: whoever sends it has shown a token.
 DECIDED_EVENT: Final = "ApprovalDecided"

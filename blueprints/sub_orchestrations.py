@@ -17,8 +17,9 @@ from pydantic import Field
 from activities.messages import Message, send_message
 from activities.month_ends import Deal, DealOrder, deal_vendors
 from activities.settings import number_setting
-from blueprints.children import end_all_children, watch_children
-from blueprints.month_end_lanes import (
+from blueprints.operations import known_operation, wrong_state
+from blueprints.operations_children import end_all_children, watch_children
+from blueprints.sub_orchestrations_lanes import (
     FailedVendor,
     Lane,
     Tally,
@@ -26,7 +27,6 @@ from blueprints.month_end_lanes import (
     nothing_done,
     progress_of,
 )
-from blueprints.operations import known_operation, wrong_state
 from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import SETTINGS, sdk_problems, unknown

@@ -1,4 +1,4 @@
-"""Versions of orchestrators: which change an instance was started before, and what is leaving.
+"""Versions of orchestrators: which change an instance was started before.
 
 An instance keeps the version that `defaultVersion` in host.json gave it when it was started. Code
 that was changed since does for an older instance what it did then.
@@ -6,10 +6,6 @@ that was changed since does for an older instance what it did then.
 
 import re
 from typing import Final
-
-# Orchestrators with instances that are not to be started any more, and the version they are older
-# than; None for all of that name. Where none is left, delete the line and the code that it needs.
-LEAVING: Final[dict[str, str | None]] = {"delivery_intake": "2.0", "trusted_delivery": None}
 
 _DOTTED: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 
@@ -19,14 +15,6 @@ def is_before(version: str | None, change: str) -> bool:
     if not version:
         return True
     return _DOTTED.fullmatch(version) is not None and _numbers(version) < _numbers(change)
-
-
-def is_leaving(orchestrator: str, version: str | None) -> bool:
-    """Whether an instance is one of those that are not to be started any more."""
-    if orchestrator not in LEAVING:
-        return False
-    change = LEAVING[orchestrator]
-    return change is None or is_before(version, change)
 
 
 def _numbers(version: str) -> list[int]:

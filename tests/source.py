@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 
 
 # Blueprints that serve every pattern.
-SERVING = {"operations", "children", "retention"}
+SERVING = {"operations", "retention"}
 
 
 def blueprint_files() -> set[str]:
@@ -24,7 +24,7 @@ def owner_of(blueprint: str) -> str:
 
 def patterns() -> list[str]:
     """The stems of the patterns: the blueprints that are no part of one, and do not serve all."""
-    halves = {"document_reviews", "month_end_lanes"}
+    halves = {"document_reviews"}
     return sorted({owner_of(each) for each in blueprint_files()} - SERVING - halves)
 
 

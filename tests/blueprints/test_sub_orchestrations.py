@@ -396,7 +396,7 @@ async def test_an_ended_close_cannot_be_cancelled(hub: ManualHub) -> None:
 async def test_a_cancel_between_any_two_steps_leaves_none_running(
     app: FunctionTable, monkeypatch: pytest.MonkeyPatch, vendors_a_generation: int
 ) -> None:
-    size = "blueprints.month_end_lanes.VENDORS_A_GENERATION"
+    size = "blueprints.sub_orchestrations_lanes.VENDORS_A_GENERATION"
     monkeypatch.setattr(size, vendors_a_generation)
     ledgers = []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.versioning import LONGEST_WAIT, NAMED_INSTANCES
+from blueprints.versioning import LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
 from devhost import history
 from devhost.functions import FunctionTable
 from devhost.recorded import replay
@@ -15,7 +15,6 @@ from devhost.settings import Settings, settings_for_tests
 from devhost.testing import ManualHub
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
-from orchestration.versions import LEAVING, is_leaving
 from tests.crashes import every_crash
 from tests.deploying import Place
 from tests.outside import Sandbox
@@ -343,6 +342,22 @@ async def test_what_has_not_said_its_version_yet_is_counted_as_old(app: Function
             "trusted_delivery": 0,
             "drained": False,
         }
+
+
+@pytest.mark.parametrize(
+    ("orchestrator", "version", "leaving"),
+    [
+        ("delivery_intake", "1.0", True),
+        ("delivery_intake", "2.0", False),
+        ("delivery_intake", None, True),
+        ("trusted_delivery", "9.0", True),
+        ("invoice_intake", None, False),
+    ],
+)
+def test_what_is_leaving_is_a_name_or_what_is_older_than_a_version(
+    orchestrator: str, version: str | None, leaving: bool
+) -> None:
+    assert is_leaving(orchestrator, version) is leaving
 
 
 def test_what_is_leaving_is_there_and_not_what_is_started(app: FunctionTable) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.versions import is_before, is_leaving
+from orchestration.versions import is_before
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,3 @@ def test_versions_are_ordered_by_their_numbers(
     version: str | None, change: str, before: bool
 ) -> None:
     assert is_before(version, change) is before
-
-
-@pytest.mark.parametrize(
-    ("orchestrator", "version", "leaving"),
-    [
-        ("delivery_intake", "1.0", True),
-        ("delivery_intake", "2.0", False),
-        ("delivery_intake", None, True),
-        ("trusted_delivery", "9.0", True),
-        ("invoice_intake", None, False),
-    ],
-)
-def test_what_is_leaving_is_a_name_or_what_is_older_than_a_version(
-    orchestrator: str, version: str | None, leaving: bool
-) -> None:
-    assert is_leaving(orchestrator, version) is leaving

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.voting import Ballot, Choice, Vote
+from blueprints.human_approval_voting import Ballot, Choice, Vote
 
 UNTIL = datetime(2026, 1, 31, tzinfo=UTC)
 IN_TIME = UNTIL - timedelta(seconds=1)
