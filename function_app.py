@@ -28,7 +28,7 @@ from blueprints import (
     async_http,
     chaining,
     document_pipeline,
-    document_reviews,
+    document_pipeline_reviews,
     durable_http,
     entity_counter,
     eternal,
@@ -65,7 +65,7 @@ app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
 app.register_functions(aggregator.bp)
 app.register_functions(document_pipeline.bp)
-app.register_functions(document_reviews.bp)
+app.register_functions(document_pipeline_reviews.bp)
 
 app.register_functions(approvals.bp)
 app.register_functions(blobs.bp)

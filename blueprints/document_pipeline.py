@@ -36,7 +36,7 @@ from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
 from blueprints.chaining import invoice_intake
-from blueprints.document_reviews import PATIENT, Reviewed, judge, show_step
+from blueprints.document_pipeline_judging import PATIENT, Reviewed, judge, show_step
 from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance

@@ -15,8 +15,8 @@ from activities.document_checks import (
 )
 from activities.documents import DocumentFields
 from activities.invoices import Invoice
+from blueprints.document_pipeline_reviews import Kind
 from orchestration.failures import Failure
-from orchestration.reviewing import Kind
 from tests.outside import Sandbox
 
 INVOICE = Invoice(
