@@ -30,7 +30,7 @@ def is_capped(info: FieldInfo) -> bool:
     kind = str(info.annotation)
     if "Literal" in kind:
         return True
-    if "int" in kind.split("[")[0]:
+    if re.search(r"\bint\b", kind.split("[")[0]):
         return any(isinstance(each, Le) for each in info.metadata)
     if info.annotation is str or kind.startswith("list["):
         return any(map(has_length, info.metadata))
