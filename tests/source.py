@@ -12,20 +12,21 @@ ROOT = Path(__file__).parents[1]
 SERVING = {"operations", "retention"}
 
 
-def blueprint_files() -> set[str]:
-    return {path.stem for path in (ROOT / "blueprints").glob("*.py")} - {"__init__"}
+def blueprint_files() -> dict[str, Path]:
+    """The files of `blueprints/` by their stems."""
+    paths = (ROOT / "blueprints").glob("*.py")
+    return {path.stem: path for path in sorted(paths) if path.stem != "__init__"}
 
 
-def owner_of(blueprint: str) -> str:
-    """The blueprint that a file is a part of, as `a_b` is of `a`; else the file itself."""
-    owners = [each for each in blueprint_files() if blueprint.startswith(f"{each}_")]
-    return min(owners, key=len, default=blueprint)
+def owner_of(stem: str) -> str:
+    """The blueprint that a stem is a part of, as `saga_bank` is of `saga`; else the stem itself."""
+    owners = [each for each in blueprint_files() if stem.startswith(f"{each}_")]
+    return min(owners, key=len, default=stem)
 
 
 def patterns() -> list[str]:
     """The stems of the patterns: the blueprints that are no part of one, and do not serve all."""
-    halves = set[str]()
-    return sorted({owner_of(each) for each in blueprint_files()} - SERVING - halves)
+    return sorted({owner_of(stem) for stem in blueprint_files()} - SERVING)
 
 
 def tracked_files() -> list[Path]:

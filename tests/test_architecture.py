@@ -1,10 +1,21 @@
 """The arrows in docs/architecture.md, and the names a reader can count on."""
 
+import re
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from tests.source import ROOT, import_graph, imports_of, modules_below, patterns, tracked_files
+from tests.source import (
+    ROOT,
+    SERVING,
+    blueprint_files,
+    import_graph,
+    imports_of,
+    modules_below,
+    owner_of,
+    patterns,
+    tracked_files,
+)
 
 FOLDERS = {"activities", "bench", "blueprints", "devhost", "http_api", "orchestration", "sandbox"}
 OURS = FOLDERS | {"function_app", "tests"}
@@ -19,6 +30,17 @@ ARROWS = {
     "devhost": set[str](),
     "sandbox": set[str](),
 }
+
+# Which pattern uses another as it is; nothing but the file of its own name, of which no part.
+BUILT_UPON = {
+    ("document_pipeline", "chaining"),  # an invoice is posted by the same intake, as a child
+    ("document_pipeline", "human_approval"),  # a link in a mail is checked in the same way
+    ("versioning", "chaining"),  # a delivery brings the same invoice
+}
+
+# What the building blocks know nothing of; the app's own lists of ids, events and limits do.
+BUSINESS = r"\b(approval|bank|document|invoice|mail|payment|tax|vendor)s?\b"
+LISTS = {"events", "ids", "limits"}
 
 LEAVES = ("errors", "history", "clock", "functions")
 # what of devhost a part of devhost may never import, however far the arrows lead
@@ -115,5 +137,26 @@ def test_a_pattern_has_its_tests_and_its_page_under_the_same_stem(pattern):
 
 def test_no_page_or_test_is_left_of_a_pattern_that_is_gone():
     pages = {path.stem for path in (ROOT / "docs" / "patterns").glob("*.md")}
+    tests = (ROOT / "tests" / "blueprints").glob("test_*.py")
 
-    assert pages - {"index", "operations", "retention"} <= set(patterns())
+    assert pages - {"index"} - SERVING <= set(patterns())
+    assert {owner_of(path.stem.removeprefix("test_")) for path in tests} == {*patterns(), *SERVING}
+
+
+def test_a_part_of_a_pattern_is_for_that_pattern_alone():
+    known = {f"blueprints.{stem}" for stem in blueprint_files()}
+    strangers = {
+        (owner_of(stem), name.removeprefix("blueprints."))
+        for stem, path in blueprint_files().items()
+        for name in set(imports_of(path)) & known
+    }
+    strangers = {(ours, theirs) for ours, theirs in strangers if ours != owner_of(theirs)}
+
+    assert {each for each in strangers if owner_of(each[1]) not in SERVING} == BUILT_UPON
+
+
+@pytest.mark.parametrize("name", sorted(modules_below(ROOT / "orchestration")))
+def test_a_building_block_knows_nothing_of_accounts_payable(name):
+    text = modules_below(ROOT / "orchestration")[name].read_text("utf-8")
+
+    assert name.rpartition(".")[2] in LISTS or re.findall(BUSINESS, text, re.IGNORECASE) == []
