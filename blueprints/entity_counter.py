@@ -5,7 +5,6 @@ draws a document's number: 202; 200 or 202 with the same answer where it is aske
 counter cannot do is 409, and changes nothing.
 """
 
-from collections.abc import Callable
 from typing import Final, TypedDict, cast
 
 import azure.durable_functions as df
@@ -20,6 +19,7 @@ from orchestration import limits
 from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part, number_id
+from orchestration.operating import Operations, operate, operated
 from orchestration.steps import Steps
 
 LIMIT: Final = limits.COUNT.most
@@ -127,46 +127,29 @@ def document_number(context: df.DurableOrchestrationContext) -> Steps[Numbered]:
 @bp.entity_trigger(context_name="context")
 def counter(context: df.DurableEntityContext) -> None:
     """Do one operation; return where the counter stands then."""
-    operation = str(context.operation_name)
-    data = context.get_input(expected_type=dict) if operation == "add" else None
-    after = changed(context.get_state(_new, expected_type=dict), operation, data)
-    # Set at the end and as a whole: what an operation set before it failed stays set.
-    context.set_state(after)
-    context.set_result(after["value"])
+    operate(context, _new, OPERATIONS)
 
 
-def changed(state: State, operation: str, data: object = None) -> State:
-    """The state after an operation. Raises Failure where a counter in this state cannot do it."""
-    if operation not in _OPERATIONS:
-        known = ", ".join(_OPERATIONS)
-        raise Failure(
-            "unknown_operation", f"operation {operation!r} is unknown: use one of {known}"
-        )
-    return _OPERATIONS[operation](state, data)
-
-
-def _add(state: State, data: object) -> State:
+def _add(state: State, data: object) -> tuple[State, int]:
     addition = event_data(data, Addition)
     if addition is None:
         raise Failure("invalid_amount", f"there is no amount to add: send one from 1 to {LIMIT}")
     _require_nothing_drawn(state)
-    return State(value=_within_limit(state["value"] + addition.amount), drawn=0)
+    value = _within_limit(state["value"] + addition.amount)
+    return State(value=value, drawn=0), value
 
 
-def _reset(state: State, _: object) -> State:
+def _reset(state: State, _: object) -> tuple[State, int]:
     _require_nothing_drawn(state)
-    return _new()
+    return _new(), 0
 
 
-def _draw(state: State, _: object) -> State:
-    return State(value=_within_limit(state["value"] + 1), drawn=state["drawn"] + 1)
+def _draw(state: State, _: object) -> tuple[State, int]:
+    value = _within_limit(state["value"] + 1)
+    return State(value=value, drawn=state["drawn"] + 1), value
 
 
-_OPERATIONS: Final[dict[str, Callable[[State, object], State]]] = {
-    "add": _add,
-    "reset": _reset,
-    "draw": _draw,
-}
+OPERATIONS: Final[Operations[State]] = {"add": _add, "reset": _reset, "draw": _draw}
 
 
 def _new() -> State:
@@ -197,7 +180,7 @@ async def _signal(
     The counter looks again when the signal arrives: what it cannot do by then does not happen.
     """
     try:
-        changed(await _state(client, key) or _new(), operation, data)
+        operated(OPERATIONS, await _state(client, key) or _new(), operation, data)
     except Failure as failure:
         raise Problem(409, failure.code, f"counter {key!r}: {failure.message}") from failure
     await client.signal_entity(_entity(key), operation, data)

@@ -18,12 +18,13 @@ from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
-from orchestration.breaking import ENTITY, Breaker, Standing, closed, operated
+from orchestration.breaking import ENTITY, OPERATIONS, Breaker, Standing, closed
 from orchestration.children import children_for
 from orchestration.deadlines import first_of
 from orchestration.failures import Failed, Failure
 from orchestration.ids import rates_id
 from orchestration.log import log_once
+from orchestration.operating import operate
 from orchestration.retrying import Retry, retried
 from orchestration.settling import end_of, first_success, settle
 from orchestration.steps import Steps
@@ -173,9 +174,4 @@ def _ask(context: df.DurableOrchestrationContext, partner: str, order: RateOrder
 @bp.entity_trigger(context_name="context")
 def breaker(context: df.DurableEntityContext) -> None:
     """Do one operation: `may_call` answers with a permit, `report` takes how a call ended."""
-    before = context.get_state(closed, expected_type=dict)
-    data = context.get_input(expected_type=dict)
-    after, answer = operated(before, str(context.operation_name), data)
-    # Set at the end and as a whole: what an operation set before it failed stays set.
-    context.set_state(after)
-    context.set_result(answer)
+    operate(context, closed, OPERATIONS)

@@ -5,7 +5,6 @@ in one call; what came of it is a signal. It has no clock of its own: each messa
 is where it comes from.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, TypedDict, cast
 
@@ -14,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator
 
 from orchestration.events import event_data
 from orchestration.failures import Failure
+from orchestration.operating import Operations
 from orchestration.settling import Settled
 from orchestration.steps import Steps
 
@@ -89,17 +89,7 @@ def closed() -> Standing:
     return Standing(state="closed", failures=0, round=0, until=None)
 
 
-def operated(standing: Standing, operation: str, data: object) -> tuple[Standing, Permit | None]:
-    """The breaker after an operation, and its answer. Raises Failure where there is no such."""
-    if operation not in _OPERATIONS:
-        known = ", ".join(_OPERATIONS)
-        raise Failure(
-            "unknown_operation", f"operation {operation!r} is unknown: use one of {known}"
-        )
-    return _OPERATIONS[operation](standing, data)
-
-
-def _may_call(standing: Standing, data: object) -> tuple[Standing, Permit | None]:
+def _may_call(standing: Standing, data: object) -> tuple[Standing, Permit]:
     asked = event_data(data, Asked)
     if asked is None:
         raise Failure("invalid_input", "may_call needs the time: send at, with its time zone")
@@ -112,7 +102,7 @@ def _may_call(standing: Standing, data: object) -> tuple[Standing, Permit | None
     return probed, Permit(verdict="probe", round=probed["round"], until=probed["until"])
 
 
-def _report(standing: Standing, data: object) -> tuple[Standing, Permit | None]:
+def _report(standing: Standing, data: object) -> tuple[Standing, None]:
     report = event_data(data, Report)
     if report is None:
         raise Failure("invalid_input", "a report needs at, round and ok")
@@ -140,7 +130,4 @@ def _next(
     return Standing(state=state, failures=failures, round=standing["round"] + 1, until=said)
 
 
-_OPERATIONS: Final[dict[str, Callable[[Standing, object], tuple[Standing, Permit | None]]]] = {
-    "may_call": _may_call,
-    "report": _report,
-}
+OPERATIONS: Final[Operations[Standing]] = {"may_call": _may_call, "report": _report}

@@ -8,12 +8,13 @@ import pytest
 
 from devhost.functions import FunctionTable
 from devhost.loading import index_app
-from orchestration.breaking import Breaker, Permit, closed, operated
+from orchestration.breaking import OPERATIONS, Breaker, Permit, closed
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import first_of, sleep
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
 from orchestration.log import log_once
+from orchestration.operating import operate
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.settling import first_success, settle, settle_map
 from orchestration.steps import Steps
@@ -165,11 +166,7 @@ def askers(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 @parts.entity_trigger(context_name="context")
 def breaker(context: df.DurableEntityContext) -> None:
-    data = context.get_input(expected_type=dict)
-    before = context.get_state(closed, expected_type=dict)
-    after, answer = operated(before, str(context.operation_name), data)
-    context.set_state(after)
-    context.set_result(answer)
+    operate(context, closed, OPERATIONS)
 
 
 @parts.orchestration_trigger(context_name="context")

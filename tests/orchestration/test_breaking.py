@@ -12,14 +12,15 @@ from devhost.testing import ManualHub
 from orchestration.breaking import (
     FAILURES,
     OPEN_FOR,
+    OPERATIONS,
     PROBE_WITHIN,
     Permit,
     Standing,
     Verdict,
     closed,
-    operated,
 )
 from orchestration.failures import Failure
+from orchestration.operating import operated
 from tests.crashes import every_crash
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,14 +30,13 @@ UNKNOWN = Failure("account_unknown", "there is no such account")
 
 
 def ask(standing: Standing, at: datetime) -> tuple[Standing, Permit]:
-    after, permit = operated(standing, "may_call", {"at": at.isoformat()})
-    assert permit is not None
+    after, permit = operated(OPERATIONS, standing, "may_call", {"at": at.isoformat()})
     return after, permit
 
 
 def report(standing: Standing, permit: Permit, at: datetime, *, ok: bool) -> Standing:
     told = {"at": at.isoformat(), "round": permit["round"], "ok": ok}
-    return operated(standing, "report", told)[0]
+    return operated(OPERATIONS, standing, "report", told)[0]
 
 
 def failed(standing: Standing, times: int, at: datetime = START) -> Standing:
@@ -185,7 +185,7 @@ def test_whatever_happens_in_whatever_order_one_probes_at_a_time_and_nobody_is_s
 )
 def test_what_is_not_right_is_refused(operation: str, data: object, code: str) -> None:
     with pytest.raises(Failure) as refused:
-        operated(closed(), operation, data)
+        operated(OPERATIONS, closed(), operation, data)
 
     assert refused.value.code == code
 
