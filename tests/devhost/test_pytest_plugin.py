@@ -1,59 +1,26 @@
 """The fixture `hub` in a project of its own that has devhost installed and nothing else of us."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.source import ROOT
 
-APP = """\
-from datetime import timedelta
-import azure.durable_functions as df
+PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```python\n# (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+APP, TESTS = (dict(BLOCKS)[name] for name in ("function_app.py", "test_approval.py"))
+VERSION = """
 
-app = df.DFApp()
-
-
-@app.orchestration_trigger(context_name="context")
-def approval(context):
-    decision = context.wait_for_external_event("Decided")
-    for _ in range(30):
-        reminder = context.create_timer(context.current_utc_datetime + timedelta(days=3))
-        if (yield context.task_any([decision, reminder])) is decision:
-            reminder.cancel()
-            return "decided"
-        yield context.call_activity("remind", context.version)
-    return "expired"
-
-
-@app.activity_trigger(input_name="version")
-def remind(version):
-    raise RuntimeError("no test may send mail")
+async def test_host_json_counts(hub):
+    assert hub.instance(await hub.start("approval")).version == "3.0"
 """
-
-TESTS = """\
-from datetime import timedelta
-import pytest
-
-pytestmark = pytest.mark.asyncio
-
-
-async def test_an_approval_expires_after_thirty_reminders(hub):
-    began = hub.clock.now()
-    hub.replace_activity("remind", lambda version: None)
-    instance = await hub.start("approval")
-    await hub.run_until_ended(instance)
-    assert hub.output(instance) == "expired"
-    assert [call.input for call in hub.calls("remind")] == ["3.0"] * 30
-    assert hub.clock.now() - began == timedelta(days=90)
-
-
-async def test_hubs_share_nothing(hub):
-    assert hub.instances() == []
-"""
+MARKED = "import pytest\npytestmark = pytest.mark.asyncio\n"
 
 STRICT = """\
 [pytest]
+asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
 """
@@ -76,9 +43,9 @@ def write_app(folder: Path) -> None:
     (folder / "host.json").write_text(f'{{"version": "2.0", "extensions": {durable}}}')
 
 
-def write_tests(folder: Path) -> None:
+def write_tests(folder: Path, text: str = TESTS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "test_approval.py").write_text(TESTS)
+    (folder / "test_approval.py").write_text(text)
 
 
 def run_pytest(folder: Path, *arguments: str, path: Path | None = None) -> tuple[int, str]:
@@ -90,29 +57,34 @@ def run_pytest(folder: Path, *arguments: str, path: Path | None = None) -> tuple
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("configured", [True, False])
-def test_a_project_that_has_devhost_installed_has_the_fixture(
-    tmp_path: Path, configured: bool
-) -> None:
+def test_the_example_of_the_page_runs_where_devhost_is_installed(tmp_path: Path) -> None:
     write_app(tmp_path)
-    write_tests(tmp_path / "tests")
-    if configured:
-        (tmp_path / "pytest.ini").write_text(STRICT)
+    write_tests(tmp_path)
+    (tmp_path / "pytest.ini").write_text(STRICT)
+
+    code, said = run_pytest(tmp_path)
+
+    assert (code, "3 passed" in said) == (0, True), said
+
+
+def test_a_project_that_configures_nothing_has_the_fixture(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    write_tests(tmp_path / "tests", MARKED + TESTS + VERSION)
 
     code, said = run_pytest(tmp_path, "tests")
 
-    assert (code, "2 passed" in said) == (0, True), said
+    assert (code, "4 passed" in said) == (0, True), said
 
 
 def test_a_project_with_its_app_elsewhere_overrides_the_fixture_app(tmp_path: Path) -> None:
     write_app(tmp_path / "services" / "approvals")
     write_tests(tmp_path)
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "pytest.ini").write_text(STRICT)
     (tmp_path / "conftest.py").write_text(OTHER_APP)
 
     code, said = run_pytest(tmp_path)
 
-    assert (code, "2 passed" in said) == (0, True), said
+    assert (code, "3 passed" in said) == (0, True), said
 
 
 def test_a_project_without_an_app_is_told_where_it_was_looked_for(tmp_path: Path) -> None:
