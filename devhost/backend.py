@@ -1,4 +1,4 @@
-"""All that is asked of storage. `store.py` keeps these promises in SQLite.
+"""All that is asked of storage. `store` keeps these promises in SQLite.
 
 Work comes in three kinds (orchestrations, entities, activities), and each in three verbs: take,
 commit, abandon. Nothing is on disk, and nothing decided becomes work, before `flush`.

@@ -106,7 +106,12 @@ def test_a_part_of_devhost_does_not_know_what_is_not_its_business(part):
 
 
 def test_only_the_top_of_devhost_names_the_store_it_uses():
-    knowing = {name for name, imported in DEVHOST.items() if "devhost.store" in imported}
+    store = {"devhost.store"}
+    knowing = {
+        name
+        for name, imported in DEVHOST.items()
+        if any(is_below(one, store) for one in imported) and not is_below(name, store)
+    }
 
     assert knowing <= {"devhost.__main__", "devhost.host", "devhost.testing"}
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from devhost import schema
 from devhost.errors import HubInUse, HubUnusable
-from devhost.store import SqliteBackend
+from devhost.store import SqliteBackend, schema
 from tests.devhost.store.storing import a_hub, ids_in
 
 HOLD = """

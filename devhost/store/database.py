@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from devhost import schema
 from devhost.errors import HubFull, HubUnusable
+from devhost.store.schema import check_schema, prepare_schema
 
 MEMORY: Final = ":memory:"
 _PRAGMAS: Final = (
@@ -44,10 +44,10 @@ class Database:
             raise
 
     def _prepare(self) -> None:
-        schema.check(self._connection, self.name)
+        check_schema(self._connection, self.name)
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
-        schema.prepare(self._connection)
+        prepare_schema(self._connection)
         # SQLite opens what it cannot write, and would say so at the first write only.
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("ROLLBACK")

@@ -63,7 +63,7 @@ MIGRATIONS: Final = (
 )
 
 
-def check(connection: sqlite3.Connection, name: str) -> None:
+def check_schema(connection: sqlite3.Connection, name: str) -> None:
     """Raise HubUnusable for a hub of a newer devhost, and for a database that is no hub."""
     found = _version_of(connection)
     if found > VERSION:
@@ -77,7 +77,7 @@ def check(connection: sqlite3.Connection, name: str) -> None:
         )
 
 
-def prepare(connection: sqlite3.Connection) -> None:
+def prepare_schema(connection: sqlite3.Connection) -> None:
     """Bring a hub to today's schema; each step is one transaction."""
     for number in range(_version_of(connection), VERSION):
         connection.executescript(
