@@ -33,6 +33,7 @@ from blueprints.aggregator_sharding import (
 )
 from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, Query, read_body, read_message, read_query
+from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
@@ -41,6 +42,7 @@ from orchestration.failures import Failure
 from orchestration.ids import IdPart, closing_id, is_id_part, ranking_id
 from orchestration.log import log_once
 from orchestration.operating import operate
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
@@ -131,10 +133,10 @@ async def show_vendor_total(
     if entry is None:
         detail = f"vendor {vendor[:64]!r} is unknown: no event of it has arrived"
         raise Problem(404, "unknown_vendor", detail)
-    states = await asyncio.gather(
-        *(client.read_entity_state(shard_id(vendor, shard)) for shard in range(entry["most"]))
+    states: list[Total | None] = await asyncio.gather(
+        *(state_of(client, shard_id(vendor, shard)) for shard in range(entry["most"]))
     )
-    shards = [cast(Total, found.entity_state) for found in states if found.entity_exists]
+    shards = [state for state in states if state]
     try:
         shown = booking.as_one_on(shards, day) if day else booking.as_one(shards)
     except Failure as failure:
@@ -172,10 +174,10 @@ async def start_day_closing(
 def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
     """Rank the vendors of each page of the directory, side by side; merge what they found."""
     top = cast(dict[str, int], context.get_input())["top"]
-    context.set_custom_status({"step": "ranking", "done": 0, "of": PAGES})
+    show_progress(context, "ranking", 0, of=PAGES)
     orders = {f"page-{page}": RankingOrder(page=str(page), top=top) for page in range(PAGES)}
     rankings: list[Ranking] = yield context.task_all(children_for(context, ranking_page, orders))
-    context.set_custom_status({"step": "ranked", "done": PAGES, "of": PAGES})
+    show_progress(context, "ranked", PAGES, of=PAGES)
     return with_ranks(merged(rankings, top))
 
 
@@ -193,7 +195,7 @@ def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
 def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     """Close the day in every shard there is, and keep what it came to, for good."""
     day = cast(dict[str, str], context.get_input())["day"]
-    context.set_custom_status({"step": "closing", "done": 0, "of": PAGES})
+    show_progress(context, "closing", 0, of=PAGES)
     kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
     if not kept:
         orders = {f"page-{page}": ClosingOrder(page=str(page), day=day) for page in range(PAGES)}
@@ -201,7 +203,7 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
         vendors = sum(part["vendors"] for part in parts)
         total = DayTotal(day=day, vendors=vendors, **summed(parts))
         kept = [(yield context.call_entity(_calendar(), "freeze", total))]
-    context.set_custom_status({"step": "closed", "done": PAGES, "of": PAGES})
+    show_progress(context, "closed", PAGES, of=PAGES)
     log_once(context, "closed with %d events", kept[0]["events"])
     return kept[0]
 
@@ -263,8 +265,8 @@ async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> 
 
 async def _page(client: df.DurableOrchestrationClient, vendor: str) -> Page:
     """The page of the directory that a vendor is on, or will be."""
-    found = await client.read_entity_state(directory_id(sharding.page_of(vendor)))
-    return cast(Page, found.entity_state) if found.entity_exists else sharding.new_page()
+    page = await state_of(client, directory_id(sharding.page_of(vendor)))
+    return cast(Page, page) if page else sharding.new_page()
 
 
 def _calendar() -> df.EntityId:

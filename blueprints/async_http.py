@@ -21,9 +21,10 @@ from activities.reports import (
     read_report,
     write_report,
 )
+from blueprints.operations import known_operation
 from http_api.answers import json_answer, links_of, url_of
 from http_api.bodies import Body, Query, read_body, read_query
-from http_api.instances import Instance, find, unknown
+from http_api.instances import Instance, unknown
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.progress import percent_of, seconds_left
 from http_api.starting import ensure_started
@@ -31,9 +32,10 @@ from http_api.waiting import wait_until_ended
 from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failure, failure_of
-from orchestration.ids import IdPart, is_instance_id, report_id
+from orchestration.ids import IdPart, report_id
 from orchestration.log import log_once
 from orchestration.settling import settle_map
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 STEPS: Final = 13  # twelve months, and the report itself
@@ -132,17 +134,17 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
     months: list[Month] = []
     try:
         for number in range(1, 13):
-            _say(context, "collecting", len(months))
+            show_progress(context, "collecting", len(months), of=STEPS)
             name = f"{here}months/{number:02}.csv"
             wanted = MonthOrder(year=order["year"], month=number, name=name)
             months.append((yield from cancellable.call(collect_month, wanted)))
 
-        _say(context, "joining", len(months))
+        show_progress(context, "joining", len(months), of=STEPS)
         joined = ReportOrder(months=[month["blob"] for month in months], name=f"{here}report.csv")
         file: BlobRef = yield from cancellable.call(write_report, joined)
     except Cancelled as cancelled:
         yield from _clean_up(context, here)
-        _say(context, "cancelled", len(months))
+        show_progress(context, "cancelled", len(months), of=STEPS)
         return Report(outcome="cancelled", reason=cancelled.reason, lines=0, totals={}, file=None)
     except Failure:
         yield from _clean_up(context, here)
@@ -152,7 +154,7 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
     totals: Counter[str] = Counter()
     for month in months:
         totals.update(month["totals"])
-    _say(context, "written", STEPS)
+    show_progress(context, "written", STEPS, of=STEPS)
     lines = sum(month["lines"] for month in months)
     log_once(context, "wrote %d lines", lines)
     return Report(outcome="written", reason=None, lines=lines, totals=dict(totals), file=file)
@@ -166,19 +168,12 @@ def _clean_up(context: df.DurableOrchestrationContext, prefix: str) -> Steps[Non
         log_once(context, "%s is not cleaned up: %s", prefix, end.failure)
 
 
-def _say(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
-    context.set_custom_status({"step": step, "done": done, "of": STEPS})
-
-
 async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
     """The report that the route names. Raises Problem 404, also for what is no report."""
-    instance_id = req.route_params["id"]
-    if not is_instance_id(instance_id):
-        raise unknown(instance_id)
-    instance = await find(client, instance_id)
-    if instance.name != "yearly_report":
-        raise unknown(instance_id)
-    return instance
+    report = await known_operation(req, client)
+    if report.name != "yearly_report":
+        raise unknown(report.id)
+    return report
 
 
 def _shown(req: func.HttpRequest, report: Instance) -> func.HttpResponse:

@@ -20,6 +20,7 @@ from orchestration import limits
 from orchestration.ids import IdPart, intake_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 bp = df.Blueprint()
@@ -53,16 +54,16 @@ def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Validate the invoice, match it with its order, post it; return the posting."""
     invoice = cast(Invoice, context.get_input())
 
-    context.set_custom_status({"step": "validating", "done": 0, "of": 3})
+    show_progress(context, "validating", 0, of=3)
     valid: Invoice = yield from call_with_retry(context, validate_invoice, invoice)
 
-    context.set_custom_status({"step": "matching", "done": 1, "of": 3})
+    show_progress(context, "matching", 1, of=3)
     matched: Invoice = yield from call_with_retry(context, match_order, valid)
 
-    context.set_custom_status({"step": "posting", "done": 2, "of": 3})
+    show_progress(context, "posting", 2, of=3)
     order = PostingOrder(invoice=matched, key=f"{context.instance_id}:post")
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
-    context.set_custom_status({"step": "posted", "done": 3, "of": 3})
+    show_progress(context, "posted", 3, of=3)
     log_once(context, "posted as %s", posting["id"])
     return posting

@@ -16,10 +16,11 @@ from activities.document_checks import (
 )
 from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_review
-from blueprints.document_pipeline_reviews import Choice, Review, expires_text, hear_review
+from blueprints.document_pipeline_reviews import Choice, Review, hear_review
 from orchestration import limits
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.settling import settle_map
+from orchestration.showing import show_progress, time_text
 from orchestration.steps import Steps
 
 # Who is down for most of a day delays a document, and does not lose it.
@@ -84,7 +85,7 @@ def judge(
 def show_step(context: df.DurableOrchestrationContext, step: str, **more: Any) -> None:
     """Say in the custom status how far a document is."""
     done = STEPS.index(step) if step in STEPS else len(STEPS)
-    context.set_custom_status({"step": step, "done": done, "of": len(STEPS), **more})
+    show_progress(context, step, done, of=len(STEPS), **more)
 
 
 def _assess(
@@ -118,7 +119,7 @@ def _ask(
     """Mail a person the link of this round, and wait for what they decide."""
     if context.current_utc_datetime >= until:
         return None
-    expires, fields, doubts = expires_text(until), judged["fields"], judged["doubts"]
+    expires, fields, doubts = time_text(until), judged["fields"], judged["doubts"]
     request = ReviewRequest(
         document=context.instance_id, round=number, expires=expires, fields=fields, doubts=doubts
     )
@@ -134,5 +135,5 @@ def _reviewed(context: df.DurableOrchestrationContext, number: int, review: Revi
         decision=review.decision,
         corrections=review.corrections.as_fields(),
         comment=review.comment,
-        at=expires_text(context.current_utc_datetime),
+        at=time_text(context.current_utc_datetime),
     )

@@ -25,12 +25,11 @@ from orchestration import limits
 from orchestration.deadlines import first_of
 from orchestration.events import event_data
 from orchestration.ids import IdPart
+from orchestration.showing import time_text
 from orchestration.steps import Steps
 
 # None of the events that anybody may send: whoever sends it has shown a token.
 REVIEWED_EVENT: Final = "DocumentReviewed"
-
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 Choice = Literal["accept", "correct", "reject"]
 Kind = Literal["invoice", "credit note", "reminder", "statement"]
@@ -127,11 +126,6 @@ async def send_document_decision(
     return accepted(req, seat.approval)
 
 
-def expires_text(until: datetime) -> str:
-    """A deadline as tokens and events carry it."""
-    return until.strftime(_TIME)
-
-
 def reviewed_event(number: int) -> str:
     """The event of one round, which is waited for once.
 
@@ -149,7 +143,7 @@ def hear_review(
     heard = yield from first_of(context, [awaited], until - context.current_utc_datetime)
     review = event_data(heard.result, Review) if heard else None
     is_late = context.current_utc_datetime >= until
-    return review if review and review.expires == expires_text(until) and not is_late else None
+    return review if review and review.expires == time_text(until) and not is_late else None
 
 
 async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instance:

@@ -27,6 +27,7 @@ from orchestration.http_answers import HttpAnswer
 from orchestration.ids import tax_check_id
 from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry, luck_of
+from orchestration.showing import time_text
 from orchestration.steps import Steps
 
 LONGEST_PAUSE: Final = timedelta(seconds=limits.TAX_PAUSE_SECONDS.most)
@@ -212,7 +213,7 @@ def _pause(context: df.DurableOrchestrationContext, heard: Heard, so_far: SoFar)
 def _show_waiting(
     context: df.DurableOrchestrationContext, heard: Heard, so_far: SoFar, pause: timedelta
 ) -> None:
-    next_call = (context.current_utc_datetime + pause).strftime("%Y-%m-%dT%H:%M:%SZ")
+    next_call = time_text(context.current_utc_datetime + pause)
     trouble = heard.trouble.code if heard.trouble else None
     status = {"step": "waiting", "calls": so_far["calls"], "next_call": next_call}
     context.set_custom_status({**status, "trouble": trouble})

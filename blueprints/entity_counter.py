@@ -13,6 +13,7 @@ from pydantic import Field
 
 from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, read_body
+from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
@@ -20,6 +21,7 @@ from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part, number_id
 from orchestration.operating import Operations, operate, operated
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 LIMIT: Final = limits.COUNT.most
@@ -116,11 +118,11 @@ def document_number(context: df.DurableOrchestrationContext) -> Steps[Numbered]:
     """Draw a number and return it, no more: what failed after the draw would leave a gap."""
     wanted = cast(Wanted, context.get_input())
 
-    context.set_custom_status({"step": "drawing", "done": 0, "of": 1})
+    show_progress(context, "drawing", 0, of=1)
     counter_id = _entity(wanted["counter"])
     number: int = yield context.call_entity(counter_id, "draw")
 
-    context.set_custom_status({"step": "drawn", "done": 1, "of": 1})
+    show_progress(context, "drawn", 1, of=1)
     return Numbered(document=wanted["document"], number=number)
 
 
@@ -190,8 +192,7 @@ async def _signal(
 
 async def _state(client: df.DurableOrchestrationClient, key: str) -> State | None:
     """What a counter holds, None where it never was."""
-    found = await client.read_entity_state(_entity(key))
-    return cast(State, found.entity_state) if found.entity_exists else None
+    return cast(State | None, await state_of(client, _entity(key)))
 
 
 def _entity(key: str) -> df.EntityId:

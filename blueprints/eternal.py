@@ -18,11 +18,12 @@ from http_api.instances import Instance
 from http_api.problems import answers_problems
 from orchestration import limits
 from orchestration.deadlines import SHORTEST
-from orchestration.events import INTERVAL_EVENT, Cancellation, event_data
+from orchestration.events import INTERVAL_EVENT, cancel_reason, event_data
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import sweep_id
 from orchestration.listening import Ears
 from orchestration.log import log_once
+from orchestration.showing import time_text
 from orchestration.steps import Steps
 
 LONGEST_GENERATION: Final = timedelta(minutes=1)
@@ -186,7 +187,7 @@ def _status(so_far: SoFar, step: str) -> dict[str, Any]:
         "beats": so_far["beats"],
         "every_minutes": so_far["every_minutes"],
         "changes": so_far["changes"],
-        "next_beat": f"{next_beat:%Y-%m-%dT%H:%M:%SZ}" if next_beat else None,
+        "next_beat": time_text(next_beat) if next_beat else None,
         "open": len(so_far["open"]),
         "failing": so_far["failing"],
     }
@@ -194,7 +195,7 @@ def _status(so_far: SoFar, step: str) -> dict[str, Any]:
 
 def _end(context: df.DurableOrchestrationContext, so_far: SoFar, ears: Ears) -> SweepEnd:
     ears.close()
-    reason = (event_data(ears.stop.result, Cancellation) or Cancellation()).reason
+    reason = cancel_reason(ears.stop.result)
     context.set_custom_status(_status(so_far, "stopped") | {"next_beat": None})
     log_once(context, "stopped after %d beats", so_far["beats"])
     return SweepEnd(beats=so_far["beats"], changes=so_far["changes"], reason=reason)

@@ -40,6 +40,7 @@ from orchestration.ids import IdPart, batch_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.settling import settle_map
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 AT_ONCE: Final = 20  # unless the setting BATCH_AT_ONCE says otherwise
@@ -114,14 +115,14 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
     # A shard of a run that was cut off may go on: what it writes must not come into this one's way.
     work = f"{context.instance_id}/{context.new_uuid()}"
 
-    context.set_custom_status({"step": "listing", "done": 0, "of": 0})
+    show_progress(context, "listing", 0, of=0)
     dealing = Dealing(prefix=batch["prefix"], lanes=len(widths), folder=work)
     dealt: Dealt = yield from call_with_retry(context, deal_invoice_files, dealing)
 
     found = Found(read=0, failed=0, totals={}, parts=[])
     for first in range(0, len(dealt["shards"]), len(widths)):
         done = found["read"] + found["failed"]
-        context.set_custom_status({"step": "reading", "done": done, "of": dealt["files"]})
+        show_progress(context, "reading", done, of=dealt["files"])
         shards = enumerate(dealt["shards"][first : first + len(widths)], first)
         orders = {
             f"shard-{number:04}": ShardOrder(
@@ -132,15 +133,14 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
         children = children_for(context, batch_shard, orders)
         found = merged([found, *(yield context.task_all(children))])
 
-    status = {"done": dealt["files"], "of": dealt["files"]}
-    context.set_custom_status({"step": "summing up", **status})
+    show_progress(context, "summing up", dealt["files"], of=dealt["files"])
     counts = Counts(read=found["read"], failed=found["failed"], totals=found["totals"])
     name = f"{context.instance_id}/summary.json"
     order = SummaryOrder(name=name, prefix=batch["prefix"], counts=counts, parts=found["parts"])
     summary: Summary = yield from call_with_retry(context, write_summary, order)
     yield from call_with_retry(context, delete_blobs, Folder(container=RESULTS, prefix=f"{work}/"))
 
-    context.set_custom_status({"step": "summed up", **status})
+    show_progress(context, "summed up", dealt["files"], of=dealt["files"])
     log_once(context, "read %d files, failed on %d", counts["read"], counts["failed"])
     return BatchResult(
         **counts, files=dealt["files"], failures=summary["failures"], summary=summary["blob"]

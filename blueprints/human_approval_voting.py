@@ -6,11 +6,12 @@ from typing import Any, Final, Literal, TypedDict
 
 from pydantic import BaseModel
 
+from orchestration.showing import time_text
+
 Choice = Literal["approve", "reject"]
 Result = Literal["approved", "rejected", "expired"]
 
 _RESULTS: Final[dict[Choice, Result]] = {"approve": "approved", "reject": "rejected"}
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Vote(BaseModel):
@@ -42,7 +43,7 @@ class Ballot:
 
     @property
     def expires(self) -> str:
-        return self.until.strftime(_TIME)
+        return time_text(self.until)
 
     @property
     def result(self) -> Result | None:
@@ -66,7 +67,7 @@ class Ballot:
             return False
         if vote.role not in self.undecided:
             return False
-        at = now.strftime(_TIME)
+        at = time_text(now)
         self.decisions.append(
             Decision(role=vote.role, decision=vote.decision, comment=vote.comment, at=at)
         )

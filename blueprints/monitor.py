@@ -17,11 +17,12 @@ from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
 from orchestration.deadlines import first_of
-from orchestration.events import CANCEL_EVENT, Cancellation, event_data
+from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, settlement_id
 from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry
+from orchestration.showing import time_text
 from orchestration.steps import Steps
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
@@ -97,11 +98,10 @@ def settlement_watch(context: df.DurableOrchestrationContext) -> Steps[Settlemen
         if left <= timedelta(0):
             return _end(context, watch, "overdue", looks, transfer["reason"])
         pause = min(pause_after(looks), left)
-        next_look = (context.current_utc_datetime + pause).strftime("%Y-%m-%dT%H:%M:%SZ")
+        next_look = time_text(context.current_utc_datetime + pause)
         context.set_custom_status({"step": "waiting", "looks": looks, "next_look": next_look})
         if (yield from first_of(context, [cancel], pause)):
-            reason = (event_data(cancel.result, Cancellation) or Cancellation()).reason
-            return _end(context, watch, "cancelled", looks, reason)
+            return _end(context, watch, "cancelled", looks, cancel_reason(cancel.result))
 
     # The last thing was a race: an event that came since then is carried into the next generation,
     # but one that had come before and was not listened to would be dropped.

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from activities.rates import PartnerOrder, Rate, RateOrder, ask_for_rate
 from http_api.answers import json_answer
 from http_api.bodies import Body, read_body
+from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
@@ -27,6 +28,7 @@ from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.retrying import Retry, retried
 from orchestration.settling import end_of, first_success, settle
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 PARTNERS: Final = ("rates", "centralbank")  # the first is asked first
@@ -100,8 +102,7 @@ async def show_breaker(
         raise Problem(
             404, "unknown_breaker", f"breaker {key[:64]!r} is unknown: use one of {known}"
         )
-    found = await client.read_entity_state(df.EntityId(ENTITY, key))
-    standing = cast(Standing, found.entity_state) if found.entity_exists else closed()
+    standing: Standing = await state_of(client, df.EntityId(ENTITY, key)) or closed()
     return json_answer({"key": key, **standing})
 
 
@@ -110,7 +111,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
     """Find each rate by a child of its own; one that fails does not stop the others."""
     wanted = cast(Wanted, context.get_input())
     of = len(wanted["currencies"])
-    context.set_custom_status({"step": "asking", "done": 0, "of": of})
+    show_progress(context, "asking", 0, of=of)
     orders = [RateOrder(currency=each, date=wanted["date"]) for each in wanted["currencies"]]
     children = children_for(context, currency_rate, {each["currency"]: each for each in orders})
     ends = yield from settle(context, children)
@@ -121,7 +122,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
         for order, end in zip(orders, ends, strict=True)
         if end.failure
     ]
-    context.set_custom_status({"step": "asked", "done": of, "of": of})
+    show_progress(context, "asked", of, of=of)
     log_once(context, "found %d rates of %d", len(rates), of)
     if not rates:
         why = "; ".join(f"{each['currency']}: {each['code']}" for each in failures)

@@ -21,6 +21,7 @@ from http_api.instances import ENDED, Instance, sdk_problems
 from http_api.listing import every_page
 from http_api.problems import Problem
 from orchestration import limits
+from orchestration.showing import time_text
 
 SCHEDULE: Final = "0 30 3 * * *"  # every night at half past three, UTC
 DAYS: Final = 90
@@ -58,7 +59,7 @@ async def purge_ended_instances(
         what = "would purge" if dry_run else "purged"
         log.info(
             "retention %s %d instances (%s) that ended before %s; %d changed meanwhile%s",
-            *(what, counted.total(), by_status, f"{ended_before:%Y-%m-%dT%H:%M:%SZ}", kept, rest),
+            *(what, counted.total(), by_status, time_text(ended_before), kept, rest),
         )
 
 

@@ -5,7 +5,7 @@ asked again; 409 where it was to be another amount. A payment ends paid; or fail
 undone; or, where it cannot be undone, in the hands of a person.
 """
 
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -26,12 +26,15 @@ from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
 from orchestration.compensation import Saga
-from orchestration.events import CANCEL_EVENT, Cancellation, event_data
+from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import IdPart, payment_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
+
+STEPS: Final = 5  # check, debit, credit, post, notify
 
 bp = df.Blueprint()
 
@@ -97,7 +100,7 @@ def invoice_payment(context: df.DurableOrchestrationContext) -> Steps[Paid | Unf
     log_once(context, "failed (%s), undoing %d steps", failure, len(saga.undos))
     undoing = yield from saga.undo_all()
     if undoing is None:
-        context.set_custom_status({"step": "undone", "done": 0, "of": 5})
+        show_progress(context, "undone", 0, of=STEPS)
         raise failure
     return (yield from _hand_over(context, saga, failure, undoing))
 
@@ -106,26 +109,26 @@ def _pay(context: df.DurableOrchestrationContext, payment: Payment, saga: Saga) 
     def order(step: str) -> PaymentOrder:
         return PaymentOrder(payment=context.instance_id, key=saga.key(step), **payment)
 
-    _show(context, "checking", 0)
+    show_progress(context, "checking", 0, of=STEPS)
     cancel = yield from _check(context, order("check"))
 
-    _show(context, "debiting", 1)
+    show_progress(context, "debiting", 1, of=STEPS)
     debit = yield from saga.do("debit", debit_account, order("debit"), reverse_debit)
     _stop_if_asked(cancel)
 
-    _show(context, "crediting", 2)
+    show_progress(context, "crediting", 2, of=STEPS)
     credit = yield from saga.do("credit", credit_vendor, order("credit"), reverse_credit)
     _stop_if_asked(cancel)
 
-    _show(context, "posting", 3)
+    show_progress(context, "posting", 3, of=STEPS)
     posting = yield from saga.do("posting", post_payment, order("posting"), reverse_payment)
 
-    _show(context, "notifying", 4)
+    show_progress(context, "notifying", 4, of=STEPS)
     text = f"We have paid {payment['amount_cents'] / 100:.2f} for {payment['number']}."
     to = f"accounts@{payment['vendor']}.example"
     notice = yield from _tell(context, to, "Paid", text, saga.key("notice"))
 
-    _show(context, "paid", 5)
+    show_progress(context, "paid", 5, of=STEPS)
     return Paid(
         state="paid", debit=debit["id"], credit=credit["id"], posting=posting["id"], notice=notice
     )
@@ -143,9 +146,9 @@ def _check(context: df.DurableOrchestrationContext, order: PaymentOrder) -> Step
 
 def _stop_if_asked(cancel: Any) -> None:
     if cancel.is_completed:
-        asked = event_data(cancel.result, Cancellation)
-        reason = f": {asked.reason}" if asked and asked.reason else ""
-        raise Failure("cancelled", f"the payment was cancelled{reason}")
+        reason = cancel_reason(cancel.result)
+        why = f": {reason}" if reason else ""
+        raise Failure("cancelled", f"the payment was cancelled{why}")
 
 
 def _tell(
@@ -171,7 +174,7 @@ def _hand_over(
     text = f"{failure.message}; then {standing[-1]} was not undone: {undoing.message}. {what_to_do}"
     subject = f"Payment {context.instance_id} needs a person"
     yield from _tell(context, PAYABLES, subject[:200], text, saga.key("handover"))
-    context.set_custom_status({"step": "needs a person", "what_to_do": what_to_do})
+    show_progress(context, "needs a person", len(standing), of=STEPS, what_to_do=what_to_do)
     return Unfinished(
         state="needs_a_person",
         because=failure.as_data(),
@@ -179,7 +182,3 @@ def _hand_over(
         standing=standing,
         what_to_do=what_to_do,
     )
-
-
-def _show(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
-    context.set_custom_status({"step": step, "done": done, "of": 5})

@@ -46,6 +46,7 @@ MOST_LANES: Final = limits.LANES.most
 NAMED: Final = limits.FAILURES_NAMED.most
 CONTROLLER: Final = "controller@example.com"
 
+COUNTS: Final = ("done", "of", "failed")  # of vendors, as a lane shows them
 MOST_CHARACTERS: Final = limits.MAIL_CHARS.most
 
 Outcome = Literal["closed", "incomplete", "cancelled"]
@@ -195,10 +196,10 @@ def _report(
 def status_of(step: str, deal: Deal, progress: Sequence[Any]) -> dict[str, Any]:
     """How far a close is, as a whole and by lane; one that has shown nothing yet is at nought."""
     lanes = [
-        seen or {"done": 0, "of": share["vendors"], "failed": 0}
+        {name: (seen or {"of": share["vendors"]}).get(name, 0) for name in COUNTS}
         for share, seen in zip_longest(deal["shares"], progress)
     ]
-    sums = {name: sum(lane[name] for lane in lanes) for name in ("done", "of", "failed")}
+    sums = {name: sum(lane[name] for lane in lanes) for name in COUNTS}
     return {"step": step, **sums, "lanes": lanes}
 
 

@@ -3,7 +3,7 @@
 A lane begins anew every so many vendors, so that its history stays short however many it has.
 """
 
-from typing import Any, Final, NotRequired, TypedDict, cast
+from typing import Final, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 
@@ -24,6 +24,7 @@ from orchestration.failures import Failed, Failure
 from orchestration.ids import child_id
 from orchestration.retrying import call_with_retry
 from orchestration.settling import settle
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 VENDORS_A_GENERATION: Final = 25
@@ -76,13 +77,14 @@ def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | Non
         vendors: Vendors = yield from work.call(list_open_vendors, query)
         is_last = not vendors["more"]
         for vendor in vendors["names"]:
-            context.set_custom_status(progress_of(lane["share"], tally))
+            show_progress(context, "closing", **progress_of(lane["share"], tally))
             yield from _take(context, lane, vendor, tally, work)
     except Cancelled as cancelled:
         tally["stopped"] = Failed(code="cancelled", message=cancelled.reason)
     except Failure as failure:
         tally["stopped"] = failure.as_data()
-    context.set_custom_status(progress_of(lane["share"], tally))
+    step = "stopped" if tally["stopped"] else "closed" if is_last else "closing"
+    show_progress(context, step, **progress_of(lane["share"], tally))
     if is_last or tally["stopped"]:
         return tally
     context.continue_as_new({**lane, "so_far": tally})
@@ -94,17 +96,17 @@ def vendor_closing(context: df.DurableOrchestrationContext) -> Steps[str]:
     """See that a vendor's books agree with the bank, then close its month."""
     order = cast(VendorMonth, context.get_input())
     work = Cancellable(context)
-    context.set_custom_status({"step": "reconciling", "done": 0, "of": 2})
+    show_progress(context, "reconciling", 0, of=2)
     try:
         sums: Sums = yield from work.call(reconcile_vendor, order)
     except Cancelled as cancelled:
         why = f": {cancelled.reason}" if cancelled.reason else ""
         raise Failure("cancelled", f"closing {order['vendor']} was cancelled{why}") from None
 
-    context.set_custom_status({"step": "closing", "done": 1, "of": 2})
+    show_progress(context, "closing", 1, of=2)
     closing = ClosingOrder(month=order["month"], vendor=order["vendor"], **sums)
     closed: str = yield from call_with_retry(context, close_vendor, closing)
-    context.set_custom_status({"step": "closed", "done": 2, "of": 2})
+    show_progress(context, "closed", 2, of=2)
     return closed
 
 
@@ -112,7 +114,7 @@ def nothing_done(after: str, stopped: Failed | None) -> Tally:
     return Tally(after=after, closed=0, failed=0, failures=[], stopped=stopped)
 
 
-def progress_of(share: Share, tally: Tally) -> dict[str, Any]:
+def progress_of(share: Share, tally: Tally) -> dict[str, int]:
     """How far a lane is; the vendors that it skips make no difference."""
     done = tally["closed"] + tally["failed"]
     return {"done": done, "of": max(share["vendors"], done), "failed": tally["failed"]}

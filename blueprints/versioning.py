@@ -28,6 +28,7 @@ from orchestration.failures import Failure
 from orchestration.ids import delivery_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.showing import show_progress
 from orchestration.steps import Steps
 from orchestration.versions import is_before
 
@@ -83,20 +84,20 @@ def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Post an invoice once its goods are there; since 2.0 no invoice that is over its order."""
     invoice = cast(Invoice, context.get_input())
 
-    _say(context, "validating", 0)
+    _show(context, "validating", 0)
     invoice = yield from call_with_retry(context, validate_invoice, invoice)
     if not is_before(context.version, "2.0"):
-        _say(context, "matching", 1)
+        _show(context, "matching", 1)
         invoice = yield from call_with_retry(context, match_order, invoice)
 
-    _say(context, "waiting for the goods", 2)
+    _show(context, "waiting for the goods", 2)
     yield from _goods_arrive(context, invoice)
 
-    _say(context, "posting", 3)
+    _show(context, "posting", 3)
     order = PostingOrder(invoice=invoice, key=f"{context.instance_id}:post")
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
-    _say(context, "posted", 4)
+    _show(context, "posted", 4)
     log_once(context, "posted as %s", posting["id"])
     return posting
 
@@ -130,7 +131,6 @@ def _goods_arrive(context: df.DurableOrchestrationContext, invoice: Invoice) -> 
         raise Failure("goods_missing", f"{message} days: ask {invoice['vendor']} about them")
 
 
-def _say(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
+def _show(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
     """Say how far it is, and the version: of that, the host's own status says nothing."""
-    status = {"step": step, "done": done, "of": 4, "version": context.version}
-    context.set_custom_status(status)
+    show_progress(context, step, done, of=4, version=context.version)

@@ -9,7 +9,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestration.deadlines import first_of
-from orchestration.events import CANCEL_EVENT, Cancellation, event_data
+from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import failure_of
 from orchestration.retrying import RETRY, Retry, pause_after
 from orchestration.steps import Steps
@@ -60,5 +60,4 @@ class Cancellable:
     def check(self) -> None:
         """Raise Cancelled if the caller wants this work to end."""
         if self.word.is_completed:
-            carried = event_data(self.word.result, Cancellation) or Cancellation()
-            raise Cancelled(carried.reason)
+            raise Cancelled(cancel_reason(self.word.result))

@@ -47,6 +47,11 @@ class Cancellation(BaseModel):
     reason: str = Field(default="", max_length=limits.REASON_CHARS.most)
 
 
+def cancel_reason(raw: object) -> str:
+    """The reason that CANCEL_EVENT brought; empty where it brought none that can be read."""
+    return (event_data(raw, Cancellation) or Cancellation()).reason
+
+
 def event_value(raw: object) -> Any:
     """The value that was sent, in whichever of its two forms it arrived."""
     if not isinstance(raw, str):
