@@ -75,7 +75,7 @@ async def write_blob(
 
 
 async def read_blob(container: str, name: str, most_bytes: int) -> bytes:
-    """Return a blob's content. Raises Failure `blob_unknown` or `blob_too_large`."""
+    """Return a blob's content. Raises Failure `unknown_blob` or `blob_too_large`."""
     with storage_failures(f"blob {name}"):
         blob = (await blob_service()).get_blob_client(container, name)
         stream = await blob.download_blob()
@@ -86,7 +86,7 @@ async def read_blob(container: str, name: str, most_bytes: int) -> bytes:
 
 
 async def blob_names(container: str, prefix: str, most: int) -> list[str]:
-    """The first names with a prefix, in their order. Raises Failure `blob_unknown`."""
+    """The first names with a prefix, in their order. Raises Failure `unknown_blob`."""
     names: list[str] = []
     with storage_failures(f"container {container}"):
         blobs = (await blob_service()).get_container_client(container)
@@ -117,6 +117,6 @@ async def _names_if_any(folder: Folder) -> list[str]:
     try:
         return await blob_names(folder["container"], folder["prefix"], _LISTED_AT_ONCE)
     except Failure as failure:
-        if failure.code == "blob_unknown":  # not even the container
+        if failure.code == "unknown_blob":  # not even the container
             return []
         raise

@@ -86,7 +86,7 @@ async def keep_original(folder: str, content: bytes) -> None:
 
 
 async def load_original(folder: str) -> bytes:
-    """Return a document's file. Raises Failure `blob_unknown`."""
+    """Return a document's file. Raises Failure `unknown_blob`."""
     return await read_blob(DOCUMENTS, _original(folder), MAX_PDF_BYTES)
 
 
@@ -120,7 +120,7 @@ async def read_document(document: Folder) -> Reading:
 
 
 @bp.activity_trigger(input_name="decided")
-async def keep_decision(decided: Decided) -> None:
+async def keep_document_decision(decided: Decided) -> None:
     """Keep what was decided beside the document. Running twice writes over what it wrote."""
     content = json.dumps(decided["decision"]).encode()
     await write_blob(DOCUMENTS, f"{decided['folder']}/decision.json", content)

@@ -77,7 +77,7 @@ async def deal_invoice_files(dealing: Dealing) -> Dealt:
 
 
 @bp.activity_trigger(input_name="shard")
-async def load_shard(shard: BlobRef) -> Shard:
+async def load_batch_shard(shard: BlobRef) -> Shard:
     """Return the names on a list. Only looks, so may run twice."""
     content = await read_blob(shard["container"], shard["name"], _LIST_BYTES)
     return Shard(files=json.loads(content)["files"])

@@ -99,7 +99,7 @@ async def list_open_vendors(query: VendorQuery) -> Vendors:
 
 
 @bp.activity_trigger(input_name="order")
-async def reconcile_vendor(order: VendorMonth) -> Sums:
+async def reconcile_vendor_month(order: VendorMonth) -> Sums:
     """Add up a vendor's month, and see that the bank paid what is posted. Only looks."""
     month, vendor = order["month"], order["vendor"]
     found = await ask("postings", "GET", query={"vendor": vendor})
@@ -118,7 +118,7 @@ async def reconcile_vendor(order: VendorMonth) -> Sums:
 
 
 @bp.activity_trigger(input_name="order")
-async def close_vendor(order: ClosingOrder) -> str:
+async def close_vendor_month(order: ClosingOrder) -> str:
     """Close a vendor's month and return the closing's id; the books do it once a key."""
     key = f"closing:{order['month']}:{order['vendor']}"
     closing = await ask("postings", "POST", "/closings", json=order, key=key)

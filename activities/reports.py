@@ -44,7 +44,7 @@ class ReportOrder(TypedDict):
 
 
 @bp.activity_trigger(input_name="order")
-async def collect_month(order: MonthOrder) -> Month:
+async def collect_report_month(order: MonthOrder) -> Month:
     """Keep what was posted in a month. Running twice writes over what it wrote."""
     begins = f"{order['year']:04}-{order['month']:02}-"
     postings: list[dict[str, Any]] = (await ask("postings", "GET"))["postings"]
@@ -71,7 +71,7 @@ async def write_report(order: ReportOrder) -> BlobRef:
 
 
 async def read_report(report: BlobRef) -> bytes:
-    """Return a report's file. Raises Failure `blob_unknown` where it was deleted since."""
+    """Return a report's file. Raises Failure `unknown_blob` where it was deleted since."""
     return await read_blob(report["container"], report["name"], MAX_REPORT_BYTES)
 
 

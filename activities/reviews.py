@@ -53,7 +53,7 @@ def role_of_round(number: int) -> str:
 
 
 @bp.activity_trigger(input_name="request")
-async def request_review(request: ReviewRequest) -> str:
+async def request_document_review(request: ReviewRequest) -> str:
     """Mail the link to decide with. Each round has a key, so running twice is one mail."""
     seat = Seat(request["document"], role_of_round(request["round"]), request["expires"])
     here = f"documents/{quote(seat.approval, safe=':')}"

@@ -79,7 +79,7 @@ def storage_failures(what: str) -> Iterator[None]:
 def _failure_of(error: HttpResponseError, what: str) -> Failure:
     status = error.status_code
     if status == 404:
-        return Failure("blob_unknown", f"the blob storage has no {what}")
+        return Failure("unknown_blob", f"the blob storage has no {what}")
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         advice = "give its identity the role Storage Blob Data Contributor, or look at the key"
         return Failure("storage_refused", f"the blob storage does not let the app in: {advice}")

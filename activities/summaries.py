@@ -58,14 +58,14 @@ class Summary(TypedDict):
 
 
 @bp.activity_trigger(input_name="part")
-async def write_part(part: Part) -> BlobRef:
+async def write_batch_part(part: Part) -> BlobRef:
     """Keep what was found in a shard. Running twice writes over what it wrote."""
     found = {"invoices": part["invoices"], "failures": part["failures"]}
     return await write_blob(RESULTS, part["name"], json.dumps(found).encode())
 
 
 @bp.activity_trigger(input_name="order")
-async def write_summary(order: SummaryOrder) -> Summary:
+async def write_batch_summary(order: SummaryOrder) -> Summary:
     """Join the parts into one summary. Running twice writes over what it wrote."""
     parts = await asyncio.gather(*map(_load, order["parts"]))
     invoices = [invoice for part in parts for invoice in part["invoices"]]

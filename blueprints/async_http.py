@@ -17,7 +17,7 @@ from activities.reports import (
     Month,
     MonthOrder,
     ReportOrder,
-    collect_month,
+    collect_report_month,
     read_report,
     write_report,
 )
@@ -118,7 +118,7 @@ async def download_report(
     try:
         content = await read_report(report.output["file"])
     except Failure as failure:
-        status = 404 if failure.code == "blob_unknown" else 503
+        status = 404 if failure.code == "unknown_blob" else 503
         raise Problem(status, failure.code, failure.message) from failure
     name = report.id.replace(":", "-")
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
@@ -137,7 +137,7 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
             show_progress(context, "collecting", len(months), of=STEPS)
             name = f"{here}months/{number:02}.csv"
             wanted = MonthOrder(year=order["year"], month=number, name=name)
-            months.append((yield from cancellable.call(collect_month, wanted)))
+            months.append((yield from cancellable.call(collect_report_month, wanted)))
 
         show_progress(context, "joining", len(months), of=STEPS)
         joined = ReportOrder(months=[month["blob"] for month in months], name=f"{here}report.csv")

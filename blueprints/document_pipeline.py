@@ -26,7 +26,7 @@ from activities.documents import (
     Reading,
     Refused,
     digest_of,
-    keep_decision,
+    keep_document_decision,
     keep_original,
     quarantine_document,
     read_document,
@@ -52,7 +52,7 @@ from orchestration.settling import settle_map
 from orchestration.steps import Steps
 
 _STATUS_OF: Final = {
-    "blob_unknown": 404,
+    "unknown_blob": 404,
     "blob_too_large": 422,
     "document_too_large": 413,
     "inflates_too_much": 422,
@@ -148,13 +148,13 @@ def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
 
     show_step(context, "storing")
     decided = Decided(folder=folder, decision={**outcome})
-    yield from call_with_retry(context, keep_decision, decided, PATIENT)
+    yield from call_with_retry(context, keep_document_decision, decided, PATIENT)
 
     if outcome["outcome"] == "accepted":
         show_step(context, "posting")
         yield from _post(context, outcome)
         decided = Decided(folder=folder, decision={**outcome})
-        yield from call_with_retry(context, keep_decision, decided, PATIENT)
+        yield from call_with_retry(context, keep_document_decision, decided, PATIENT)
 
     show_step(context, "notifying")
     yield from _tell(context, outcome)
@@ -208,7 +208,7 @@ async def _sent(req: func.HttpRequest) -> bytes:
     """The file in a request, or the one that it names, read within bounds."""
     kind = req.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if req.headers.get("Content-Encoding", "identity") != "identity":
-        raise Problem(415, "encoded", "the body is compressed: send the PDF as it is")
+        raise Problem(415, "unsupported_encoding", "the body is compressed: send the PDF as it is")
     if kind == "application/json":
         name = read_body(req, BlobBody).blob
         return await read_blob(INVOICES, name, MAX_PDF_BYTES)

@@ -15,7 +15,7 @@ from activities.document_checks import (
     classify_document,
 )
 from activities.documents import DocumentFields, Reading
-from activities.reviews import ReviewRequest, ReviewTerms, request_review
+from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
 from blueprints.document_pipeline_reviews import Choice, Review, hear_review
 from orchestration import limits
 from orchestration.retrying import Retry, call_with_retry
@@ -125,7 +125,7 @@ def _ask(
     )
     shown = {"round": number, "expires": expires, "fields": fields, "doubts": doubts}
     show_step(context, "reviewing", **shown)
-    yield from call_with_retry(context, request_review, request, PATIENT)
+    yield from call_with_retry(context, request_document_review, request, PATIENT)
     return (yield from hear_review(context, number, until))
 
 

@@ -18,7 +18,7 @@ from activities.invoice_files import (
     FileName,
     Shard,
     deal_invoice_files,
-    load_shard,
+    load_batch_shard,
     read_invoice_file,
 )
 from activities.settings import number_setting
@@ -28,8 +28,8 @@ from activities.summaries import (
     Part,
     Summary,
     SummaryOrder,
-    write_part,
-    write_summary,
+    write_batch_part,
+    write_batch_summary,
 )
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
@@ -137,7 +137,7 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
     counts = Counts(read=found["read"], failed=found["failed"], totals=found["totals"])
     name = f"{context.instance_id}/summary.json"
     order = SummaryOrder(name=name, prefix=batch["prefix"], counts=counts, parts=found["parts"])
-    summary: Summary = yield from call_with_retry(context, write_summary, order)
+    summary: Summary = yield from call_with_retry(context, write_batch_summary, order)
     yield from call_with_retry(context, delete_blobs, Folder(container=RESULTS, prefix=f"{work}/"))
 
     show_progress(context, "summed up", dealt["files"], of=dealt["files"])
@@ -151,7 +151,7 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
 def batch_shard(context: df.DurableOrchestrationContext) -> Steps[Found]:
     """Read the files of one shard; one that cannot be read does not stop the others."""
     order = cast(ShardOrder, context.get_input())
-    shard: Shard = yield from call_with_retry(context, load_shard, order["shard"])
+    shard: Shard = yield from call_with_retry(context, load_batch_shard, order["shard"])
     names = [FileName(file=file) for file in shard["files"]]
     ends = yield from settle_map(context, read_invoice_file, names, order["at_once"])
 
@@ -162,7 +162,7 @@ def batch_shard(context: df.DurableOrchestrationContext) -> Steps[Found]:
         if end.failure
     ]
     part = Part(name=order["part"], invoices=invoices, failures=failures)
-    blob: BlobRef = yield from call_with_retry(context, write_part, part)
+    blob: BlobRef = yield from call_with_retry(context, write_batch_part, part)
 
     totals: Counter[str] = Counter()
     for invoice in invoices:

@@ -58,7 +58,7 @@ class Payment(TypedDict):
 class Paid(TypedDict):
     """A payment that is whole. Where the vendor could not be told, `notice` says why."""
 
-    state: Literal["paid"]
+    outcome: Literal["paid"]
     debit: str
     credit: str
     posting: str
@@ -68,7 +68,7 @@ class Paid(TypedDict):
 class Unfinished(TypedDict):
     """A payment that is neither whole nor undone; the steps named in `standing` were not undone."""
 
-    state: Literal["needs_a_person"]
+    outcome: Literal["needs_a_person"]
     because: Failed
     undoing: Failed
     standing: list[str]
@@ -130,7 +130,7 @@ def _pay(context: df.DurableOrchestrationContext, payment: Payment, saga: Saga) 
 
     show_progress(context, "paid", 5, of=STEPS)
     return Paid(
-        state="paid", debit=debit["id"], credit=credit["id"], posting=posting["id"], notice=notice
+        outcome="paid", debit=debit["id"], credit=credit["id"], posting=posting["id"], notice=notice
     )
 
 
@@ -176,7 +176,7 @@ def _hand_over(
     yield from _tell(context, PAYABLES, subject[:200], text, saga.key("handover"))
     show_progress(context, "needs a person", len(standing), of=STEPS, what_to_do=what_to_do)
     return Unfinished(
-        state="needs_a_person",
+        outcome="needs_a_person",
         because=failure.as_data(),
         undoing=undoing.as_data(),
         standing=standing,

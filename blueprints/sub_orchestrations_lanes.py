@@ -14,9 +14,9 @@ from activities.month_ends import (
     VendorMonth,
     VendorQuery,
     Vendors,
-    close_vendor,
+    close_vendor_month,
     list_open_vendors,
-    reconcile_vendor,
+    reconcile_vendor_month,
 )
 from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
@@ -92,20 +92,20 @@ def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | Non
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
-def vendor_closing(context: df.DurableOrchestrationContext) -> Steps[str]:
+def month_end_vendor(context: df.DurableOrchestrationContext) -> Steps[str]:
     """See that a vendor's books agree with the bank, then close its month."""
     order = cast(VendorMonth, context.get_input())
     work = Cancellable(context)
     show_progress(context, "reconciling", 0, of=2)
     try:
-        sums: Sums = yield from work.call(reconcile_vendor, order)
+        sums: Sums = yield from work.call(reconcile_vendor_month, order)
     except Cancelled as cancelled:
         why = f": {cancelled.reason}" if cancelled.reason else ""
         raise Failure("cancelled", f"closing {order['vendor']} was cancelled{why}") from None
 
     show_progress(context, "closing", 1, of=2)
     closing = ClosingOrder(month=order["month"], vendor=order["vendor"], **sums)
-    closed: str = yield from call_with_retry(context, close_vendor, closing)
+    closed: str = yield from call_with_retry(context, close_vendor_month, closing)
     show_progress(context, "closed", 2, of=2)
     return closed
 
@@ -131,7 +131,7 @@ def _take(
     order = VendorMonth(month=lane["month"], vendor=vendor, tolerance_cents=lane["tolerance_cents"])
     instance_id = child_id(context.instance_id, vendor)
     child = context.call_sub_orchestrator(
-        vendor_closing, order, instance_id=instance_id, expected_type=str
+        month_end_vendor, order, instance_id=instance_id, expected_type=str
     )
     [end] = yield from settle(context, [child])
     tally["after"] = vendor

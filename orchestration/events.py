@@ -25,7 +25,7 @@ ENDS_BY_ITSELF: Final = frozenset(
         "month_end_close",
         "month_end_lane",
         "settlement_watch",
-        "vendor_closing",
+        "month_end_vendor",
         "yearly_report",
     }
 )

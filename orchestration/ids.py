@@ -53,13 +53,13 @@ def document_id(digest: str) -> str:
 
 
 def intake_of(document: str, run: str) -> str:
-    """The intake that one run of a document starts; its keys are no other run's."""
-    return f"{document}:intake-{run}"
+    """The intake that one run of a document starts, a child; its keys are no other run's."""
+    return child_id(document, f"intake-{run}")
 
 
 def payment_id(vendor: str, number: str) -> str:
     """The payment of one invoice."""
-    return _joined("pay", vendor, number)
+    return _joined("payment", vendor, number)
 
 
 def settlement_id(transfer: str) -> str:
@@ -69,7 +69,7 @@ def settlement_id(transfer: str) -> str:
 
 def tax_check_id(vat_id: str, day: str) -> str:
     """What the tax office says of a VAT number on one day."""
-    return _joined("tax", vat_id, day)
+    return _joined("tax-check", vat_id, day)
 
 
 def month_end_id(month: str) -> str:

@@ -51,8 +51,8 @@ class Ledger:
     def serve(self, hub: ManualHub) -> None:
         hub.replace_activity("deal_vendors", self._deal)
         hub.replace_activity("list_open_vendors", self._list)
-        hub.replace_activity("reconcile_vendor", self._reconcile)
-        hub.replace_activity("close_vendor", self._close)
+        hub.replace_activity("reconcile_vendor_month", self._reconcile)
+        hub.replace_activity("close_vendor_month", self._close)
         hub.replace_activity("send_message", lambda message: "mail-1")
 
     def _deal(self, order: DealOrder) -> Deal:

@@ -69,10 +69,10 @@ class Cabinet:
         """Stand in for the activities of this hub that read or write blobs."""
         activities: dict[str, Callable[[Any], Any]] = {
             "deal_invoice_files": self.deal,
-            "load_shard": self.load,
+            "load_batch_shard": self.load,
             "read_invoice_file": self.read,
-            "write_part": self.keep_part,
-            "write_summary": self.sum_up,
+            "write_batch_part": self.keep_part,
+            "write_batch_summary": self.sum_up,
             "delete_blobs": self.delete,
         }
         for name, activity in activities.items():

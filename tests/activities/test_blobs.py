@@ -95,7 +95,7 @@ async def test_a_blob_that_is_not_there_is_named(folder: str, container: str) ->
     with pytest.raises(Failure, match=f"no blob {folder}a") as raised:
         await read_blob(container, f"{folder}a", 5)
 
-    assert (raised.value.code, raised.value.retriable) == ("blob_unknown", False)
+    assert (raised.value.code, raised.value.retriable) == ("unknown_blob", False)
 
 
 @pytest.mark.azurite
@@ -177,7 +177,7 @@ async def test_a_setting_that_leads_nowhere_is_named(
         (403, "storage_refused", False),
         (401, "storage_refused", False),
         (400, "storage_refused", False),
-        (404, "blob_unknown", False),
+        (404, "unknown_blob", False),
     ],
 )
 async def test_an_answer_of_the_storage_has_a_code(

@@ -53,7 +53,7 @@ async def test_a_file_that_was_deleted_is_not_put_aside_as_unreadable(folder: st
     with pytest.raises(Failure) as caught:
         await read_document(Folder(folder=folder))
 
-    assert caught.value.code == "blob_unknown"
+    assert caught.value.code == "unknown_blob"
 
 
 @pytest.mark.parametrize(

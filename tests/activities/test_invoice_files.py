@@ -10,7 +10,7 @@ from activities.invoice_files import (
     Dealing,
     FileName,
     deal_invoice_files,
-    load_shard,
+    load_batch_shard,
     read_invoice_file,
 )
 from orchestration.failures import Failure
@@ -26,7 +26,7 @@ async def dealt(filed: Filed, lanes: int = 4) -> list[list[str]]:
     folder = f"{filed.name}-lists"
     try:
         found = await deal_invoice_files(Dealing(prefix=filed.prefix, lanes=lanes, folder=folder))
-        shards = [(await load_shard(shard))["files"] for shard in found["shards"]]
+        shards = [(await load_batch_shard(shard))["files"] for shard in found["shards"]]
         assert sum(map(len, shards)) == found["files"]
         return [[name.removeprefix(filed.prefix) for name in shard] for shard in shards]
     finally:

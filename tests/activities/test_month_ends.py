@@ -10,10 +10,10 @@ from activities.month_ends import (
     VendorMonth,
     VendorQuery,
     Vendors,
-    close_vendor,
+    close_vendor_month,
     deal_vendors,
     list_open_vendors,
-    reconcile_vendor,
+    reconcile_vendor_month,
     shares_of,
 )
 from orchestration.failures import Failure
@@ -54,7 +54,9 @@ def test_of_no_vendors_there_is_no_share() -> None:
 async def test_closed_vendors_are_counted_and_not_dealt_out(books: Books) -> None:
     for vendor in ("acme", "globex", "initech"):
         await books.post(vendor)
-    await close_vendor(ClosingOrder(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0))
+    await close_vendor_month(
+        ClosingOrder(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
+    )
 
     deal = await deal_vendors(DealOrder(month=MONTH, lanes=1))
 
@@ -104,7 +106,9 @@ async def test_a_vendor_agrees_where_the_bank_paid_what_is_posted(books: Books) 
     await books.post("acme", 300, kind="payment")
     await books.pay("acme", 300)
 
-    assert await reconcile_vendor(month_of("acme")) == Sums(invoice_cents=800, payment_cents=300)
+    assert await reconcile_vendor_month(month_of("acme")) == Sums(
+        invoice_cents=800, payment_cents=300
+    )
 
 
 @pytest.mark.parametrize(("posted", "paid"), [(300, 299), (299, 300)])
@@ -115,10 +119,10 @@ async def test_a_vendor_does_not_agree_where_the_bank_paid_more_or_less(
     await books.pay("acme", paid)
 
     with pytest.raises(Failure) as caught:
-        await reconcile_vendor(month_of("acme"))
+        await reconcile_vendor_month(month_of("acme"))
 
     assert (caught.value.code, caught.value.retriable) == ("not_reconciled", False)
-    assert await reconcile_vendor(month_of("acme", tolerance_cents=1))
+    assert await reconcile_vendor_month(month_of("acme", tolerance_cents=1))
 
 
 async def test_what_the_bank_took_back_was_not_paid(sandbox: Sandbox, books: Books) -> None:
@@ -129,12 +133,14 @@ async def test_what_the_bank_took_back_was_not_paid(sandbox: Sandbox, books: Boo
     key = {"Idempotency-Key": "back"}
     await sandbox.send("POST", f"/bank/credits/{credit}/reversal", {}, key)
 
-    assert await reconcile_vendor(month_of("acme")) == Sums(invoice_cents=500, payment_cents=0)
+    assert await reconcile_vendor_month(month_of("acme")) == Sums(
+        invoice_cents=500, payment_cents=0
+    )
 
 
 async def test_running_twice_closes_once(books: Books) -> None:
     await books.post("acme", 500)
     order = ClosingOrder(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
 
-    assert await close_vendor(order) == await close_vendor(order)
+    assert await close_vendor_month(order) == await close_vendor_month(order)
     assert await books.closed() == ["acme"]

@@ -84,9 +84,9 @@ async def test_path_body_and_key_arrive(bank: Bank) -> None:
         return web.json_response({})
 
     await bank(says)
-    await ask("bank", "POST", "/debits", json={"cents": 5}, key="pay:1:debit")
+    await ask("bank", "POST", "/debits", json={"cents": 5}, key="payment:1:debit")
 
-    assert seen == [("/bank/debits", {"cents": 5}, "pay:1:debit")]
+    assert seen == [("/bank/debits", {"cents": 5}, "payment:1:debit")]
 
 
 async def test_a_refusal_keeps_the_party_s_code_and_is_not_worth_another_attempt(

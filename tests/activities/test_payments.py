@@ -23,7 +23,7 @@ UNDOS = [(debit_account, reverse_debit), (credit_vendor, reverse_credit)]
 
 def an_order(step: str, amount_cents: int = 12_500) -> PaymentOrder:
     return PaymentOrder(
-        payment="pay:acme:1", vendor="acme", number="1", amount_cents=amount_cents, key=step
+        payment="payment:acme:1", vendor="acme", number="1", amount_cents=amount_cents, key=step
     )
 
 

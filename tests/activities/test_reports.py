@@ -13,7 +13,7 @@ from activities.reports import (
     Month,
     MonthOrder,
     ReportOrder,
-    collect_month,
+    collect_report_month,
     read_report,
     write_report,
 )
@@ -34,7 +34,7 @@ async def post(sandbox: Sandbox, number: str, cents: int, vendor: str = "acme") 
 
 async def collect(filed: Filed, month: int) -> Month:
     name = f"{filed.name}/{month:02}.csv"
-    collected: Month = await collect_month(MonthOrder(year=2026, month=month, name=name))
+    collected: Month = await collect_report_month(MonthOrder(year=2026, month=month, name=name))
     return collected
 
 

@@ -12,8 +12,8 @@ from activities.summaries import (
     FailedFile,
     Part,
     SummaryOrder,
-    write_part,
-    write_summary,
+    write_batch_part,
+    write_batch_summary,
 )
 from tests.filing import Filed
 
@@ -41,10 +41,10 @@ async def test_a_summary_joins_its_parts_and_names_the_first_failures(filed: Fil
         ]
         name = f"{filed.name}/part-{number}"
         part = Part(name=name, invoices=[an_invoice(number)], failures=failures)
-        parts.append(await write_part(part))
+        parts.append(await write_batch_part(part))
     order = SummaryOrder(name=f"{filed.name}/summary.json", prefix="p/", counts=COUNTS, parts=parts)
 
-    summary = await write_summary(order)
+    summary = await write_batch_summary(order)
 
     kept = json.loads(await read_blob(RESULTS, summary["blob"]["name"], 2**20))
     assert kept["invoices"] == [an_invoice(1), an_invoice(2)]

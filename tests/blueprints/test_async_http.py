@@ -49,7 +49,7 @@ def serve(hub: ManualHub, cabinet: Cabinet) -> None:
         months = [cabinet.results[month["name"]] for month in order["months"]]
         return cabinet.keep(order["name"], sum(months, []))
 
-    hub.replace_activity("collect_month", collect)
+    hub.replace_activity("collect_report_month", collect)
     hub.replace_activity("write_report", join)
     hub.replace_activity("delete_blobs", cabinet.delete)
 
@@ -83,7 +83,7 @@ async def test_the_file_travels_by_reference(hub: ManualHub, served: Cabinet) ->
 async def test_it_says_how_far_it_is_and_where_and_when_to_look_again(
     hub: ManualHub, served: Cabinet, call: int, percent: int
 ) -> None:
-    hub.fail_activity("collect_month", BUSY, on_call=call)
+    hub.fail_activity("collect_report_month", BUSY, on_call=call)
     await start(hub)
 
     shown = await show(hub)
@@ -100,7 +100,7 @@ async def test_when_to_look_again_follows_from_how_it_went_so_far(
     hub: ManualHub, served: Cabinet
 ) -> None:
     for call in (1, 3):
-        hub.fail_activity("collect_month", BUSY, on_call=call)
+        hub.fail_activity("collect_report_month", BUSY, on_call=call)
     await start(hub)
     before = hub.clock.now()
     await hub.run_until_custom_status(ID, {"step": "collecting", "done": 1, "of": 13})
@@ -113,7 +113,7 @@ async def test_when_to_look_again_follows_from_how_it_went_so_far(
 
 async def test_a_report_waits_for_books_that_hiccup(hub: ManualHub, served: Cabinet) -> None:
     for call in (1, 2, 9):
-        hub.fail_activity("collect_month", BUSY, on_call=call)
+        hub.fail_activity("collect_report_month", BUSY, on_call=call)
 
     await start(hub)
     await hub.run_until_ended(ID)
@@ -121,11 +121,11 @@ async def test_a_report_waits_for_books_that_hiccup(hub: ManualHub, served: Cabi
     assert hub.output(ID)["lines"] == 78
 
 
-@pytest.mark.parametrize("during", ["collect_month", "write_report"])
+@pytest.mark.parametrize("during", ["collect_report_month", "write_report"])
 async def test_a_cancelled_report_cleans_up_what_was_half_written(
     hub: ManualHub, served: Cabinet, during: str
 ) -> None:
-    hub.fail_activity(during, BUSY, on_call=5 if during == "collect_month" else 1)
+    hub.fail_activity(during, BUSY, on_call=5 if during == "collect_report_month" else 1)
     await start(hub)
     assert f"{ID}/months/04.csv" in served.results
 
@@ -188,7 +188,7 @@ async def test_work_ends_although_nothing_can_be_cleaned_up(
         hub.fail_activity("delete_blobs", gone, on_call=call)
     if state != "completed":
         worth_it = Failure("books_closed", "the books are closed", retriable=state == "cancelled")
-        hub.fail_activity("collect_month", worth_it, on_call=2)
+        hub.fail_activity("collect_report_month", worth_it, on_call=2)
 
     await start(hub)
     if state == "cancelled":
@@ -204,7 +204,7 @@ async def test_a_crash_between_any_two_steps_writes_the_same_report(
     async def run(hub: ManualHub) -> None:
         cabinet.results.clear()
         serve(hub, cabinet)
-        hub.fail_activity("collect_month", BUSY, on_call=2)
+        hub.fail_activity("collect_report_month", BUSY, on_call=2)
         await start(hub)
         await hub.run_until_ended(ID)
 
@@ -222,7 +222,7 @@ async def test_a_crash_after_a_cancel_leaves_nothing_behind(
     async def run(hub: ManualHub) -> None:
         cabinet.results.clear()
         serve(hub, cabinet)
-        hub.fail_activity("collect_month", BUSY, on_call=3)
+        hub.fail_activity("collect_report_month", BUSY, on_call=3)
         await start(hub)
         await hub.request("POST", CANCEL)
 
@@ -261,7 +261,7 @@ async def test_who_waits_gets_the_result_once_it_is_there(hub: ManualHub, served
 
 
 async def test_who_waits_in_vain_is_told_how_far_it_is(hub: ManualHub, served: Cabinet) -> None:
-    hub.fail_activity("collect_month", BUSY, on_call=5)
+    hub.fail_activity("collect_report_month", BUSY, on_call=5)
     await start(hub)
 
     shown = await hub.request("GET", f"{HERE}?wait=1")
@@ -302,7 +302,7 @@ async def test_what_is_no_report_is_404(
 async def test_there_is_no_result_before_the_report_is_written(
     hub: ManualHub, served: Cabinet, ended: str, status: int
 ) -> None:
-    hub.fail_activity("collect_month", BUSY, on_call=5)
+    hub.fail_activity("collect_report_month", BUSY, on_call=5)
     await start(hub)
     if ended == "cancelled":
         await hub.request("POST", CANCEL)
@@ -382,7 +382,7 @@ async def test_a_report_is_a_link_to_a_file(hub: ManualHub, filed: Filed, sandbo
 
     await delete_blobs(folder)
     gone = await hub.request("GET", report["resultUri"].removeprefix("http://localhost:7071"))
-    assert (gone.status, gone.json()["code"]) == (404, "blob_unknown")
+    assert (gone.status, gone.json()["code"]) == (404, "unknown_blob")
 
 
 @pytest.mark.azurite

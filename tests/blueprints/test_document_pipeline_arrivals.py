@@ -90,7 +90,7 @@ async def test_a_poisonous_file_is_refused_with_its_reason_and_starts_nothing(
         ({"Content-Type": "text/plain"}, "unsupported_media_type"),
         ({"Content-Type": ""}, "unsupported_media_type"),
         ({"Content-Type": "multipart/form-data; boundary=x"}, "unsupported_media_type"),
-        ({"Content-Encoding": "gzip"}, "encoded"),
+        ({"Content-Encoding": "gzip"}, "unsupported_encoding"),
     ],
 )
 async def test_what_does_not_say_that_it_is_a_pdf_is_refused(
@@ -140,7 +140,7 @@ async def test_a_name_that_could_leave_its_folder_is_refused(
 async def test_a_blob_that_is_not_there_is_404(hub: ManualHub, sandbox: Sandbox) -> None:
     answer = await name(hub, "gone.pdf")
 
-    assert (answer.status, answer.json()["code"]) == (404, "blob_unknown")
+    assert (answer.status, answer.json()["code"]) == (404, "unknown_blob")
 
 
 async def test_of_a_blob_of_two_hundred_megabytes_no_more_than_its_beginning_is_read(

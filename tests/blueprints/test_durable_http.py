@@ -18,7 +18,7 @@ from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 VAT_ID = "DE123456789"
-ID = f"tax:{VAT_ID}:2026-01-01"
+ID = f"tax-check:{VAT_ID}:2026-01-01"
 HERE = f"/api/operations/{ID}"
 TOKEN = "a-token-that-is-written-nowhere"
 
@@ -55,7 +55,7 @@ async def test_a_number_is_asked_about_until_the_office_knows(
 ) -> None:
     await check(hub, vat_id)
 
-    ended = await hub.run_until_ended(f"tax:{vat_id}:2026-01-01")
+    ended = await hub.run_until_ended(f"tax-check:{vat_id}:2026-01-01")
 
     answer = {"vat_id": vat_id, "valid": valid, "reference": "1", "calls": 4}
     assert hub.output(ended.id) == answer
@@ -466,7 +466,7 @@ async def test_another_day_is_another_check(hub: ManualHub, sandbox: Sandbox) ->
     for day in ("2026-01-01", "2026-01-02"):
         body = {"vat_id": VAT_ID, "day": day}
         assert (await hub.request("POST", "/api/tax-checks", json=body)).status == 202
-        await hub.run_until_ended(f"tax:{VAT_ID}:{day}")
+        await hub.run_until_ended(f"tax-check:{VAT_ID}:{day}")
 
     assert (await sandbox.get("/tax/checks"))["checks"] == [VAT_ID, VAT_ID]
 

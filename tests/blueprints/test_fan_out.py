@@ -170,7 +170,14 @@ async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabi
 
 
 @pytest.mark.parametrize(
-    "activity", ["deal_invoice_files", "load_shard", "write_part", "write_summary", "delete_blobs"]
+    "activity",
+    [
+        "deal_invoice_files",
+        "load_batch_shard",
+        "write_batch_part",
+        "write_batch_summary",
+        "delete_blobs",
+    ],
 )
 async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_once_it_is_over(
     hub: ManualHub, filled: Cabinet, activity: str
@@ -235,7 +242,7 @@ async def test_a_shard_of_a_batch_that_was_cut_off_does_not_come_in_the_way_of_t
     await hub.advance(timedelta(seconds=1))
     filled.files = {"00000.pdf": 7}
     for call in (1, 2):
-        hub.fail_activity("write_summary", later, on_call=call)
+        hub.fail_activity("write_batch_summary", later, on_call=call)
 
     output = (await run(hub))["output"]
 

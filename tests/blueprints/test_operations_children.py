@@ -26,7 +26,7 @@ async def test_the_tree_has_every_lane_and_below_it_its_vendors_with_their_state
     ledger = Ledger(3)
     ledger.failing = {"v00000"}
     ledger.serve(hub)
-    hub.slow_activity("close_vendor", timedelta(seconds=1))
+    hub.slow_activity("close_vendor_month", timedelta(seconds=1))
 
     await start(hub, lanes=2)
 
@@ -51,7 +51,7 @@ async def test_a_failed_child_says_why_and_nothing_else(hub: ManualHub) -> None:
     [child] = answer.json()["children"]
     words = "the bank knows better about v00000"
     assert child["output"] == {"code": "not_reconciled", "message": words}
-    assert child["name"] == "vendor_closing"
+    assert child["name"] == "month_end_vendor"
 
 
 async def test_pages_lead_through_the_whole_tree(hub: ManualHub) -> None:
@@ -121,7 +121,7 @@ async def test_the_tree_is_that_of_the_present_run(hub: ManualHub) -> None:
 
 async def test_a_lane_that_began_anew_has_all_its_vendors(hub: ManualHub) -> None:
     Ledger(60).serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
     await run(hub, lanes=1)
 
     assert len(await tree(hub, f"{ID}:lane-00", "?top=100")) == 60

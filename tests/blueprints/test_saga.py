@@ -16,7 +16,7 @@ from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 PAYMENT = {"vendor": "acme", "number": "INV-1", "amount_cents": 12_500}
-ID = "pay:acme:INV-1"
+ID = "payment:acme:INV-1"
 HERE = f"/api/operations/{ID}"
 VENDOR = "vendor:acme"
 
@@ -90,7 +90,7 @@ async def test_a_payment_is_debited_credited_posted_and_told(
     [mail] = await sandbox.mails("accounts@acme.example")
     assert operation["runtimeStatus"] == "Completed"
     assert operation["output"] == {
-        "state": "paid",
+        "outcome": "paid",
         "debit": entries[0]["id"],
         "credit": entries[1]["id"],
         "posting": posting["id"],
@@ -136,7 +136,7 @@ async def test_hiccups_and_lost_answers_are_survived(
 
     operation = await pay(hub)
 
-    assert operation["output"]["state"] == "paid"
+    assert operation["output"]["outcome"] == "paid"
     assert await is_whole(sandbox)
     assert len(await sandbox.postings()) == 1
 
@@ -204,7 +204,7 @@ async def test_a_vendor_who_cannot_be_told_is_paid_all_the_same(
 
     operation = await pay(hub)
 
-    assert operation["output"]["state"] == "paid"
+    assert operation["output"]["outcome"] == "paid"
     assert operation["output"]["notice"]["code"] == "mail_unavailable"
     assert await is_whole(sandbox)
 
@@ -270,7 +270,7 @@ async def test_what_cannot_be_undone_ends_with_a_person_who_is_told_what_to_do(
     [mail] = await sandbox.mails(PAYABLES)
     output = operation["output"]
     assert operation["runtimeStatus"] == "Completed"
-    assert output["state"] == "needs_a_person"
+    assert output["outcome"] == "needs_a_person"
     assert (output["because"]["code"], output["undoing"]["code"]) == ("refused", "account_frozen")
     assert output["standing"] == ["debit", "credit"]
     assert operation["customStatus"]["what_to_do"] == output["what_to_do"]
@@ -315,7 +315,7 @@ async def test_a_payment_that_was_undone_can_be_tried_again_and_then_moves_money
     await hub.run_until_ended(ID)
 
     assert again.status == 202
-    assert hub.output(ID)["state"] == "paid"
+    assert hub.output(ID)["outcome"] == "paid"
     assert await is_whole(sandbox)
 
 
@@ -360,7 +360,7 @@ async def test_a_cancel_of_what_is_posted_comes_too_late(hub: ManualHub, sandbox
     await hub.raise_event(ID, CANCEL_EVENT, {"reason": "too late"})
     await hub.run_until_ended(ID)
 
-    assert hub.output(ID)["state"] == "paid"
+    assert hub.output(ID)["outcome"] == "paid"
     assert await is_whole(sandbox)
 
 
@@ -415,7 +415,7 @@ async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
     async for hub in every_crash(app, run):
         await hub.run_until_ended(ID)
 
-        assert hub.output(ID)["state"] == "paid"
+        assert hub.output(ID)["outcome"] == "paid"
         assert hub.problems(ID) == []
         assert await is_whole(sandbox)
         assert len(await sandbox.mails("accounts@acme.example")) == 1

@@ -112,7 +112,7 @@ async def test_a_posting_that_slips_in_is_not_lost(
         await books.post("acme", 1)
         return {"invoice_cents": 500, "payment_cents": 0}
 
-    hub.replace_activity("reconcile_vendor", slip_in)
+    hub.replace_activity("reconcile_vendor_month", slip_in)
     output = await run(hub)
 
     assert [failure["code"] for failure in output["failures"]] == ["sums_changed"]
@@ -138,7 +138,7 @@ async def test_a_crash_between_any_two_steps_closes_each_vendor_once(
         for vendor in ("acme", "globex", "initech"):
             await books.post(vendor)
         await books.post("globex", kind="payment")
-        hub.fail_activity("reconcile_vendor", BUSY, on_call=1)
+        hub.fail_activity("reconcile_vendor_month", BUSY, on_call=1)
         await run(hub, lanes=2)
 
     async for hub in every_crash(app, close):
@@ -159,7 +159,7 @@ async def post(hub: ManualHub, **body: Any) -> Answer:
 
 async def test_a_close_that_is_asked_for_twice_is_one(hub: ManualHub) -> None:
     Ledger(3).serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
 
     first = await post(hub, month=MONTH)
     second = await hub.request(
@@ -171,7 +171,7 @@ async def test_a_close_that_is_asked_for_twice_is_one(hub: ManualHub) -> None:
     assert [answer.status for answer in (first, second, third)] == [202, 202, 200]
     assert first.json() == second.json() == third.json()
     assert first.json()["id"] == ID
-    assert len(hub.calls("close_vendor")) == 3
+    assert len(hub.calls("close_vendor_month")) == 3
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
@@ -179,7 +179,7 @@ async def test_the_same_month_with_another_tolerance_is_refused(
     hub: ManualHub, is_ended: bool
 ) -> None:
     Ledger(3).serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
     await post(hub, month=MONTH)
     if is_ended:
         await ended(hub)
@@ -219,13 +219,15 @@ async def test_a_retry_takes_the_failed_vendors_and_those_alone(
     before = await books.closings()
     await books.pay("globex", 5)
     await hub.advance(timedelta(minutes=1))
-    first = len(hub.calls("reconcile_vendor"))
+    first = len(hub.calls("reconcile_vendor_month"))
 
     answer = await retry(hub)
 
     output = await ended(hub)
     assert answer.status == 202
-    assert [call.input["vendor"] for call in hub.calls("reconcile_vendor")[first:]] == ["globex"]
+    assert [call.input["vendor"] for call in hub.calls("reconcile_vendor_month")[first:]] == [
+        "globex"
+    ]
     assert (output["outcome"], output["closed_before"], output["closed"]) == ("closed", 2, 1)
     assert (await books.closings())[:2] == before
     tree = await hub.request("GET", f"/api/operations/{ID}/children")
@@ -252,7 +254,7 @@ async def test_a_retry_goes_by_the_settings_of_now(
 
 async def test_only_an_ended_close_with_open_vendors_is_retried(hub: ManualHub) -> None:
     Ledger(1).serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=1))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
 
     unknown = await retry(hub)
     await start(hub)
@@ -276,7 +278,7 @@ async def test_only_an_ended_close_with_open_vendors_is_retried(hub: ManualHub) 
 async def middle(hub: ManualHub, ledger: Ledger) -> None:
     """A close of twelve vendors in three lanes, each of which is at its second."""
     ledger.serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=3))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=3))
     await start(hub)
     await hub.advance(timedelta(seconds=4))
     assert len(ledger.closed) == 3
@@ -316,7 +318,7 @@ async def test_a_cancel_does_not_wait_for_the_pauses_of_vendors(hub: ManualHub) 
     ledger = Ledger(3)
     ledger.serve(hub)
     for call in range(1, 13):
-        hub.fail_activity("reconcile_vendor", BUSY, on_call=call)
+        hub.fail_activity("reconcile_vendor_month", BUSY, on_call=call)
     await start(hub)
     await hub.advance(timedelta(seconds=8))
     before = hub.clock.now()
@@ -403,7 +405,7 @@ async def test_a_cancel_between_any_two_steps_leaves_none_running(
     async def close(hub: ManualHub) -> None:
         ledgers.append(Ledger(3))
         ledgers[-1].serve(hub)
-        hub.fail_activity("reconcile_vendor", BUSY, on_call=2)
+        hub.fail_activity("reconcile_vendor_month", BUSY, on_call=2)
         await run(hub, lanes=2)
 
     async for hub in every_crash(app, close):

@@ -34,7 +34,7 @@ async def test_as_many_vendors_are_closed_at_once_as_there_are_lanes_and_no_more
         return {"invoice_cents": 1, "payment_cents": 0}
 
     Ledger(40).serve(hub)
-    hub.replace_activity("reconcile_vendor", close)
+    hub.replace_activity("reconcile_vendor_month", close)
 
     assert (await run(hub, lanes=lanes))["closed"] == 40
     assert most == lanes
@@ -72,7 +72,7 @@ async def test_of_many_vendors_each_is_closed_once_and_no_history_is_long(hub: M
 
     assert (output["closed"], output["failed"], output["left"]) == (VENDORS - 2, 2, 0)
     assert [failure["vendor"] for failure in output["failures"]] == ["v00007", "v00599"]
-    assert len(ledger.closed) == len(hub.calls("close_vendor")) == VENDORS - 2
+    assert len(ledger.closed) == len(hub.calls("close_vendor_month")) == VENDORS - 2
     lanes = [each.id for each in hub.instances(ID) if each.name == "month_end_lane"]
     assert len(lanes) == 5
     longest = max(len(hub.history(each)) for each in [ID, *lanes])
@@ -83,7 +83,7 @@ async def test_the_custom_status_tells_of_each_lane(hub: ManualHub) -> None:
     ledger = Ledger(10)
     ledger.failing = {"v00000"}
     ledger.serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=3))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=3))
     await start(hub, lanes=2)
     begun = {"done": 0, "of": 5, "failed": 0}
     assert hub.custom_status(ID) == {
@@ -104,7 +104,7 @@ async def test_the_custom_status_tells_of_each_lane(hub: ManualHub) -> None:
 
 async def test_lanes_that_cannot_be_looked_at_go_on(hub: ManualHub) -> None:
     Ledger(4).serve(hub)
-    hub.slow_activity("reconcile_vendor", timedelta(seconds=20))
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=20))
     hub.fail_activity("look_at_children", ConnectionError("no answer"))
 
     assert (await run(hub, lanes=2))["outcome"] == "closed"
@@ -135,7 +135,9 @@ def test_of_thousands_of_failures_the_answer_names_the_first() -> None:
 # Trouble
 
 
-@pytest.mark.parametrize("activity", ["list_open_vendors", "reconcile_vendor", "close_vendor"])
+@pytest.mark.parametrize(
+    "activity", ["list_open_vendors", "reconcile_vendor_month", "close_vendor_month"]
+)
 async def test_what_hiccups_is_tried_again(hub: ManualHub, activity: str) -> None:
     ledger = Ledger(5)
     ledger.serve(hub)

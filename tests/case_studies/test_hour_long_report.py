@@ -44,7 +44,7 @@ async def order(hub: ManualHub, sandbox: Sandbox, filed: Filed) -> dict[str, Any
         posting = {"kind": "invoice", "vendor": "acme", "number": f"R-{number}"}
         headers = {"Idempotency-Key": f"R-{number}"}
         await sandbox.send("POST", "/postings", posting | {"amount_cents": 1_000}, headers)
-    hub.slow_activity("collect_month", A_MONTH_TAKES)
+    hub.slow_activity("collect_report_month", A_MONTH_TAKES)
     return {"year": hub.clock.now().year, "edition": filed.name}
 
 
@@ -88,7 +88,7 @@ async def test_a_client_that_went_away_finds_its_report_by_asking_for_it_again(
 
     assert (again.status, again.json()["percent"]) == (202, 46)
     assert (once_more.status, once_more.json()["state"]) == (200, "completed")
-    assert len(hub.calls("collect_month")) == 12
+    assert len(hub.calls("collect_report_month")) == 12
 
 
 async def test_a_crash_after_half_an_hour_costs_a_month_and_not_the_half_hour(
@@ -101,7 +101,7 @@ async def test_a_crash_after_half_an_hour_costs_a_month_and_not_the_half_hour(
     ended = await hub.run_until_ended(started.json()["id"])
 
     assert ended.updated - ended.created == HOUR + timedelta(minutes=4)
-    assert [call.input["month"] for call in hub.calls("collect_month")] == list(range(1, 13))
+    assert [call.input["month"] for call in hub.calls("collect_report_month")] == list(range(1, 13))
 
 
 async def test_a_cancel_takes_effect_once_the_month_that_is_under_way_is_collected(

@@ -22,7 +22,7 @@ class Order:
 
     @property
     def id(self) -> str:
-        return f"pay:{self.vendor}:{self.number}"
+        return f"payment:{self.vendor}:{self.number}"
 
 
 @dataclass
@@ -66,7 +66,7 @@ def audit(
         operation, bank = operations[order.id], payments.get(order.id)
         posted = _posted(order, books["/postings"]["postings"])
         output = operation["output"]
-        if operation["runtimeStatus"] == "Completed" and output["state"] == "paid":
+        if operation["runtimeStatus"] == "Completed" and output["outcome"] == "paid":
             found.ends["paid"] += 1
             found.paid_cents += order.amount_cents
             wrong = _why_not_whole(order, bank, posted, output)

@@ -2,7 +2,7 @@
 
 from tests.processes import TAX_TOKEN, Site
 
-ID = "tax:DE123456789:2026-11-21"
+ID = "tax-check:DE123456789:2026-11-21"
 HISTORY = "showHistory=true&showHistoryOutput=true&showInput=true"
 
 
@@ -30,7 +30,7 @@ def test_an_answer_that_is_lost_is_asked_for_again(api: Site, world: Site) -> No
     assert world.send("POST", "/faults", lost).ok
 
     api.send("POST", "/api/tax-checks", {"vat_id": vat_id, "day": "2026-11-21"})
-    operation = api.ended(f"tax:{vat_id}:2026-11-21")
+    operation = api.ended(f"tax-check:{vat_id}:2026-11-21")
 
     assert operation["output"]["valid"] is False
     assert world.send("GET", "/tax/checks").json()["checks"].count(vat_id) == 1

@@ -9,9 +9,9 @@ def test_a_payment_sent_twice_is_made_once(api: Site, world: Site) -> None:
     answers = [api.send("POST", "/api/payments", payment) for _ in range(2)]
     operation = api.ended(answers[0].json()["id"])
 
-    entries = world.send("GET", "/bank/ledger?payment=pay:acme:E2E-PAY").json()["entries"]
+    entries = world.send("GET", "/bank/ledger?payment=payment:acme:E2E-PAY").json()["entries"]
     assert answers[0].status_code == 202
-    assert operation["output"]["state"] == "paid"
+    assert operation["output"]["outcome"] == "paid"
     assert [entry["kind"] for entry in entries] == ["debit", "credit"]
 
 
@@ -24,4 +24,4 @@ def test_a_payment_that_cannot_be_credited_is_undone(api: Site, world: Site) -> 
 
     audit = world.send("GET", "/bank/audit").json()
     assert operation["output"]["code"] == "account_frozen"
-    assert audit["payments"]["pay:e2e-frozen:1"]["state"] == "undone"
+    assert audit["payments"]["payment:e2e-frozen:1"]["state"] == "undone"
