@@ -5,7 +5,7 @@ asked again, in whatever order. It ends with the rates found, and why others wer
 alone again; it fails where none is found. GET /api/breakers/{key} shows whether a partner is asked.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
@@ -28,7 +28,7 @@ from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.retrying import Retry, retried
 from orchestration.settling import end_of, first_success, settle
-from orchestration.showing import show_progress
+from orchestration.showing import show_progress, time_text
 from orchestration.steps import Steps
 
 PARTNERS: Final = ("rates", "centralbank")  # the first is asked first
@@ -103,7 +103,8 @@ async def show_breaker(
             404, "unknown_breaker", f"breaker {key[:64]!r} is unknown: use one of {known}"
         )
     standing: Standing = await state_of(client, df.EntityId(ENTITY, key)) or closed()
-    return json_answer({"key": key, **standing})
+    until = standing["until"] and time_text(datetime.fromisoformat(standing["until"]))
+    return json_answer({"key": key, **standing, "until": until})
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.source import ROOT, patterns, tracked_files
+from tests.source import ROOT, SERVING, patterns, tracked_files
 
 PAGES = sorted(path for path in tracked_files() if path.suffix == ".md")
 README = (ROOT / "README.md").read_text("utf-8")
@@ -144,3 +144,11 @@ def test_a_pattern_is_among_those_to_choose_from(pattern):
     chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")
 
     assert f"({pattern}.md)" in chooser
+
+
+@pytest.mark.parametrize("name", sorted(SERVING))
+def test_what_serves_every_pattern_is_beside_them(name):
+    chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")
+
+    assert re.search(rf"^\| .* \| \[{name}\]\([^)]+\) \|$", chooser, re.MULTILINE)
+    assert re.search(rf"^.*\[{name}\]\([^)]+\)", README, re.MULTILINE)

@@ -13,6 +13,7 @@ from devhost.in_process import Answer
 from devhost.testing import ManualHub
 from orchestration.breaking import FAILURES, OPEN_FOR, PROBE_WITHIN
 from orchestration.failures import Failure
+from orchestration.showing import time_text
 from tests.crashes import every_crash
 from tests.outside import Sandbox
 
@@ -278,7 +279,7 @@ async def test_a_breaker_says_why_its_partner_is_not_asked(
 
     after = await breaker(hub)
 
-    until = (hub.clock.now() + OPEN_FOR).isoformat()
+    until = time_text(hub.clock.now() + OPEN_FOR)
     assert before == {"key": "rates", "state": "closed", "failures": 0, "round": 0, "until": None}
     assert after == {
         "key": "rates",
