@@ -25,9 +25,10 @@ from tests.processes import PARTIES
 from tests.source import ROOT
 
 VENDORS: Final = (*("acme", "globex", "initech", "umbrella", "thawing") * 3, "frozen")
+_MOVES: Final = ("bank.debits", "bank.credits")
 _FAULTS: Final[tuple[dict[str, Any], ...]] = (
-    {"on": "bank", "one_in": 10},
-    {"on": "bank", "one_in": 10, "what": "lose_answer"},
+    *({"on": place, "one_in": 10} for place in ("bank.ledger", *_MOVES)),
+    *({"on": place, "one_in": 10, "what": "lose_answer"} for place in _MOVES),
     {"on": "bank.credits", "one_in": 15, "status": 403},
     {"on": "bank.credits.reversal", "one_in": 5},
     {"on": "bank.debits.reversal", "one_in": 5, "what": "lose_answer"},
@@ -36,7 +37,6 @@ _FAULTS: Final[tuple[dict[str, Any], ...]] = (
     {"on": "postings", "one_in": 20, "status": 403},
     {"on": "mail", "one_in": 6, "what": "lose_answer"},
 )
-_MOVES: Final = ("bank.debits", "bank.credits")
 _LATE_MS: Final = 3_000
 _CALLERS: Final = 8
 _CANCELLED: Final = 0.1  # of all payments
@@ -89,6 +89,8 @@ class Fire:
                 self._let_send(len(self._orders))
                 await asyncio.gather(*calling)
                 freezing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await freezing
                 await self._put_out(outside)
                 operations = await self._let_all_end(client)
             finally:
