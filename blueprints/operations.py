@@ -41,7 +41,7 @@ async def list_operations(
     """List a page of operations in order of their ids; `after` is the last answer's `next`."""
     page = await list_page(client, read_query(req, Listing))
     operations = [instance.as_operation() for instance in page.instances]
-    return json_answer({"operations": operations, "next": page.next_token or None})
+    return json_answer({"operations": operations, "next": page.next})
 
 
 @bp.route(route="operations/{id}", methods=["GET"])

@@ -63,7 +63,7 @@ async def list_operation_children(
     children = [
         {"parent": child.id.rpartition(":")[0], **child.as_operation()} for child in page.instances
     ]
-    return json_answer({"children": children, "next": page.next_token or None})
+    return json_answer({"children": children, "next": page.next})
 
 
 @bp.activity_trigger(input_name="looking")

@@ -1,5 +1,6 @@
 """Lists of instances in pages, which the SDK's client cannot give: it knows the first page only."""
 
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,12 +28,28 @@ def _in_utc(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
+def _host_token(text: str) -> str:
+    """The host's own token in one of ours; it goes into a header, so nothing ends a line."""
+    try:
+        token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if token.isascii() and token.decode().isprintable():
+            return token.decode()
+    except ValueError:
+        pass
+    raise ValueError("send the `next` of an answer as it is")
+
+
+PageToken = Annotated[
+    str, Field(max_length=limits.PAGE_TOKEN_CHARS.most), AfterValidator(_host_token)
+]
+
+
 class Paging(Query):
     """In which states, and which page of them."""
 
     status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
     top: int = Field(50, ge=1, le=limits.PAGE.most)
-    after: str = Field("", pattern=r"^[A-Za-z0-9+/=_-]*$", max_length=limits.PAGE_TOKEN_CHARS.most)
+    after: PageToken = ""
 
 
 class Listing(Paging):
@@ -59,7 +76,16 @@ class Page:
     """Some instances, in order of their ids, and what to ask for the next ones with."""
 
     instances: list[Instance]
-    next_token: str  # empty on the last page
+    next_token: str  # the host's; empty on the last page
+
+    @property
+    def next(self) -> str | None:
+        """What a caller sends as `after`.
+
+        The host's token has blanks and signs that mean something in an address: ours has none.
+        """
+        coded = base64.urlsafe_b64encode(self.next_token.encode()).rstrip(b"=")
+        return coded.decode() or None
 
 
 async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> Page:

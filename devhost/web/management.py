@@ -4,7 +4,6 @@ The same handler serves the public webhooks and the endpoint that the SDK's clie
 """
 
 import asyncio
-import base64
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
@@ -24,7 +23,7 @@ from devhost.errors import (
 )
 from devhost.history import compact
 from devhost.hub import Hub, state_of
-from devhost.web.asked import TOKEN, Asked
+from devhost.web.asked import TOKEN, Asked, write_token
 from devhost.web.paths import decoded_path
 from devhost.web.shown import shown_history, shown_instance, value_of
 from devhost.web.urls import management_urls
@@ -290,7 +289,7 @@ def _next_page(query: Query, ids: list[str]) -> dict[str, str]:
     """A full page is followed by another, which may be empty."""
     if query.top is None or len(ids) < query.top:
         return {}
-    return {TOKEN: base64.urlsafe_b64encode(ids[-1].encode()).decode()}
+    return {TOKEN: write_token(ids[-1])}
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

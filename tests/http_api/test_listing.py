@@ -1,6 +1,7 @@
 """Lists come in pages and by what was asked for; a query that is not right is not ignored."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -40,6 +41,18 @@ async def test_pages_lead_from_the_first_to_the_last(hub: ManualHub, steps: None
         page, after = await listed(hub, f"?top=3&after={after}")
 
     assert seen + page == started
+
+
+async def test_what_leads_to_the_next_page_goes_into_an_address_as_it_is(
+    hub: ManualHub, steps: None
+) -> None:
+    for number in ("INV-1", "INV-2"):
+        await start(hub, number)
+
+    _, after = await listed(hub, "?top=1")
+
+    assert after
+    assert quote(after, safe="") == after
 
 
 async def test_a_list_is_by_status(hub: ManualHub, steps: None) -> None:
@@ -83,6 +96,9 @@ async def test_a_list_is_by_time_of_start(hub: ManualHub, steps: None) -> None:
         "top=many",
         "prefix=%40counter",
         "after=%0d%0ax",
+        "after=DQp4",  # a line's end, as what leads to the next page is coded
+        "after=no-token",
+        "after=a",
         "stauts=Failed",
     ],
 )
