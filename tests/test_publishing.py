@@ -108,3 +108,11 @@ def test_every_requirement_has_both_bounds():
         if text := line.split("#")[0].strip():
             bounds = {specifier.operator for specifier in Requirement(text).specifier}
             assert bounds == {">=", "<"}, text
+
+
+def test_no_storage_library_is_allowed_that_does_not_know_azurite_by_its_short_name() -> None:
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    [allowed] = [Requirement(line.partition("#")[0]) for line in lines if "storage-blob" in line]
+
+    assert "UseDevelopmentStorage=true" in (ROOT / "local.settings.json.example").read_text("utf-8")
+    assert not allowed.specifier.contains("12.27.1")
