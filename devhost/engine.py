@@ -9,30 +9,26 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from devhost import history, work
-from devhost.backend import ActivityWork, Backend, EntityWork, OrchestrationWork, Outcome
+from devhost import work
+from devhost.activities import Activities, ActivityRunner
+from devhost.backend import Backend, EntityWork, OrchestrationWork, Outcome
 from devhost.clock import Clock
 from devhost.diagnosis import Finding
-from devhost.errors import DevhostError, FunctionFailed, HubFull
+from devhost.errors import DevhostError, HubFull
 from devhost.functions import Function, FunctionTable
-from devhost.history import Event
-from devhost.scheduled import HTTP_ACTIVITY
+from devhost.gathering import Gathering
+from devhost.replays import Replays
 from devhost.settings import Settings
-from devhost.threads import DaemonPool
 from devhost.work import NotForThisApp
 
 log = logging.getLogger(__name__)
 
 _ROUND_SECONDS: Final = 0.008  # of work, before requests get their turn
-_LONG_HISTORY: Final = 300  # events; from here on the replay leaves the front's thread
-_COSTLY_SECONDS: Final = 0.001  # an episode of this length is worth saving
-_LONGEST_GATHERING: Final = 1.0  # seconds
 _RETRY_SECONDS: Final = 0.25  # after the disk took nothing
-_GRACE_SECONDS: Final = 0.5  # for a replay under way, when devhost stops
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # a machine that slept, or is set right, is ahead of its loop
 _NEVER: Final = sys.maxsize
 _STOPPING: Final = "devhost is stopping; try again when it has started anew."
@@ -41,20 +37,11 @@ Tell = Callable[[str, str, Finding], None]  # instance id, name, finding
 
 
 class Caller(Protocol):
-    """Calls the functions of the app."""
+    """Calls the orchestrators and entities of the app."""
 
     def orchestrate(self, function: Function, body: str) -> str: ...
 
     def operate(self, function: Function, body: str) -> str: ...
-
-    async def activity(
-        self, function: Function, input_text: str, instance_id: str, client_payload: str
-    ) -> str: ...
-
-
-class _Gathering(NamedTuple):
-    until: float  # by time.perf_counter
-    least: int  # completions
 
 
 class Engine:
@@ -67,20 +54,14 @@ class Engine:
         caller: Caller,
         clock: Clock,
         settings: Settings,
-        call_http: Callable[[str], Awaitable[str]],
+        runner: ActivityRunner,
         tell: Tell,
-        client_payload: str = "",
     ) -> None:
         self._backend = backend
         self._table = table
         self._caller = caller
         self._clock = clock
-        self._settings = settings
-        self._call_http = call_http
         self._tell = tell
-        self._client_payload = client_payload
-        limit = settings.function_timeout
-        self._time_limit = limit.total_seconds() if limit else None
         self._wakeup = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -91,18 +72,16 @@ class Engine:
         self._kinds = [self._work_off_entities, self._work_off_orchestrations]
         self._passed_over: dict[str, int] = {}  # in this round
         self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
-        self._replayed: list[tuple[OrchestrationWork, Outcome | Exception, float]] = []
-        self._replays: set[asyncio.Task[None]] = set()
-        self._replayer = DaemonPool(1)
-        self._activities: set[asyncio.Task[None]] = set()
-        self._ended: list[tuple[ActivityWork, Event]] = []
-        self._unsaved: list[tuple[ActivityWork, Event]] = []
-        self._gathering: dict[str, _Gathering] = {}  # by instance
+        self._gathering = Gathering()
+        self._replays = Replays(table, caller.orchestrate, clock, settings, self.wake)
+        self._activities = Activities(
+            backend, runner, settings.max_concurrent_activities, self.wake
+        )
         self._found: list[tuple[str, str, Finding]] = []
 
     def wake(self, target: str = "") -> None:
         """Something came in; from outside, for this instance, which does not let it wait."""
-        self._gathering.pop(target, None)
+        self._gathering.end(target)
         self._wakeup.set()
 
     async def saved(self) -> None:
@@ -134,7 +113,7 @@ class Engine:
         except HubFull as full:
             await self._recover(full)
             return
-        self._start_activities()
+        self._activities.start()
         if more:
             await asyncio.sleep(0)
         else:
@@ -145,26 +124,16 @@ class Engine:
         self._stopping.set()
         self.wake()
         await self._stopped.wait()
-        await self._end_tasks()
+        await self._activities.cancel()
+        await self._replays.stop()
         if self._is_down:
             return
         try:
-            self._commit_ended()
+            self._activities.commit_ended()
             self._commit_replayed()
             self._flush()
         except HubFull as full:
             log.error("%s What was lost is done again when it has started anew.", full)
-
-    async def _end_tasks(self) -> None:
-        for activity in self._activities:
-            activity.cancel()
-        await asyncio.gather(*self._activities, return_exceptions=True)
-        if self._replays:
-            await asyncio.wait(self._replays, timeout=_GRACE_SECONDS)
-        self._replayer.close()
-        for replay in self._replays:
-            replay.cancel()
-        await asyncio.gather(*self._replays, return_exceptions=True)
 
     # One round
 
@@ -174,16 +143,17 @@ class Engine:
         until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
         self._losses = self._backend.losses
         self._backend.release(self._clock.now())
-        self._commit_ended()
+        self._activities.commit_ended()
         self._commit_replayed()
-        self._passed_over = self._not_now()
+        self._passed_over = self._gathering.enough() | self._broken
         # In turns, or entities would wait until no orchestration has anything to do.
         self._kinds.reverse()
         return any(work_off(until) for work_off in self._kinds)
 
     def _work_off_orchestrations(self, until: float) -> bool:
         while orchestration := self._backend.next_orchestration(self._passed_over):
-            self._run_episode(orchestration)
+            if (attempt := self._replays.run(orchestration)) is not None:
+                self._conclude(orchestration, *attempt)
             if time.perf_counter() > until:
                 return True
         return False
@@ -201,7 +171,7 @@ class Engine:
         if self._losses != self._backend.losses:  # in mid-round, see _set_aside
             self._take_back()
             more = True
-        self._unsaved.clear()
+        self._activities.saved()
         if self._is_full:
             self._is_full = False
             log.warning("The hub can be written again.")
@@ -237,8 +207,7 @@ class Engine:
 
     def _take_back(self) -> None:
         """After a loss: the store offers its work again; the ends of activities are here alone."""
-        self._ended = self._unsaved + self._ended
-        self._unsaved = []
+        self._activities.take_back()
         self._found.clear()
 
     def _set_aside(self, instance_id: str, error: Exception, enough: int = _NEVER) -> None:
@@ -256,11 +225,9 @@ class Engine:
     async def _pause(self) -> None:
         """Sleep until something comes in or comes due."""
         due = self._backend.next_due()
-        delays = []
+        delays = self._gathering.ends()
         if due is not None:
             delays += [(due - self._clock.now()).total_seconds(), _LONGEST_PAUSE_SECONDS]
-        now = time.perf_counter()
-        delays += [gathering.until - now for gathering in self._gathering.values()]
         try:
             async with asyncio.timeout(max(0.0, min(delays)) if delays else None):
                 await self._wakeup.wait()
@@ -269,54 +236,10 @@ class Engine:
 
     # Orchestrations
 
-    def _not_now(self) -> dict[str, int]:
-        """Instances that gather completions, and how many of them are worth an episode at once."""
-        now = time.perf_counter()
-        over = [one for one, gathering in self._gathering.items() if gathering.until <= now]
-        for instance_id in over:
-            del self._gathering[instance_id]
-        gathering = {one: gathering.least for one, gathering in self._gathering.items()}
-        return gathering | self._broken
-
-    def _gather(self, instance_id: str, least: int, cost: float) -> None:
-        """After a costly episode let completions gather until something can come of them.
-
-        Each episode replays all of the history, and while a group is waited for all it can show is
-        a custom status. So one in between is due only after ten times as long as the last one
-        took, and after a second at the latest.
-        """
-        if cost > _COSTLY_SECONDS and least > 1:
-            pause = min(10 * cost, _LONGEST_GATHERING)
-            self._gathering[instance_id] = _Gathering(time.perf_counter() + pause, least)
-        else:
-            self._gathering.pop(instance_id, None)
-
-    def _run_episode(self, orchestration: OrchestrationWork) -> None:
-        if len(orchestration.past) >= _LONG_HISTORY:
-            replay = asyncio.create_task(self._replay(orchestration))
-            self._replays.add(replay)
-            replay.add_done_callback(self._replays.discard)
-            return
-        outcome, cost = self._attempt(orchestration)
-        self._conclude(orchestration, outcome, cost)
-
-    async def _replay(self, orchestration: OrchestrationWork) -> None:
-        outcome, cost = await self._replayer.run(partial(self._attempt, orchestration))
-        self._replayed.append((orchestration, outcome, cost))
-        self.wake()
-
-    def _attempt(self, orchestration: OrchestrationWork) -> tuple[Outcome | Exception, float]:
-        """What became of an episode, and how many seconds it took."""
-        began = time.perf_counter()
-        try:
-            outcome: Outcome | Exception = self._outcome(orchestration)
-        except Exception as error:  # the top of a work loop: `_conclude` decides
-            outcome = error
-        return outcome, time.perf_counter() - began
-
     def _commit_replayed(self) -> None:
-        while self._replayed:
-            self._conclude(*self._replayed.pop(0))
+        while (replayed := self._replays.next_ended()) is not None:
+            orchestration, attempt = replayed
+            self._conclude(orchestration, *attempt)
 
     def _conclude(
         self, orchestration: OrchestrationWork, outcome: Outcome | Exception, cost: float
@@ -334,17 +257,12 @@ class Engine:
             except Exception as error:  # the top of a work loop: nothing of it was kept
                 self._set_aside(orchestration.instance.id, error, len(orchestration.receipt) + 1)
 
-    def _outcome(self, orchestration: OrchestrationWork) -> Outcome:
-        function = self._table.orchestrator(orchestration.instance.name)
-        call = partial(self._caller.orchestrate, function) if function else None
-        return work.orchestrate(orchestration, call, self._table, self._clock, self._settings)
-
     def _commit(self, orchestration: OrchestrationWork, outcome: Outcome, cost: float) -> None:
         instance = outcome.instance
         self._backend.commit_orchestration(orchestration, outcome)
         self._broken.pop(instance.id, None)
         self._note(instance.id, instance.name, outcome.findings)
-        self._gather(instance.id, outcome.least, cost)
+        self._gathering.after(instance.id, outcome.least, cost)
 
     def _refuse(self, orchestration: OrchestrationWork, refused: NotForThisApp) -> None:
         instance = orchestration.instance
@@ -376,60 +294,3 @@ class Engine:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept
             self._set_aside(entity.id, error)
-
-    # Activities
-
-    def _start_activities(self) -> None:
-        while len(self._activities) < self._settings.max_concurrent_activities:
-            activity = self._backend.next_activity()
-            if activity is None:
-                return
-            task = asyncio.create_task(self._run_activity(activity))
-            self._activities.add(task)
-            task.add_done_callback(self._activities.discard)
-
-    async def _run_activity(self, activity: ActivityWork) -> None:
-        try:
-            event = await self._end_of(activity)
-        except Exception as error:  # the top of a work loop: the orchestrator must hear of it
-            log.exception("activity %s of %s: devhost failed", activity.name, activity.instance_id)
-            failure = FunctionFailed(type(error).__name__, str(error), "")
-            event = work.failed_activity(activity.task_id, activity.name, failure, self._clock)
-        self._ended.append((activity, event))
-        self.wake()
-
-    async def _end_of(self, activity: ActivityWork) -> Event:
-        task_id, name = activity.task_id, activity.name
-        if name == HTTP_ACTIVITY:
-            try:
-                result = await self._call_http(activity.input)
-            except OSError as error:
-                return work.failed_http(task_id, str(error), self._clock)
-            return history.task_completed(self._clock.now(), task_id, result)
-        function = self._table.activity(name)
-        if function is None:
-            words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
-            return history.task_failed(self._clock.now(), task_id, words, None)
-        try:
-            async with asyncio.timeout(self._time_limit):
-                result = await self._caller.activity(
-                    function, activity.input, activity.instance_id, self._client_payload
-                )
-        except TimeoutError:
-            limit = self._settings.function_timeout
-            failure = FunctionFailed(
-                "FunctionTimeoutException",
-                f"Timeout value of {limit} exceeded by function: Functions.{function.name}",
-                "",
-            )
-            return work.failed_activity(task_id, name, failure, self._clock)
-        except FunctionFailed as failure:
-            log.warning("activity %s of %s failed: %s", name, activity.instance_id, failure)
-            return work.failed_activity(task_id, name, failure, self._clock)
-        return history.task_completed(self._clock.now(), task_id, result)
-
-    def _commit_ended(self) -> None:
-        while self._ended:
-            activity, event = self._ended[0]
-            self._backend.commit_activity(activity, event)
-            self._unsaved.append(self._ended.pop(0))

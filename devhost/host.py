@@ -18,6 +18,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from devhost import BEGAN, console
+from devhost.activities import ActivityRunner
 from devhost.clock import SystemClock
 from devhost.engine import Engine
 from devhost.errors import AddressUnusable, HubUnusable
@@ -100,9 +101,10 @@ class Host:
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
-        engine = Engine(
-            backend, self._table, invoker, clock, settings, http, console.tell, own_payload
+        runner = ActivityRunner(
+            self._table, invoker, clock, settings.function_timeout, http, own_payload
         )
+        engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
         self._run(engine)
         hub = Hub(
             backend,

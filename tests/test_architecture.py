@@ -47,6 +47,9 @@ LEAVES = ("errors", "history", "clock", "functions")
 NEVER = {
     "actions": {"backend", "engine", "hub", "store", "web"},
     "episode": {"backend", "clock", "engine", "hub", "store", "web"},
+    "activities": {"engine", "hub", "store", "web"},
+    "replays": {"engine", "hub", "store", "web"},
+    "gathering": {"backend", "engine", "hub", "store", "web"},
     "backend": {"engine", "hub", "store", "web"},
     "store": {"engine", "episode", "hub", "web"},
     "engine": {"hub", "store", "web"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from devhost.activities import ActivityRunner
 from devhost.backend import Instance
 from devhost.clock import Clock, SystemClock
 from devhost.engine import Engine
@@ -72,7 +73,8 @@ async def working(
     clock, settings = clock or SystemClock(), settings or Settings()
     backend = SqliteBackend(data)
     invoker, http = Invoker(own_loop=False), HttpCaller()
-    engine = Engine(backend, table, invoker, clock, settings, http, lambda *_: None)
+    runner = ActivityRunner(table, invoker, clock, settings.function_timeout, http, "")
+    engine = Engine(backend, table, invoker, clock, settings, runner, lambda *_: None)
     hub = Hub(backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running)
     running = asyncio.create_task(engine.run())
     try:

@@ -1,0 +1,139 @@
+"""Runs activities beside the work loop, and keeps how each ended until that is on disk."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol
+
+from devhost import history
+from devhost.backend import ActivityWork, Backend
+from devhost.clock import Clock
+from devhost.errors import FunctionFailed
+from devhost.functions import Function, FunctionTable
+from devhost.history import Event
+from devhost.scheduled import HTTP_ACTIVITY
+from devhost.work import failed_activity, failed_http
+
+log = logging.getLogger(__name__)
+
+
+class ActivityCaller(Protocol):
+    """Calls the activities of the app."""
+
+    async def activity(
+        self, function: Function, input_text: str, instance_id: str, client_payload: str
+    ) -> str: ...
+
+
+class ActivityRunner:
+    """Runs an activity to its end, be it a function of the app or a durable HTTP call."""
+
+    def __init__(
+        self,
+        table: FunctionTable,
+        caller: ActivityCaller,
+        clock: Clock,
+        limit: timedelta | None,
+        call_http: Callable[[str], Awaitable[str]],
+        client_payload: str,
+    ) -> None:
+        self._table = table
+        self._caller = caller
+        self._clock = clock
+        self._limit = limit
+        self._limit_seconds = limit.total_seconds() if limit else None
+        self._call_http = call_http
+        self._client_payload = client_payload
+
+    async def end_of(self, activity: ActivityWork) -> Event:
+        """What its orchestrator hears of it."""
+        try:
+            if activity.name == HTTP_ACTIVITY:
+                return await self._end_of_http(activity)
+            return await self._end_of_function(activity)
+        except Exception as error:  # the top of a work loop: the orchestrator must hear of it
+            log.exception("activity %s of %s: devhost failed", activity.name, activity.instance_id)
+            failure = FunctionFailed(type(error).__name__, str(error), "")
+            return failed_activity(activity.task_id, activity.name, failure, self._clock)
+
+    async def _end_of_http(self, activity: ActivityWork) -> Event:
+        try:
+            result = await self._call_http(activity.input)
+        except OSError as error:
+            return failed_http(activity.task_id, str(error), self._clock)
+        return history.task_completed(self._clock.now(), activity.task_id, result)
+
+    async def _end_of_function(self, activity: ActivityWork) -> Event:
+        task_id, name = activity.task_id, activity.name
+        function = self._table.activity(name)
+        if function is None:
+            words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
+            return history.task_failed(self._clock.now(), task_id, words, None)
+        try:
+            async with asyncio.timeout(self._limit_seconds):
+                result = await self._caller.activity(
+                    function, activity.input, activity.instance_id, self._client_payload
+                )
+        except TimeoutError:
+            failure = FunctionFailed(
+                "FunctionTimeoutException",
+                f"Timeout value of {self._limit} exceeded by function: Functions.{function.name}",
+                "",
+            )
+            return failed_activity(task_id, name, failure, self._clock)
+        except FunctionFailed as failure:
+            log.warning("activity %s of %s failed: %s", name, activity.instance_id, failure)
+            return failed_activity(task_id, name, failure, self._clock)
+        return history.task_completed(self._clock.now(), task_id, result)
+
+
+class Activities:
+    """Those under way, so many at a time, and those whose end is not saved."""
+
+    def __init__(
+        self, backend: Backend, runner: ActivityRunner, most: int, wake: Callable[[], None]
+    ) -> None:
+        """`wake` is called where one has ended."""
+        self._backend = backend
+        self._runner = runner
+        self._most = most
+        self._wake = wake
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ended: list[tuple[ActivityWork, Event]] = []
+        self._unsaved: list[tuple[ActivityWork, Event]] = []
+
+    def start(self) -> None:
+        """Start what is to be done, as far as there is room beside what runs."""
+        while len(self._under_way) < self._most:
+            activity = self._backend.next_activity()
+            if activity is None:
+                return
+            task = asyncio.create_task(self._run(activity))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _run(self, activity: ActivityWork) -> None:
+        self._ended.append((activity, await self._runner.end_of(activity)))
+        self._wake()
+
+    def commit_ended(self) -> None:
+        while self._ended:
+            activity, event = self._ended[0]
+            self._backend.commit_activity(activity, event)
+            self._unsaved.append(self._ended.pop(0))
+
+    def saved(self) -> None:
+        """What was committed is on disk."""
+        self._unsaved.clear()
+
+    def take_back(self) -> None:
+        """What was committed is lost, and how these ended is known here alone."""
+        self._ended = self._unsaved + self._ended
+        self._unsaved = []
+
+    async def cancel(self) -> None:
+        """Let those under way know; they run again next time."""
+        for activity in self._under_way:
+            activity.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
