@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
 from http_api.answers import accepted
 from http_api.bodies import Body, read_body
-from http_api.instances import Instance
+from http_api.instances import look_for
 from http_api.problems import answers_problems
 from orchestration import limits
 from orchestration.deadlines import SHORTEST
@@ -78,8 +78,8 @@ async def start_ledger_sweep(
 ) -> func.HttpResponse:
     """Start the sweep if there is none, or none that goes on; one that goes on is left alone."""
     asked = read_body(req, SweepBody)
-    status = await client.get_status(sweep_id())
-    if not status or Instance.of(status).has_ended:
+    sweep = await look_for(client, sweep_id())
+    if sweep is None or sweep.has_ended:
         try:
             await client.start_new("ledger_sweep", sweep_id(), asked.model_dump())
         except Exception as error:  # the client raises nothing narrower

@@ -15,7 +15,7 @@ import azure.functions as func
 from blueprints.operations import end_below, known_operation
 from http_api.answers import json_answer
 from http_api.bodies import read_query
-from http_api.instances import Instance
+from http_api.instances import Instance, look_for
 from http_api.listing import Listing, Paging, list_page
 from http_api.problems import answers_problems
 from orchestration.deadlines import sleep
@@ -132,6 +132,6 @@ def _going(children: Mapping[str, Any]) -> list[Any]:
 async def _began(client: df.DurableOrchestrationClient, operation: Instance) -> datetime | None:
     """When the tree began that an operation is part of; what is older is of an earlier run."""
     began, above = operation.created, operation.id.rpartition(":")[0]
-    while above and (status := await client.get_status(above)):
-        began, above = Instance.of(status).created, above.rpartition(":")[0]
+    while above and (parent := await look_for(client, above)):
+        began, above = parent.created, above.rpartition(":")[0]
     return began

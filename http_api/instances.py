@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from http_api.problems import Problem
+from http_api.problems import Problem, hub_unavailable
 from orchestration.failures import failure_of
 
 # Under this name, an orchestrator that continues as new keeps what it adds to its input.
@@ -84,11 +84,25 @@ class Instance:
 
 
 async def find(client: df.DurableOrchestrationClient, instance_id: str) -> Instance:
-    """Return what is known of an instance. Raises Problem 404."""
-    status = await client.get_status(instance_id, show_input=True)
-    if not status:
+    """Return what is known of an instance. Raises Problem 404, or 503."""
+    instance = await look_for(client, instance_id)
+    if instance is None:
         raise unknown(instance_id)
-    return Instance.of(status)
+    return instance
+
+
+async def look_for(client: df.DurableOrchestrationClient, instance_id: str) -> Instance | None:
+    """As `find`, None of one that is unknown.
+
+    The SDK takes whatever has no time of creation for unknown: also what the host says where it
+    cannot read its storage.
+    """
+    status = await client.get_status(instance_id, show_input=True)
+    if status:
+        return Instance.of(status)
+    if getattr(status, "Message", None):
+        raise hub_unavailable()
+    return None
 
 
 def unknown(instance_id: str) -> Problem:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
 from http_api.instances import Instance, State
+from http_api.problems import hub_unavailable
 from orchestration import limits
 
 _TOKEN: Final = "x-ms-continuation-token"
@@ -89,7 +90,7 @@ class Page:
 
 
 async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> Page:
-    """Ask the host for a page.
+    """Ask the host for a page. Raises Problem 503.
 
     Entities are left out, so a page may hold fewer instances than asked for, or none.
     """
@@ -97,9 +98,9 @@ async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> 
     url = f"{client._orchestration_bindings.rpc_base_url}instances/"
     session = await http_utils._get_session()
     headers = {_TOKEN: listing.after} if listing.after else {}
-    async with session.get(
-        url, params=listing.as_host_query(), headers=headers, raise_for_status=True
-    ) as answer:
+    async with session.get(url, params=listing.as_host_query(), headers=headers) as answer:
+        if answer.status != 200:
+            raise hub_unavailable()
         statuses = map(DurableOrchestrationStatus.from_json, await answer.json())
         instances = [Instance.of(status) for status in statuses]
         token = answer.headers.get(_TOKEN, "")

@@ -2,16 +2,24 @@
 
 import functools
 import json
+import logging
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import ParamSpec, TypedDict
+from typing import Final, ParamSpec, TypedDict
 
+import aiohttp
 import azure.functions as func
 
 from orchestration.failures import Failure
 
 P = ParamSpec("P")
+
+log = logging.getLogger(__name__)
+
+# What the SDK's client says, and its class is Exception, where the host fails.
+_HOST_FAILED: Final = re.compile("status code 5[0-9][0-9]|Something went wrong while processing")
 
 
 class FieldError(TypedDict):
@@ -52,7 +60,10 @@ class Problem(Exception):
 def answers_problems(
     function: Callable[P, Awaitable[func.HttpResponse]],
 ) -> Callable[P, Awaitable[func.HttpResponse]]:
-    """Turn a Problem that an HTTP function raises into its answer; a bug stays an empty 500."""
+    """Turn a Problem that an HTTP function raises into its answer; a bug stays an empty 500.
+
+    What the SDK's client raises where the host cannot reach its task hub is no bug: it is 503.
+    """
 
     @functools.wraps(function)
     async def answered(*args: P.args, **kwargs: P.kwargs) -> func.HttpResponse:
@@ -60,8 +71,23 @@ def answers_problems(
             return await function(*args, **kwargs)
         except Problem as problem:
             return problem.answer()
+        except Exception as error:  # the client raises nothing narrower
+            if not _is_of_host(error):
+                raise
+            log.warning("the task hub failed: %s", error)
+            return hub_unavailable().answer()
 
     return answered
+
+
+def hub_unavailable() -> Problem:
+    """The host cannot do what it was asked for: as a rule, its storage does not answer."""
+    detail = "the task hub does not answer: try again; it may be that what you asked for was done"
+    return Problem(503, "hub_unavailable", detail)
+
+
+def _is_of_host(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ClientError) or bool(_HOST_FAILED.search(str(error)))
 
 
 @contextmanager

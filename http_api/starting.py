@@ -7,7 +7,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from http_api.answers import accepted
-from http_api.instances import SETTINGS, Instance, find
+from http_api.instances import SETTINGS, Instance, find, look_for
 from http_api.problems import Problem
 
 
@@ -38,10 +38,8 @@ async def ensure_started(
     settings: Mapping[str, Any] | None = None,
 ) -> Instance | None:
     """As `start_once`; return the instance that was found, None for one that is new."""
-    status = await client.get_status(instance_id, show_input=True)
-    if status:
-        existing = Instance.of(status)
-    else:
+    existing = await look_for(client, instance_id)
+    if existing is None:
         try:
             given = {**work, SETTINGS: dict(settings)} if settings else work
             await client.start_new(orchestrator, instance_id, given)
