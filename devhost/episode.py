@@ -71,7 +71,9 @@ class _Conclusion:
 
     def decide(self) -> Decision:
         status, output = self._outcome()
-        scheduled = [self.walk.scheduled[task_id] for task_id in sorted(self.walk.scheduled)]
+        scheduled = [
+            self.walk.tasks.scheduled[task_id] for task_id in sorted(self.walk.tasks.scheduled)
+        ]
         now = self.turn.now
         events = [history.played(event) for event in self.new]
         events += [
@@ -87,7 +89,9 @@ class _Conclusion:
             return decision
         if status not in ("Running", "Suspended"):
             result = self._result_text(output)
-            events.append(history.execution_completed(now, self.walk.take_id(), status, result))
+            events.append(
+                history.execution_completed(now, self.walk.tasks.take_id(), status, result)
+            )
         if events[-1]["EventType"] != history.ORCHESTRATOR_COMPLETED:
             events.append(history.orchestrator_completed(now))
         return decision
@@ -98,7 +102,7 @@ class _Conclusion:
             return "Terminated", _reason(walk.terminated)
         if self.fault is not None:
             return "Failed", compact(str(self.fault))
-        if not walk.open:
+        if not walk.tasks.open:
             if walk.refusal is not None:
                 return "Failed", compact(words_of_failure(self.turn.name, walk.refusal))
             if walk.at_end and self.answer.error is not None:

@@ -55,7 +55,7 @@ class Look:
     def _of_replay(self) -> list[Finding]:
         if self.fault is not None:
             return [self._of_fault(self.fault)]
-        for event, scheduled in self.walk.matched:
+        for event, scheduled in self.walk.tasks.matched:
             name = event.get("Name")
             now = str(getattr(scheduled, "name", name))
             if event["EventType"] != history.EVENT_SENT and name and name.lower() != now.lower():
@@ -73,7 +73,7 @@ class Look:
         now = self.turn.now
         return [
             diagnosis.short_timer(timer.fire_at, now)
-            for timer in self.walk.scheduled.values()
+            for timer in self.walk.tasks.scheduled.values()
             if isinstance(timer, CreateTimer) and 0 < (timer.fire_at - now).total_seconds() < 1
         ]
 
@@ -92,16 +92,16 @@ class Look:
     def _of_events(self) -> list[Finding]:
         return [
             diagnosis.event_in_other_case(sent, waited_for)
-            for sent, waited_for in self.walk.misheard
+            for sent, waited_for in self.walk.events.misheard
         ]
 
     def _of_waiting(self) -> list[Finding]:
         walk = self.walk
         if self.answer.done or self.answer.error is not None:
-            keeping = [describe(item) for item in walk.open.values()]
+            keeping = [describe(item) for item in walk.tasks.open.values()]
             if not walk.at_end:
-                keeping += [f"the wait for another event '{name}'" for name in walk.expected]
+                keeping += [f"the wait for another event '{name}'" for name in walk.events.expected]
             return [diagnosis.kept_running(keeping)]
         # What was misheard can still be sent under the name it is waited for.
-        stuck = walk.at_end and not walk.open and not walk.misheard
+        stuck = walk.at_end and not walk.tasks.open and not walk.events.misheard
         return [diagnosis.cannot_go_on()] if stuck else []

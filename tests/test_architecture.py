@@ -46,6 +46,9 @@ LEAVES = ("errors", "history", "clock", "functions")
 # what of devhost a part of devhost may never import, however far the arrows lead
 NEVER = {
     "actions": {"backend", "engine", "hub", "store", "web"},
+    "external_events": {"backend", "engine", "hub", "store", "web"},
+    "tasks": {"backend", "engine", "hub", "store", "web"},
+    "waits": {"backend", "engine", "hub", "store", "web"},
     "episode": {"backend", "clock", "engine", "hub", "store", "web"},
     "activities": {"engine", "hub", "store", "web"},
     "replays": {"engine", "hub", "store", "web"},
