@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Protocol
 
 from devhost import history
+from devhost.activity_failures import failed_activity, failed_http
 from devhost.backend import ActivityWork, Backend
 from devhost.clock import Clock
 from devhost.errors import FunctionFailed
 from devhost.functions import Function, FunctionTable
 from devhost.history import Event
 from devhost.scheduled import HTTP_ACTIVITY
-from devhost.work import failed_activity, failed_http
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from devhost import work
+from devhost.activity_failures import failed_activity, failed_http
 from devhost.backend import ActivityWork, Instance, Message, Problem, Query
 from devhost.clock import ManualClock
 from devhost.errors import FunctionFailed
@@ -438,9 +439,9 @@ class ManualHub:
         try:
             result = await self._stand_ins.run(activity, self._run)
         except FunctionFailed as failure:
-            return work.failed_activity(activity.task_id, activity.name, failure, self.clock)
+            return failed_activity(activity.task_id, activity.name, failure, self.clock)
         except OSError as error:
-            return work.failed_http(activity.task_id, str(error), self.clock)
+            return failed_http(activity.task_id, str(error), self.clock)
         return task_completed(self.clock.now(), activity.task_id, result)
 
     async def _run(self, activity: ActivityWork) -> str:

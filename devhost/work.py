@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from devhost import diagnosis, history, versions
 from devhost.backend import (
@@ -19,7 +18,6 @@ from devhost.backend import (
 from devhost.clock import Clock
 from devhost.diagnosis import Finding
 from devhost.episode import Decision, run_episode
-from devhost.errors import FunctionFailed
 from devhost.functions import Known
 from devhost.history import EXTENSION, Event, compact
 from devhost.hub import started, state_of
@@ -278,49 +276,3 @@ def _readable(input_text: str | None) -> bool:
     except (ValueError, TypeError, RecursionError):
         return False
     return True
-
-
-def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clock) -> Event:
-    """The event of an activity that raised."""
-    words = f"{failure.kind}: {failure.message}"
-    reason = f"Activity function '{name}' failed:  {words}"
-    return history.task_failed(clock.now(), task_id, reason, details(f" {words}", words, failure))
-
-
-def failed_http(task_id: int, words: str, clock: Clock) -> Event:
-    """The event of a `call_http` that got no answer."""
-    failure = FunctionFailed("HttpRequestException", words, "")
-    return history.task_failed(clock.now(), task_id, words, details(words, words, failure))
-
-
-def details(message: str, remote: str, failure: FunctionFailed) -> str:
-    """The host's own exception, as the JSON that the SDK appends to what it raises."""
-    said = f"Result: Failure\nException: {remote}\nStack: {failure.stack}"
-    no_data = {"$type": "System.Collections.ListDictionaryInternal, System.Private.CoreLib"}
-    inner: dict[str, Any] = {
-        "$type": "RpcException",
-        "Message": said,
-        "Data": no_data,
-        "InnerException": None,
-        "HelpLink": None,
-        "Source": "devhost",
-        "HResult": -2146233088,
-        "StackTrace": failure.stack,
-    }
-    return compact(
-        {
-            "$type": "System.Exception, System.Private.CoreLib",
-            "ClassName": "System.Exception",
-            "Message": message,
-            "Data": None,
-            "InnerException": inner,
-            "HelpURL": None,
-            "StackTraceString": None,
-            "RemoteStackTraceString": None,
-            "RemoteStackIndex": 0,
-            "ExceptionMethod": None,
-            "HResult": -2146233088,
-            "Source": None,
-            "WatsonBuckets": None,
-        }
-    )

@@ -17,6 +17,7 @@ import azure.durable_functions as df
 import pytest
 
 from devhost import history
+from devhost.activity_failures import failed_activity
 from devhost.backend import EntityWork
 from devhost.clock import ManualClock
 from devhost.episode import Decision, run_episode
@@ -26,7 +27,7 @@ from devhost.history import Event, compact
 from devhost.invocation import Invoker
 from devhost.loading import index_app
 from devhost.replay import Turn
-from devhost.work import failed_activity, operate
+from devhost.work import operate
 from tests.devhost.episodes import Episodes, call_of
 from tests.devhost.episodes import called as called_with
 

@@ -8,13 +8,14 @@ import azure.durable_functions as df
 import pytest
 
 from devhost import history, versions
+from devhost.activity_failures import failed_activity, failed_http
 from devhost.backend import Instance, NewActivity, OrchestrationWork, Outcome, Parent
 from devhost.clock import ManualClock
 from devhost.errors import FunctionFailed
 from devhost.history import Event
 from devhost.hub import started
 from devhost.settings import Settings
-from devhost.work import NotForThisApp, failed_activity, failed_http, orchestrate
+from devhost.work import NotForThisApp, orchestrate
 from tests.devhost.episodes import (
     LATER,
     START,
