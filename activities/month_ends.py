@@ -68,7 +68,7 @@ class Sums(TypedDict):
     payment_cents: int
 
 
-class ClosingOrder(Sums):
+class MonthClosing(Sums):
     """A vendor's month to close, over these sums."""
 
     month: str
@@ -118,7 +118,7 @@ async def reconcile_vendor_month(order: VendorMonth) -> Sums:
 
 
 @bp.activity_trigger(input_name="order")
-async def close_vendor_month(order: ClosingOrder) -> str:
+async def close_vendor_month(order: MonthClosing) -> str:
     """Close a vendor's month and return the closing's id; the books do it once a key."""
     key = f"closing:{order['month']}:{order['vendor']}"
     closing = await ask("postings", "POST", "/closings", json=order, key=key)

@@ -45,7 +45,7 @@ from http_api.starting import ensure_started
 from orchestration import limits
 from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import document_id, intake_of
+from orchestration.ids import child_id, document_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry, pause_after
 from orchestration.settling import settle_map
@@ -167,7 +167,7 @@ def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[No
     """Have the intake of invoices post it: the same child again until it does, or refuses."""
     invoice, attempt = invoice_of(outcome["fields"]), 1
     # Under the key of an earlier run the books would repeat what they posted then, reversed or not.
-    child = intake_of(context.instance_id, context.new_uuid()[:8])
+    child = child_id(context.instance_id, f"intake-{context.new_uuid()[:8]}")
     give_up = context.current_utc_datetime + PATIENT.within
     while True:
         try:

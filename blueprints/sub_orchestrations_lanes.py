@@ -8,7 +8,7 @@ from typing import Final, NotRequired, TypedDict, cast
 import azure.durable_functions as df
 
 from activities.month_ends import (
-    ClosingOrder,
+    MonthClosing,
     Share,
     Sums,
     VendorMonth,
@@ -104,7 +104,7 @@ def month_end_vendor(context: df.DurableOrchestrationContext) -> Steps[str]:
         raise Failure("cancelled", f"closing {order['vendor']} was cancelled{why}") from None
 
     show_progress(context, "closing", 1, of=2)
-    closing = ClosingOrder(month=order["month"], vendor=order["vendor"], **sums)
+    closing = MonthClosing(month=order["month"], vendor=order["vendor"], **sums)
     closed: str = yield from call_with_retry(context, close_vendor_month, closing)
     show_progress(context, "closed", 2, of=2)
     return closed

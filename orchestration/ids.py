@@ -52,11 +52,6 @@ def document_id(digest: str) -> str:
     return _joined("document", digest)
 
 
-def intake_of(document: str, run: str) -> str:
-    """The intake that one run of a document starts, a child; its keys are no other run's."""
-    return child_id(document, f"intake-{run}")
-
-
 def payment_id(vendor: str, number: str) -> str:
     """The payment of one invoice."""
     return _joined("payment", vendor, number)
@@ -97,11 +92,6 @@ def rates_id(date: str, currencies: Sequence[str]) -> str:
     return _joined("rates", date, "-".join(currencies))
 
 
-def is_id_part(text: str) -> bool:
-    """Whether a text, such as part of a route, can be part of an id."""
-    return len(text) <= _LONGEST_PART and _PART.fullmatch(text) is not None
-
-
 def sweep_id() -> str:
     """The sweep of the ledger: there is one."""
     return _joined("sweep", "ledger")
@@ -112,6 +102,11 @@ def child_id(parent_id: str, part: str) -> str:
     if not is_id_part(part):
         part = f"x-{sha256(part.encode()).hexdigest()[:16]}"
     return f"{parent_id}:{part}"
+
+
+def is_id_part(text: str) -> bool:
+    """Whether a text, such as part of a route, can be part of an id."""
+    return len(text) <= _LONGEST_PART and _PART.fullmatch(text) is not None
 
 
 def is_instance_id(text: str) -> bool:

@@ -3,8 +3,8 @@
 import pytest
 
 from activities.month_ends import (
-    ClosingOrder,
     DealOrder,
+    MonthClosing,
     Share,
     Sums,
     VendorMonth,
@@ -55,7 +55,7 @@ async def test_closed_vendors_are_counted_and_not_dealt_out(books: Books) -> Non
     for vendor in ("acme", "globex", "initech"):
         await books.post(vendor)
     await close_vendor_month(
-        ClosingOrder(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
+        MonthClosing(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
     )
 
     deal = await deal_vendors(DealOrder(month=MONTH, lanes=1))
@@ -140,7 +140,7 @@ async def test_what_the_bank_took_back_was_not_paid(sandbox: Sandbox, books: Boo
 
 async def test_running_twice_closes_once(books: Books) -> None:
     await books.post("acme", 500)
-    order = ClosingOrder(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
+    order = MonthClosing(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
 
     assert await close_vendor_month(order) == await close_vendor_month(order)
     assert await books.closed() == ["acme"]

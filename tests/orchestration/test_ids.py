@@ -8,7 +8,6 @@ from orchestration.ids import (
     child_id,
     document_id,
     intake_id,
-    intake_of,
     is_instance_id,
     month_end_id,
 )
@@ -32,7 +31,7 @@ def test_what_could_leave_a_url_or_name_an_entity_is_no_id(text: str) -> None:
 
 
 def test_a_document_is_named_by_the_whole_hash_of_what_is_in_it() -> None:
-    assert is_instance_id(intake_of(document_id("f" * 64), "0" * 8))
+    assert is_instance_id(child_id(document_id("f" * 64), "intake-00000000"))
 
 
 def test_the_id_of_a_child_is_one() -> None:
