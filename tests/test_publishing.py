@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from devhost.host_json import read_host_json
+from devhost.unused_settings import unused_settings
 from tests.source import ROOT, tracked_files
 
 APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
@@ -116,3 +118,11 @@ def test_no_storage_library_is_allowed_that_does_not_know_azurite_by_its_short_n
 
     assert "UseDevelopmentStorage=true" in (ROOT / "local.settings.json.example").read_text("utf-8")
     assert not allowed.specifier.contains("12.27.1")
+
+
+def test_the_host_knows_every_setting_of_host_json() -> None:
+    host = read_host_json(ROOT, {})
+    durable = host.section("extensions.durableTask.storageProvider")
+
+    assert not [name for name in unused_settings(host) if "no such setting" in name]
+    assert all(re.fullmatch(r"00:0[0-9]:[0-9]{2}", str(text)) for text in durable.values())
