@@ -25,6 +25,8 @@ from activities import (
 )
 from blueprints import (
     aggregator,
+    aggregator_closing,
+    aggregator_ranking,
     async_http,
     chaining,
     document_pipeline,
@@ -64,6 +66,8 @@ app.register_functions(async_http.bp)
 app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
 app.register_functions(aggregator.bp)
+app.register_functions(aggregator_closing.bp)
+app.register_functions(aggregator_ranking.bp)
 app.register_functions(document_pipeline.bp)
 app.register_functions(document_pipeline_reviews.bp)
 

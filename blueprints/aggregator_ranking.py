@@ -1,9 +1,34 @@
-"""Rankings that are made in parts and put together, in whatever order, to the same whole."""
+"""The first vendors by what their events come to: rankings made in parts, put together to a whole.
+
+POST /api/rankings starts one ranking a name: 202; 200 once it has ended.
+"""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 
-from blueprints.aggregator_booking import Tally
+import azure.durable_functions as df
+import azure.functions as func
+from pydantic import Field
+
+from blueprints.aggregator_booking import Tally, summed
+from blueprints.aggregator_sharding import PAGES, ask_shards
+from http_api.bodies import Body, read_body
+from http_api.problems import answers_problems
+from http_api.starting import start_once
+from orchestration import limits
+from orchestration.children import children_for
+from orchestration.ids import IdPart, ranking_id
+from orchestration.showing import show_progress
+from orchestration.steps import Steps
+
+bp = df.Blueprint()
+
+
+class RankingBody(Body):
+    """How many vendors to name; a ranking is as of when it was asked for, under its name."""
+
+    name: IdPart
+    top: int = Field(10, ge=1, le=limits.RANKED.most)
 
 
 class Line(Tally):
@@ -30,6 +55,46 @@ class Ranked(TypedDict):
 
     lines: list[RankedLine]
     tied_with_last: int
+
+
+class RankingOrder(TypedDict):
+    """How many vendors to name, and the page of the directory that they are on."""
+
+    page: str
+    top: int
+
+
+@bp.route(route="rankings", methods=["POST"])
+@bp.durable_client_input(client_name="client")
+@answers_problems
+async def start_vendor_ranking(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Start the ranking in the body, once a name."""
+    asked = read_body(req, RankingBody)
+    work = asked.model_dump(mode="json")
+    return await start_once(req, client, "vendor_ranking", ranking_id(asked.name), work)
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
+    """Rank the vendors of each page of the directory, side by side; merge what they found."""
+    top = cast(dict[str, int], context.get_input())["top"]
+    show_progress(context, "ranking", 0, of=PAGES)
+    orders = {f"page-{page}": RankingOrder(page=str(page), top=top) for page in range(PAGES)}
+    rankings: list[Ranking] = yield context.task_all(children_for(context, ranking_page, orders))
+    show_progress(context, "ranked", PAGES, of=PAGES)
+    return with_ranks(merged(rankings, top))
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
+    """Rank the vendors of one page of the directory."""
+    order = cast(RankingOrder, context.get_input())
+    shards = yield from ask_shards(context, order["page"], "read")
+    lines = [Line(vendor=vendor, **summed(tallies)) for vendor, tallies in shards.items()]
+    whole = Ranking(lines=lines, tied_with_last=0)
+    return merged([whole], order["top"])
 
 
 def merged(rankings: Sequence[Ranking], top: int) -> Ranking:
