@@ -39,13 +39,14 @@ print(*(function.get_function_name() for function in app.get_functions()))
 
 def published() -> set[str]:
     """The tracked files that no line of .funcignore names, by path or by the name of a part."""
+    paths = (file.relative_to(ROOT) for file in tracked_files())
+    return {str(path) for path in paths if not is_ignored(path)}
+
+
+def is_ignored(path: Path) -> bool:
     lines = (ROOT / ".funcignore").read_text("utf-8").splitlines()
     ignored = [line for line in lines if line and not line.startswith("#")]
-    return {
-        str(path)
-        for path in (file.relative_to(ROOT) for file in tracked_files())
-        if not any(fnmatch(part, pattern) for part in path.parts for pattern in ignored)
-    }
+    return any(fnmatch(part, pattern) for part in path.parts for pattern in ignored)
 
 
 def needed(requirement: Requirement) -> Iterator[str]:
@@ -87,6 +88,22 @@ def test_what_is_sent_is_the_app_and_all_of_it():
     code = {str(p.relative_to(ROOT)) for f in APP_FOLDERS for p in (ROOT / f).rglob("*.py")}
 
     assert published() == APP_FILES | code
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ".venv/bin/python",
+        "venv/bin/python",
+        "local.settings.json",
+        "__azurite_db_blob__.json",
+        "__blobstorage__/0b1c",
+        "__queuestorage__/0b1c",
+        "blueprints/__pycache__/saga.cpython-311.pyc",
+    ],
+)
+def test_what_tools_leave_in_the_folder_is_not_sent(left):
+    assert is_ignored(Path(left))
 
 
 def test_what_is_sent_loads_with_what_requirements_name(deployed):
