@@ -15,6 +15,17 @@ from aiohttp.client_proto import ResponseHandler
 from azure.durable_functions.models.utils import http_utils
 from multidict import CIMultiDictProxy
 
+from devhost.functions import FunctionTable
+from devhost.hub import Hub
+from devhost.invocation import Invoker
+from devhost.settings import Settings
+from devhost.web.app import RPC, public_app, rpc_app
+from devhost.web.auth import Keys
+from devhost.web.functions import HttpFunctions
+from devhost.web.management import Management, Saved
+from devhost.web.urls import client_payload
+
+_ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
 _ONE_PIECE: Final = 2**20  # bytes
 
 
@@ -37,9 +48,19 @@ class Answer:
 class Front:
     """The HTTP functions of an app, and the endpoint that its durable clients speak to."""
 
-    def __init__(self, public: web.Application, rpc: web.Application, origin: str) -> None:
-        self._apps = (public, rpc)
-        self._origin = origin
+    def __init__(
+        self, table: FunctionTable, settings: Settings, hub: Hub, saved: Saved, invoker: Invoker
+    ) -> None:
+        self._settings = settings
+        self._keys = Keys()
+        management = Management(
+            hub, saved, settings.hub_name, settings.connection_name, self._keys.durable
+        )
+        functions = HttpFunctions(table, settings, invoker, self._payload, self._keys)
+        self._apps = (
+            public_app(settings, self._keys, management, functions),
+            rpc_app(settings, management),
+        )
         self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
         self._ends = AsyncExitStack()
 
@@ -56,7 +77,7 @@ class Front:
         public = await self.lend_session()
         async with public.request(
             method,
-            self._origin + path,
+            _ORIGIN + path,
             json=json,
             data=_in_parts(data),
             headers=headers,
@@ -72,6 +93,22 @@ class Front:
         # The SDK keeps one session for all its clients, and takes the one it finds.
         http_utils._client_session = self._sessions[1]
         return self._sessions[0]
+
+    async def lend_client(self) -> str:
+        """The same; what a function gets for a client that no request came with."""
+        await self.lend_session()
+        return self._payload(_ORIGIN, {})
+
+    def _payload(self, origin: str, binding: Mapping[str, Any]) -> str:
+        settings = self._settings
+        return client_payload(
+            origin,
+            f"{_ORIGIN}{RPC}/",
+            settings.hub_name,
+            settings.connection_name,
+            self._keys.durable,
+            binding,
+        )
 
     async def close(self) -> None:
         await self._ends.aclose()

@@ -26,8 +26,9 @@ class Call:
 class StandIns:
     """Runs the activity, or what a test put in its place."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, run_real: Callable[[ActivityWork], Awaitable[str]]) -> None:
         self._clock = clock
+        self._run_real = run_real
         self._replacements: dict[str, Callable[[Any], Any]] = {}
         self._failures: dict[tuple[str, int], Exception] = {}
         self._made: Counter[str] = Counter()
@@ -39,9 +40,7 @@ class StandIns:
     def fail(self, name: str, error: Exception, on_call: int) -> None:
         self._failures[name, self._made[name] + on_call] = error
 
-    async def run(
-        self, activity: ActivityWork, run_real: Callable[[ActivityWork], Awaitable[str]]
-    ) -> str:
+    async def run(self, activity: ActivityWork) -> str:
         """The activity's result as JSON text. Raises FunctionFailed."""
         name, value = activity.name, json.loads(activity.input)
         self._made[name] += 1
@@ -50,7 +49,7 @@ class StandIns:
             raise FunctionFailed(type(error).__name__, str(error), "  (a test made it fail)")
         replacement = self._replacements.get(name)
         if replacement is None:
-            return await run_real(activity)
+            return await self._run_real(activity)
         try:
             result = replacement(value)
             if inspect.isawaitable(result):

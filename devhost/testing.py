@@ -10,51 +10,29 @@ There is no port, no sleep, and no thread left behind. Time stands still unless 
 then it jumps to the next timer whenever nothing else is to do.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from devhost import work
-from devhost.activity_failures import failed_activity, failed_http
 from devhost.backend import ActivityWork, Instance, Message, Problem, Query
 from devhost.clock import ManualClock
-from devhost.errors import FunctionFailed
-from devhost.history import Event, compact, event_raised, task_completed
+from devhost.history import Event, compact, event_raised
 from devhost.http_activity import HttpCaller
 from devhost.hub import Hub
 from devhost.in_process import Answer, Front
 from devhost.invocation import Invoker
 from devhost.loading import table_of
+from devhost.manual_work import Crashed, ManualWork, Stuck
 from devhost.scheduled import HTTP_ACTIVITY
 from devhost.settings import Settings, settings_for_tests
 from devhost.stand_in import Call, StandIns
 from devhost.store import MEMORY, SqliteBackend
 from devhost.triggers.ncrontab import parse
 from devhost.triggers.values import timer_request
-from devhost.web.app import RPC, public_app, rpc_app
-from devhost.web.auth import Keys
-from devhost.web.functions import HttpFunctions
-from devhost.web.management import Management
-from devhost.web.urls import client_payload
-from devhost.work import NotForThisApp
 
 __all__ = ["Call", "Crashed", "ManualHub", "Stuck"]
-
-_ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
-_SPIN: Final = 10_000  # rounds in which no time passes: the app spins
-
-
-class Stuck(AssertionError):
-    """What a test waits for cannot come any more."""
-
-
-class Crashed(Exception):
-    """The hub stopped where `crash_after` said. `hub.crash()` goes on from what was saved."""
 
 
 class ManualHub:
@@ -74,17 +52,22 @@ class ManualHub:
         """
         self._table = table_of(app)
         self._settings = settings or settings_for_tests(self._table.folder)
-        self._data = data
         self.clock = ManualClock(start)
-        self._stand_ins = StandIns(self.clock)
-        self._takes: dict[str, timedelta] = {}
-        self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
+        self._stand_ins = StandIns(self.clock, self._run)
         self._invoker = Invoker(own_loop=False)
         self._http = HttpCaller()
         self._backend = SqliteBackend(data)
         self._hub = self._new_hub()
-        self._front = self._new_front()
-        self._commits_left: int | None = None
+        self._front = Front(self._table, self._settings, self._hub, self._saved, self._invoker)
+        self._work = ManualWork(
+            self._backend,
+            self._hub,
+            self._table,
+            self._invoker,
+            self.clock,
+            self._settings,
+            self._stand_ins.run,
+        )
 
     def _new_hub(self) -> Hub:
         return Hub(
@@ -96,41 +79,13 @@ class ManualHub:
             may_replace_running=self._settings.may_replace_running,
         )
 
-    def _new_front(self) -> Front:
-        settings, keys = self._settings, Keys()
-        management = Management(
-            self._hub, self._saved, settings.hub_name, settings.connection_name, keys.durable
-        )
-        functions = HttpFunctions(self._table, settings, self._invoker, self._payload, keys)
-        return Front(
-            public_app(settings, keys, management, functions),
-            rpc_app(settings, management),
-            _ORIGIN,
-        )
-
-    def _payload(self, origin: str, binding: Mapping[str, Any]) -> str:
-        settings = self._settings
-        return client_payload(
-            origin,
-            f"{_ORIGIN}{RPC}/",
-            settings.hub_name,
-            settings.connection_name,
-            Keys().durable,
-            binding,
-        )
-
     async def _saved(self) -> None:
         self._backend.flush()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -152,7 +107,7 @@ class ManualHub:
 
     def slow_activity(self, name: str, takes: timedelta) -> None:
         """Let each call of an activity take so long; what it does, it does at the end."""
-        self._takes[self._activity_name(name)] = takes
+        self._work.slow_down(self._activity_name(name), takes)
 
     def calls(self, name: str | None = None) -> list[Call]:
         """The runs of an activity (of all), in order."""
@@ -233,8 +188,7 @@ class ManualHub:
             raise LookupError(f"the app has no timer, queue or blob function '{function}'")
         if value is None and found.kind == "timer":
             value = timer_request(parse(str(found.trigger["schedule"])), None, past_due=False)
-        await self._front.lend_session()
-        await self._invoker.trigger(found, value, self._payload(_ORIGIN, {}))
+        await self._invoker.trigger(found, value, await self._front.lend_client())
         await self.run_until_idle()
 
     async def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:
@@ -292,157 +246,38 @@ class ManualHub:
 
     async def run_until_idle(self) -> None:
         """Work until nothing is to do at this moment."""
-        for _ in range(_SPIN):
-            if not await self._round():
-                return
-        raise Stuck(f"the app was still busy after {_SPIN} rounds in which no time passed")
+        await self._work.until_idle()
 
     async def advance(self, by: timedelta) -> None:
         """Let time pass, and everything happen that comes due meanwhile."""
-        until = self.clock.now() + by
-        await self.run_until_idle()
-        while (due := self._next_due()) is not None and due <= until:
-            await self._jump_to(due)
-        self.clock.move_to(until)
+        await self._work.advance(by)
 
     async def run_until_ended(
         self, instance_id: str, within: timedelta = timedelta(days=365)
     ) -> Instance:
         """Work, and let time pass, until the instance has ended."""
-        await self._run_until(lambda: self.instance(instance_id).ended, instance_id, within)
-        return self.instance(instance_id)
+        return await self._work.until(lambda instance: instance.ended, instance_id, within)
 
     async def run_until_custom_status(
         self, instance_id: str, value: Any, within: timedelta = timedelta(days=365)
     ) -> None:
         """Work, and let time pass, until the custom status equals `value`."""
-        await self._run_until(
-            lambda: bool(self.custom_status(instance_id) == value), instance_id, within
-        )
-
-    async def _run_until(
-        self, reached: Callable[[], bool], instance_id: str, within: timedelta
-    ) -> None:
-        until = self.clock.now() + within
-        await self.run_until_idle()
-        while not reached():
-            due = self._next_due()
-            if due is None or due > until:
-                raise Stuck(self._why_stuck(instance_id, within if due else None))
-            await self._jump_to(due)
-
-    def _next_due(self) -> datetime | None:
-        """When something is to do again, if nobody asks for anything before."""
-        due = [done for done, _ in self._under_way]
-        if (stored := self._backend.next_due()) is not None:
-            due.append(stored)
-        return min(due, default=None)
-
-    async def _jump_to(self, due: datetime) -> None:
-        if due > self.clock.now():
-            self.clock.move_to(due)
-        await self.run_until_idle()
-
-    def _why_stuck(self, instance_id: str, within: timedelta | None) -> str:
-        instance = self.instance(instance_id)
-        said = [f"- {problem.text}" for problem in self.problems(instance_id)]
-        why = f"not within {within}" if within else "and nothing more is to come"
-        return "\n".join(
-            [
-                f"{instance_id} ({instance.name}) is {instance.status},"
-                f" custom status {instance.custom_status}: {why}",
-                *said,
-            ]
+        await self._work.until(
+            lambda instance: bool(json.loads(instance.custom_status or "null") == value),
+            instance_id,
+            within,
         )
 
     # Crashes
 
     def crash_after(self, commits: int) -> None:
         """Stop dead at the nth commit from now: it is lost, and `Crashed` is raised."""
-        self._commits_left = commits
+        self._work.crash_after(commits)
 
     def crash(self) -> None:
         """Lose all that was not saved, and go on from the store, replaying from history."""
-        self._commits_left = None
-        self._under_way.clear()
+        self._work.forget_running()
         self._backend.lose_unsaved()
-
-    def _count_commit(self) -> None:
-        if self._commits_left is not None:
-            self._commits_left -= 1
-            if self._commits_left <= 0:
-                raise Crashed
-
-    async def _round(self) -> bool:
-        """Do all that is ready, once over; whether there was anything."""
-        self._backend.release(self.clock.now())
-        self._backend.flush()
-        did = self._orchestrations() + self._entities()
-        return did + await self._activities() > 0
-
-    def _orchestrations(self) -> int:
-        """Run what is ready, until an instance comes again: it may do so for ever."""
-        did = 0
-        seen: set[str] = set()
-        while orchestration := self._backend.next_orchestration():
-            did += 1
-            instance = orchestration.instance
-            function = self._table.orchestrator(instance.name)
-            call = partial(self._invoker.orchestrate, function) if function else None
-            try:
-                outcome = work.orchestrate(
-                    orchestration, call, self._table, self.clock, self._settings
-                )
-            except NotForThisApp as refused:
-                self._backend.note(instance.id, [refused.finding], self.clock.now())
-                self._backend.abandon_orchestration(orchestration)
-                continue
-            self._count_commit()
-            self._backend.commit_orchestration(orchestration, outcome)
-            self._backend.note(instance.id, outcome.findings, self.clock.now())
-            self._backend.flush()
-            if instance.id in seen:
-                break
-            seen.add(instance.id)
-        return did
-
-    def _entities(self) -> int:
-        did = 0
-        while entity := self._backend.next_entity():
-            did += 1
-            function = self._table.entity(entity.id.split("@")[1])
-            if function is None:
-                self._backend.abandon_entity(entity)
-                continue
-            outcome = work.operate(entity, partial(self._invoker.operate, function), self.clock)
-            self._count_commit()
-            self._backend.commit_entity(entity, outcome)
-            self._backend.note(entity.id, outcome.findings, self.clock.now())
-            self._backend.flush()
-        return did
-
-    async def _activities(self) -> int:
-        now = self.clock.now()
-        while activity := self._backend.next_activity():
-            takes = self._takes.get(activity.name, timedelta())
-            self._under_way.append((now + takes, activity))
-        waiting = [activity for done, activity in self._under_way if done <= now]
-        self._under_way = [(done, activity) for done, activity in self._under_way if done > now]
-        events = await asyncio.gather(*map(self._end_of, waiting))
-        for activity, event in zip(waiting, events, strict=True):
-            self._count_commit()
-            self._backend.commit_activity(activity, event)
-            self._backend.flush()
-        return len(waiting)
-
-    async def _end_of(self, activity: ActivityWork) -> Event:
-        try:
-            result = await self._stand_ins.run(activity, self._run)
-        except FunctionFailed as failure:
-            return failed_activity(activity.task_id, activity.name, failure, self.clock)
-        except OSError as error:
-            return failed_http(activity.task_id, str(error), self.clock)
-        return task_completed(self.clock.now(), activity.task_id, result)
 
     async def _run(self, activity: ActivityWork) -> str:
         if activity.name == HTTP_ACTIVITY:
@@ -451,8 +286,7 @@ class ManualHub:
         assert function is not None, f"no episode schedules the unknown activity {activity.name}"
         payload = ""
         if function.client_bindings:
-            await self._front.lend_session()
-            payload = self._payload(_ORIGIN, {})
+            payload = await self._front.lend_client()
         return await self._invoker.activity(function, activity.input, activity.instance_id, payload)
 
 

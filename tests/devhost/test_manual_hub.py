@@ -217,7 +217,7 @@ async def test_waiting_no_longer_than_asked_says_so() -> None:
 
 
 async def test_an_app_that_spins_is_not_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devhost.testing._SPIN", 100)
+    monkeypatch.setattr("devhost.manual_work._SPIN", 100)
     async with new_hub() as hub:
         with pytest.raises(Stuck, match="still busy after 100 rounds"):
             await hub.start("spins")
