@@ -22,10 +22,10 @@ from devhost.errors import (
     WrongState,
 )
 from devhost.history import compact
-from devhost.hub import Hub, state_of
+from devhost.hub import Hub
 from devhost.web.asked import TOKEN, Asked, write_token
 from devhost.web.paths import decoded_path
-from devhost.web.shown import shown_history, shown_instance, value_of
+from devhost.web.shown import shown_entity, shown_history, shown_instance, value_of
 from devhost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
@@ -262,15 +262,7 @@ class Management:
                 continue
             if (since and entity.updated < since) or (until and entity.updated > until):
                 continue
-            _, entity_name, key = entity.id.split("@", 2)
-            state = value_of(state_of(entity)) if asked.flag("fetchState") else None
-            shown.append(
-                {
-                    "entityId": {"name": entity_name, "key": key},
-                    "lastOperationTime": entity.updated.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "state": state,
-                }
-            )
+            shown.append(shown_entity(entity, with_state=asked.flag("fetchState")))
         return _json(shown, headers=_next_page(query, [entity.id for entity in found]))
 
 

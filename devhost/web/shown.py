@@ -1,4 +1,4 @@
-"""Instances and histories as the management API shows them."""
+"""Instances, entities and histories as the management API shows them."""
 
 import json
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 from devhost import history
 from devhost.backend import Instance
 from devhost.history import Event
+from devhost.hub import state_of
 
 
 def shown_instance(
@@ -27,6 +28,16 @@ def shown_instance(
     if events is not None:
         shown["historyEvents"] = events
     return shown
+
+
+def shown_entity(entity: Instance, *, with_state: bool) -> dict[str, Any]:
+    """An entity, as a list of them shows it."""
+    _, name, key = entity.id.split("@", 2)
+    return {
+        "entityId": {"name": name, "key": key},
+        "lastOperationTime": _seconds(entity.updated),
+        "state": value_of(state_of(entity)) if with_state else None,
+    }
 
 
 def shown_history(
