@@ -74,9 +74,8 @@ class Engine:
         self._broken: dict[str, int] = {}  # instances on whose work devhost itself failed
         self._gathering = Gathering()
         self._replays = Replays(table, caller.orchestrate, clock, settings, self.wake)
-        self._activities = Activities(
-            backend, runner, settings.max_concurrent_activities, self.wake
-        )
+        most = settings.max_concurrent_activities
+        self._activities = Activities(backend, runner, most, self.wake)
         self._found: list[tuple[str, str, Finding]] = []
 
     def wake(self, target: str = "") -> None:
