@@ -101,9 +101,8 @@ class Host:
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
-        runner = ActivityRunner(
-            self._table, invoker, clock, settings.function_timeout, http, own_payload
-        )
+        limit = settings.function_timeout
+        runner = ActivityRunner(self._table, invoker, clock, limit, http, own_payload)
         engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
         self._run(engine)
         hub = Hub(

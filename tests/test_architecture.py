@@ -57,6 +57,7 @@ NEVER = {
     "store": {"engine", "episode", "hub", "web"},
     "engine": {"hub", "store", "web"},
     "hub": {"engine", "store", "web"},
+    "manual_work": {"engine", "store", "web"},
     "web": {"engine", "episode", "store"},
     "triggers": {"engine", "hub", "store", "web"},
 }
