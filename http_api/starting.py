@@ -43,11 +43,16 @@ async def ensure_started(
         try:
             given = {**work, SETTINGS: dict(settings)} if settings else work
             await client.start_new(orchestrator, instance_id, given)
-            return None
         except Exception as error:  # the client raises nothing narrower
             if "already exists" not in str(error):
                 raise
             existing = await find(client, instance_id)  # somebody was faster
+        else:
+            # Of two starts in one moment the host may accept both, and run one.
+            started = await look_for(client, instance_id)
+            if started is None or started.asked == work:
+                return None
+            existing = started
     if existing.asked != work:
         detail = (
             f"operation {instance_id!r} was started with another body: "

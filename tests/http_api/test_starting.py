@@ -29,6 +29,7 @@ class Host:
     def __init__(self) -> None:
         self.instances: dict[str, dict[str, Any]] = {}
         self.faster: dict[str, Any] | None = None
+        self.as_fast: dict[str, Any] | None = None  # both starts are accepted, and this one runs
         self.inputs: list[Any] = []
 
     @property
@@ -46,6 +47,8 @@ class Host:
             message = "An Orchestration instance with the status Running already exists."
             return web.json_response({"Message": message}, status=409)
         self.inputs.append(json.loads(await request.json()))
+        if self.as_fast is not None:
+            self.instances[instance_id] = self.as_fast
         return web.json_response({"id": instance_id}, status=202)
 
 
@@ -168,3 +171,24 @@ async def test_the_key_of_the_request_is_not_in_the_links(
 
     assert b"secret" not in answer.get_body()
     assert answer.headers["Location"] == "https://pay.example/api/operations/i"
+
+
+async def test_of_two_starts_in_one_moment_the_one_that_does_not_run_is_told_so(
+    host: Host, client: df.DurableOrchestrationClient
+) -> None:
+    host.as_fast = instance({"number": "INV-1", "cents": 6})
+
+    with pytest.raises(Problem) as caught:
+        await start_once(REQUEST, client, "work", "i", WORK)
+
+    assert (caught.value.status, caught.value.code) == (409, "other_work")
+
+
+async def test_of_two_starts_of_the_same_work_in_one_moment_both_are_accepted(
+    host: Host, client: df.DurableOrchestrationClient
+) -> None:
+    host.as_fast = instance(WORK | {"settings": {"at_once": 5}})
+
+    answer = await start_once(REQUEST, client, "work", "i", WORK, settings={"at_once": 20})
+
+    assert answer.status_code == 202
