@@ -149,6 +149,8 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
         escalates = expires
     ballot = Ballot(terms["needed"], expires, terms["asked"])
     times: Counter[str] = Counter()
+    # Before the mails: who is quick decides while others' are on their way still.
+    context.set_custom_status({"step": "asking"} | ballot.as_status())
     if failures := (yield from _ask(context, payment, ballot, times, FIRST_MAILS)):
         raise failures[0]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devhost.testing import ManualHub
+from orchestration.failures import Failure
 from tests.approving import (
     CONTROLLER,
     DIRECTOR,
@@ -71,6 +72,20 @@ async def test_opening_a_link_in_a_browser_shows_buttons_and_decides_nothing(
     assert "<td>PAY-1" in shown.text
     assert mine.rpartition(".")[2] not in shown.text
     assert decided(hub) == {}
+
+
+async def test_who_is_quick_decides_while_the_mails_of_others_are_on_their_way(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    down = Failure("mail_unavailable", "the mail is down", retriable=True)
+    hub.fail_activity("request_approval", down, on_call=3)
+    await ask(hub, **LARGE)
+
+    taken = await decide(hub, await link(sandbox, LEAD))
+    await hub.advance(timedelta(minutes=1))
+
+    assert taken.status == 202
+    assert (hub.custom_status(ID)["step"], decided(hub)) == ("waiting", {"lead": "approve"})
 
 
 async def test_a_second_decision_of_a_role_is_refused(hub: ManualHub, sandbox: Sandbox) -> None:
