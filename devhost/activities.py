@@ -114,7 +114,8 @@ class Activities:
             task.add_done_callback(self._under_way.discard)
 
     async def _run(self, activity: ActivityWork) -> None:
-        self._ended.append((activity, await self._runner.end_of(activity)))
+        event = await self._runner.end_of(activity)
+        self._ended.append((activity, event))  # to the list of now: a loss puts another in place
         self._wake()
 
     def commit_ended(self) -> None:

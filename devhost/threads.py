@@ -5,6 +5,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -15,13 +16,41 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class _Returns:
+    """Brings what calls came to back to a loop, which is woken once for all that came meanwhile."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._ended: deque[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]] = (
+            deque()
+        )
+        self._is_woken = False
+
+    def tell(
+        self, waiting: asyncio.Future[Any], settle: Callable[..., Any], *outcome: object
+    ) -> None:
+        """To be called in any thread."""
+        self._ended.append((waiting, settle, outcome))
+        if not self._is_woken:
+            self._is_woken = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                self.loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        self._is_woken = False  # first: what comes from here on may find the queue gone through
+        while self._ended:
+            waiting, settle, outcome = self._ended.popleft()
+            if not waiting.done():
+                settle(*outcome)
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A call, and who waits for it on which loop."""
+    """A call, and who waits for it."""
 
     call: Callable[[], Any]
     waiting: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
+    returns: _Returns
 
     def run(self) -> None:
         if self.waiting.cancelled():
@@ -29,20 +58,12 @@ class _Item:
         try:
             result = self.call()
         except BaseException as error:  # it belongs to whoever waits, not to this thread
-            self._tell(self.waiting.set_exception, error)
+            self.returns.tell(self.waiting, self.waiting.set_exception, error)
         else:
-            self._tell(self.waiting.set_result, result)
+            self.returns.tell(self.waiting, self.waiting.set_result, result)
 
     def drop(self) -> None:
-        self._tell(self.waiting.cancel)
-
-    def _tell(self, settle: Callable[..., Any], *outcome: object) -> None:
-        def tell() -> None:
-            if not self.waiting.done():
-                settle(*outcome)
-
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            self.loop.call_soon_threadsafe(tell)
+        self.returns.tell(self.waiting, self.waiting.cancel)
 
 
 class DaemonPool:
@@ -58,6 +79,7 @@ class DaemonPool:
         self._items: SimpleQueue[_Item | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
         self._threads: list[threading.Thread] = []
+        self._returns: _Returns | None = None
         self._is_closed = False
 
     async def run(self, call: Callable[[], T]) -> T:
@@ -65,8 +87,10 @@ class DaemonPool:
         if self._is_closed:
             raise RuntimeError("devhost is stopping: no function is started any more")
         loop = asyncio.get_running_loop()
+        if self._returns is None or self._returns.loop is not loop:
+            self._returns = _Returns(loop)
         waiting: asyncio.Future[T] = loop.create_future()
-        self._items.put(_Item(call, waiting, loop))
+        self._items.put(_Item(call, waiting, self._returns))
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
             name = f"functions-{len(self._threads)}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)

@@ -135,6 +135,44 @@ async def test_an_activity_whose_end_a_full_disk_undid_is_not_run_again(tmp_path
     assert runs == ["a"]
 
 
+async def test_an_activity_that_runs_while_the_disk_is_full_ends_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    fault = Fault(tmp_path / "hub.db")
+    app = df.DFApp()
+    runs, may_end = [], asyncio.Event()
+
+    @app.activity_trigger(input_name="given")
+    async def fetch(given: str) -> str:
+        runs.append(given)
+        await may_end.wait()
+        return "fetched"
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_activity(fetch, context.instance_id))
+
+    @app.orchestration_trigger(context_name="context")
+    def fills(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.wait_for_external_event("Go")
+        fault.strike()
+
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("fills", "b")
+        await work.started("process", "a")
+        async with asyncio.timeout(PATIENCE):
+            while not runs:
+                await asyncio.sleep(0)
+        await work.told("b", "Go", None)
+        await fault.mend()
+        await work.ended("b")  # what was lost is done again, beside the activity
+        may_end.set()
+        instance = await work.ended("a")
+
+    assert instance.output == '"fetched"'
+    assert runs == ["a"]
+
+
 async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
