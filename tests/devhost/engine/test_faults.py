@@ -140,11 +140,13 @@ async def test_an_activity_that_runs_while_the_disk_is_full_ends_once_there_is_r
 ) -> None:
     fault = Fault(tmp_path / "hub.db")
     app = df.DFApp()
-    runs, may_end = [], asyncio.Event()
+    runs: list[str] = []
+    began, may_end = asyncio.Event(), asyncio.Event()
 
     @app.activity_trigger(input_name="given")
     async def fetch(given: str) -> str:
         runs.append(given)
+        began.set()
         await may_end.wait()
         return "fetched"
 
@@ -161,8 +163,7 @@ async def test_an_activity_that_runs_while_the_disk_is_full_ends_once_there_is_r
         await work.started("fills", "b")
         await work.started("process", "a")
         async with asyncio.timeout(PATIENCE):
-            while not runs:
-                await asyncio.sleep(0)
+            await began.wait()
         await work.told("b", "Go", None)
         await fault.mend()
         await work.ended("b")  # what was lost is done again, beside the activity
