@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from devhost import history
-from devhost.activity_failures import failed_activity, failed_http
+from devhost.activity_failures import end_of, failed_activity
 from devhost.backend import ActivityWork, Backend
 from devhost.clock import Clock
 from devhost.errors import FunctionFailed
@@ -48,44 +48,36 @@ class ActivityRunner:
 
     async def end_of(self, activity: ActivityWork) -> Event:
         """What its orchestrator hears of it."""
+        function = self._table.activity(activity.name)
+        if function is None and activity.name != HTTP_ACTIVITY:
+            name = activity.name
+            words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
+            return history.task_failed(self._clock.now(), activity.task_id, words, None)
+        running = self._result(function, activity) if function else self._call_http(activity.input)
         try:
-            if activity.name == HTTP_ACTIVITY:
-                return await self._end_of_http(activity)
-            return await self._end_of_function(activity)
+            return await end_of(activity, running, self._clock)
         except Exception as error:  # the top of a work loop: the orchestrator must hear of it
             log.exception("activity %s of %s: devhost failed", activity.name, activity.instance_id)
             failure = FunctionFailed(type(error).__name__, str(error), "")
             return failed_activity(activity.task_id, activity.name, failure, self._clock)
 
-    async def _end_of_http(self, activity: ActivityWork) -> Event:
-        try:
-            result = await self._call_http(activity.input)
-        except OSError as error:
-            return failed_http(activity.task_id, str(error), self._clock)
-        return history.task_completed(self._clock.now(), activity.task_id, result)
-
-    async def _end_of_function(self, activity: ActivityWork) -> Event:
-        task_id, name = activity.task_id, activity.name
-        function = self._table.activity(name)
-        if function is None:
-            words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
-            return history.task_failed(self._clock.now(), task_id, words, None)
+    async def _result(self, function: Function, activity: ActivityWork) -> str:
+        """The result of a function of the app. Raises FunctionFailed."""
         try:
             async with asyncio.timeout(self._limit_seconds):
-                result = await self._caller.activity(
+                return await self._caller.activity(
                     function, activity.input, activity.instance_id, self._client_payload
                 )
         except TimeoutError:
-            failure = FunctionFailed(
-                "FunctionTimeoutException",
-                f"Timeout value of {self._limit} exceeded by function: Functions.{function.name}",
-                "",
+            words = (
+                f"Timeout value of {self._limit} exceeded by function: Functions.{function.name}"
             )
-            return failed_activity(task_id, name, failure, self._clock)
+            raise FunctionFailed("FunctionTimeoutException", words, "") from None
         except FunctionFailed as failure:
-            log.warning("activity %s of %s failed: %s", name, activity.instance_id, failure)
-            return failed_activity(task_id, name, failure, self._clock)
-        return history.task_completed(self._clock.now(), task_id, result)
+            log.warning(
+                "activity %s of %s failed: %s", activity.name, activity.instance_id, failure
+            )
+            raise
 
 
 class Activities:

@@ -1,13 +1,26 @@
-"""How a failed activity stands in the history, in the words of the real host."""
+"""How the end of an activity stands in the history; a failure in the words of the real host."""
 
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from devhost import history
+from devhost.backend import ActivityWork
 from devhost.clock import Clock
 from devhost.errors import FunctionFailed
 from devhost.history import Event, compact
 
 _HRESULT: Final = -2146233088  # any exception
+
+
+async def end_of(activity: ActivityWork, result: Awaitable[str], clock: Clock) -> Event:
+    """What its orchestrator hears once there is a result, or a failure in place of it."""
+    try:
+        text = await result
+    except FunctionFailed as failure:
+        return failed_activity(activity.task_id, activity.name, failure, clock)
+    except OSError as error:  # only a `call_http` lets it out
+        return failed_http(activity.task_id, str(error), clock)
+    return history.task_completed(clock.now(), activity.task_id, text)
 
 
 def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clock) -> Event:

@@ -7,12 +7,10 @@ from functools import partial
 from typing import Final
 
 from devhost import work
-from devhost.activity_failures import failed_activity, failed_http
+from devhost.activity_failures import end_of
 from devhost.backend import ActivityWork, Backend, Instance
 from devhost.clock import ManualClock
-from devhost.errors import FunctionFailed
 from devhost.functions import FunctionTable
-from devhost.history import Event, task_completed
 from devhost.hub import Hub
 from devhost.invocation import Invoker
 from devhost.settings import Settings
@@ -184,18 +182,11 @@ class ManualWork:
             self._under_way.append((now + takes, activity))
         waiting = [activity for done, activity in self._under_way if done <= now]
         self._under_way = [(done, activity) for done, activity in self._under_way if done > now]
-        events = await asyncio.gather(*map(self._end_of, waiting))
+        events = await asyncio.gather(
+            *(end_of(activity, self._run_activity(activity), self._clock) for activity in waiting)
+        )
         for activity, event in zip(waiting, events, strict=True):
             self._count_commit()
             self._backend.commit_activity(activity, event)
             self._backend.flush()
         return len(waiting)
-
-    async def _end_of(self, activity: ActivityWork) -> Event:
-        try:
-            result = await self._run_activity(activity)
-        except FunctionFailed as failure:
-            return failed_activity(activity.task_id, activity.name, failure, self._clock)
-        except OSError as error:
-            return failed_http(activity.task_id, str(error), self._clock)
-        return task_completed(self._clock.now(), activity.task_id, result)
