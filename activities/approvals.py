@@ -2,7 +2,6 @@
 
 import os
 from typing import Final, TypedDict
-from urllib.parse import quote
 
 import azure.durable_functions as df
 
@@ -99,7 +98,7 @@ async def request_approval(request: DecisionRequest) -> str:
     again = "Reminder: " if request["times"] else ""
     amount = f"{payment['amount_cents'] / 100:.2f} {payment['currency']}"
     purpose = payment["purpose"] or "no purpose given"
-    link = link_to(f"approvals/{quote(seat.approval, safe=':')}/decisions", seat)
+    link = link_to("approvals/{id}/decisions", seat)
     message = Message(
         to=request["address"],
         subject=f"{again}decide on payment {payment['payment']}",

@@ -10,14 +10,15 @@ from urllib.parse import quote
 from activities.decision_tokens import Seat, make_token
 
 
-def link_to(path: str, seat: Seat) -> str:
-    """The address of a path, under `/api/`, that takes a token.
+def link_to(route: str, seat: Seat) -> str:
+    """The address of a route that takes a token, for what the seat is on.
 
     It has the key in the setting LINK_KEY, which is missing where nobody asks for one: on a
     developer's machine, or where a gateway adds the key.
     """
     key = os.environ.get("LINK_KEY", "")
     code = f"&code={quote(key, safe='')}" if key else ""
+    path = route.replace("{id}", quote(seat.approval, safe=":"))
     return f"{_public_url()}/api/{path}?token={make_token(seat)}{code}"
 
 

@@ -2,7 +2,6 @@
 
 import os
 from typing import Final, TypedDict
-from urllib.parse import quote
 
 import azure.durable_functions as df
 
@@ -56,13 +55,12 @@ def role_of_round(number: int) -> str:
 async def request_document_review(request: ReviewRequest) -> str:
     """Mail the link to decide with. Each round has a key, so running twice is one mail."""
     seat = Seat(request["document"], role_of_round(request["round"]), request["expires"])
-    here = f"documents/{quote(seat.approval, safe=':')}"
     lines = [
         "A document cannot be posted without a person who looks at it:",
         *(f"- {doubt['about']}: {doubt['message']}" for doubt in request["doubts"]),
-        f"The document itself: {link_to(f'{here}/original', seat)}",
+        f"The document itself: {link_to('documents/{id}/original', seat)}",
         f"Accept, correct or reject it once, until {seat.expires}:",
-        link_to(f"{here}/decisions", seat),
+        link_to("documents/{id}/decisions", seat),
     ]
     fields = request["fields"]
     what = f"{fields['number'] or 'a document'} of {fields['vendor'] or 'somebody'}"
