@@ -38,13 +38,13 @@ AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 SETTINGS = ROOT / "local.settings.json"
-DEVHOST_PORT = 7071
+DURABLEHOST_PORT = 7071
 SANDBOX_PORT = 7072
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 10.0
 CHATTER = re.compile(r"Azurite \w+ service (is|successfully) |In-memory extent storage ")
-COLOURS = {"dev": 35, "azurite": 36, "sandbox": 33, "devhost": 32}
-REMADE = ("build", "dist", ".devhost", ".run", ".azurite/data", ".hypothesis")
+COLOURS = {"dev": 35, "azurite": 36, "sandbox": 33, "durablehost": 32}
+REMADE = ("build", "dist", ".durablehost", ".run", ".azurite/data", ".hypothesis")
 CACHES = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", "*.egg-info")
 # Where the folders of one person's machine begin; `/home/site` is the same on every Azure host.
 MACHINE_PATH = re.compile(
@@ -58,7 +58,7 @@ curl -i http://127.0.0.1:{port}/api/invoices -H 'Content-Type: application/json'
 
 def say(text: str, name: str = "dev") -> None:
     """Print one line under the name of who speaks."""
-    label = f"{name:>7} |"
+    label = f"{name:>11} |"
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
     print(label, text, flush=True)
@@ -331,14 +331,14 @@ def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Azurite, the sandbox and devhost with this app, until Ctrl-C; what follows -- goes to it."""
+    """Run Azurite, the sandbox and durablehost until Ctrl-C; durablehost gets what follows --."""
     require_free(chosen.port, "--port")
     env, azurite = set_up_outside(chosen)
-    devhost = [PYTHON, "-m", "devhost", "start", chosen.app, "--port", str(chosen.port)]
+    durablehost = [PYTHON, "-m", "durablehost", "start", chosen.app, "--port", str(chosen.port)]
     with Children() as children:
         env |= start_outside(children, chosen.sandbox_port, azurite)
-        children.start("devhost", devhost + chosen.rest, env)
-        children.wait_until_ready("devhost", chosen.port)
+        children.start("durablehost", durablehost + chosen.rest, env)
+        children.wait_until_ready("durablehost", chosen.port)
         say(f"the app      http://127.0.0.1:{chosen.port}/")
         say(f"the sandbox  http://127.0.0.1:{chosen.sandbox_port}/")
         say("a first request, to paste into another terminal; Ctrl-C here stops all:")
@@ -457,7 +457,7 @@ def command_line() -> argparse.ArgumentParser:
             command.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT)
         if function is run:
             command.add_argument("app", nargs="?", default=".", help="folder of the app to serve")
-            command.add_argument("--port", type=int, default=DEVHOST_PORT)
+            command.add_argument("--port", type=int, default=DURABLEHOST_PORT)
         if function is clean:
             command.add_argument("--all", action="store_true")
     for name, place in (("bench", "bench"), ("chaos", "tests.chaos")):

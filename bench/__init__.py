@@ -1,1 +1,1 @@
-"""How fast devhost is, beside its peers in the same run: `python -m bench`."""
+"""How fast durablehost is, beside its peers in the same run: `python -m bench`."""

@@ -11,7 +11,7 @@ from bench.figures import Figure
 from bench.floor import Floor
 from bench.growth import growth
 from bench.shapes import SHAPES, Shape
-from bench.sides import Devhost, devhost
+from bench.sides import Durablehost, durablehost
 
 FILE, MEMORY, FLOOR, PEER = "on a file", "in memory", "SDK's replay", "durabletask"
 _COLUMNS = (FILE, MEMORY, FLOOR, PEER)
@@ -24,7 +24,7 @@ async def main() -> None:
     given = parser.parse_args()
     wanted = [shape for shape in SHAPES if given.only.lower() in shape.name]
     floor = Floor()
-    async with devhost() as on_file, devhost(":memory:") as in_memory:
+    async with durablehost() as on_file, durablehost(":memory:") as in_memory:
         with durabletask() as peer:
             sides = {FILE: on_file, MEMORY: in_memory}
             table = [await _compared(shape, sides, floor, peer, given.runs) for shape in wanted]
@@ -39,7 +39,7 @@ async def main() -> None:
 
 
 async def _compared(
-    shape: Shape, sides: dict[str, Devhost], floor: Floor, peer: DurableTask, runs: int
+    shape: Shape, sides: dict[str, Durablehost], floor: Floor, peer: DurableTask, runs: int
 ) -> Figure:
     """Each side once a round, so that all of them share the machine's moods."""
     _progress(shape.name)
@@ -59,7 +59,7 @@ async def _compared(
 
 
 async def _alone(runs: int) -> list[Figure]:
-    """What only a devhost of its own can be asked for."""
+    """What only a durablehost of its own can be asked for."""
     _progress("start to ready")
     ready = Figure("start to ready, this app", "s", "≤ 1.0", "6.5")
     for _ in range(runs):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from bench.sides import APP, ROOT, Devhost, devhost, timed
-from devhost.loading import load_app
-from devhost.testing import ManualHub
+from bench.sides import APP, ROOT, Durablehost, durablehost, timed
+from durablehost.loading import load_app
+from durablehost.testing import ManualHub
 
 _keys = itertools.count()
 
@@ -32,11 +32,11 @@ class Figure:
         self.runs.setdefault(side, []).append(value)
 
 
-async def chain(side: Devhost) -> float:
+async def chain(side: Durablehost) -> float:
     return 1000 * await timed(lambda: side.run("chain", {"n": 3}))
 
 
-async def many_chains(side: Devhost, n: int = 200, steps: int = 3) -> float:
+async def many_chains(side: Durablehost, n: int = 200, steps: int = 3) -> float:
     """Instances a second."""
     prefix = f"many-{next(_keys)}-"
 
@@ -50,14 +50,14 @@ async def many_chains(side: Devhost, n: int = 200, steps: int = 3) -> float:
     return n / await timed(all_of_them)
 
 
-def fan_out(n: int, name: str = "fan_out") -> Callable[[Devhost], Awaitable[float]]:
-    async def measure(side: Devhost) -> float:
+def fan_out(n: int, name: str = "fan_out") -> Callable[[Durablehost], Awaitable[float]]:
+    async def measure(side: Durablehost) -> float:
         return 1000 * await timed(lambda: side.run(name, {"n": n}, look_every=0.005))
 
     return measure
 
 
-async def event_to_reply(side: Devhost) -> float:
+async def event_to_reply(side: Durablehost) -> float:
     instance = await side.start("reply", {})
     while (await side.status(instance))["runtimeStatus"] != "Running":
         await asyncio.sleep(0.001)
@@ -69,10 +69,10 @@ async def event_to_reply(side: Devhost) -> float:
     return 1000 * await timed(ask)
 
 
-def signals(entities: int, n: int = 1000) -> Callable[[Devhost], Awaitable[float]]:
+def signals(entities: int, n: int = 1000) -> Callable[[Durablehost], Awaitable[float]]:
     """Signals a second, from one orchestrator, until all have been applied."""
 
-    async def measure(side: Devhost) -> float:
+    async def measure(side: Durablehost) -> float:
         asked = {"n": n, "entities": entities, "key": f"k{next(_keys)}"}
 
         async def send_all() -> None:
@@ -83,7 +83,7 @@ def signals(entities: int, n: int = 1000) -> Callable[[Devhost], Awaitable[float
     return measure
 
 
-async def status_p99(side: Devhost) -> float:
+async def status_p99(side: Durablehost) -> float:
     """The 99th percentile of a status request, in ms, while 1,000 activities fan out and in."""
     running = asyncio.create_task(side.run("fan_out", {"n": 1000}, look_every=0.02))
     watched = await side.start("reply", {})
@@ -99,7 +99,7 @@ async def start_to_ready() -> float:
     """Seconds from the command to the line that says ready, this repository's app, a new hub."""
 
     async def start() -> None:
-        async with devhost(app=ROOT):
+        async with durablehost(app=ROOT):
             pass
 
     return await timed(start)
@@ -123,10 +123,10 @@ async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int)
     """A hub of 100,000 ended instances: a page of a list, and a new instance."""
     with tempfile.TemporaryDirectory() as scratch:
         hub = Path(scratch, "hub.db")
-        async with devhost(hub) as side:
+        async with durablehost(hub) as side:
             await side.run("chain", {"n": 3})
         _multiply(hub, 100_000)
-        async with devhost(hub) as side:
+        async with durablehost(hub) as side:
             for _ in range(runs):
                 query = f"instanceIdPrefix=made-{random.randrange(1, 10)}&runtimeStatus=Completed"
                 found: list[object] = []
@@ -156,8 +156,8 @@ def _multiply(hub: Path, instances: int) -> None:
 
 
 async def memory_after(instances: int) -> float:
-    """Megabytes of a devhost that has run so many instances of three activities."""
-    async with devhost() as side:
+    """Megabytes of a durablehost that has run so many instances of three activities."""
+    async with durablehost() as side:
         for _ in range(instances // 500):
             await many_chains(side, 500)
         return side.memory_megabytes()

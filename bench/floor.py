@@ -8,13 +8,13 @@ from collections.abc import Callable
 import azure.functions as func
 
 from bench.sides import APP
-from devhost import history
-from devhost.clock import SystemClock
-from devhost.episode import run_episode
-from devhost.functions import Function, FunctionTable
-from devhost.history import Event
-from devhost.loading import load_app
-from devhost.replay import Turn
+from durablehost import history
+from durablehost.clock import SystemClock
+from durablehost.episode import run_episode
+from durablehost.functions import Function, FunctionTable
+from durablehost.history import Event
+from durablehost.loading import load_app
+from durablehost.replay import Turn
 
 
 class Floor:

@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from bench import figures
 from bench.floor import Floor
-from bench.sides import Devhost, timed
+from bench.sides import Durablehost, timed
 
 Measured = Callable[[int], Awaitable[float]]
 
 
-async def growth(side: Devhost, floor: Floor, runs: int) -> list[str]:
+async def growth(side: Durablehost, floor: Floor, runs: int) -> list[str]:
     """One line a kind of work: the factor, and the SDK's own where it takes part."""
 
     async def chain(n: int) -> float:

@@ -8,9 +8,9 @@ from typing import Final
 from bench import figures
 from bench.durabletask_side import DurableTask
 from bench.floor import Floor
-from bench.sides import Devhost
+from bench.sides import Durablehost
 
-Measure = Callable[[Devhost], Awaitable[float]]
+Measure = Callable[[Durablehost], Awaitable[float]]
 
 
 @dataclass(frozen=True)

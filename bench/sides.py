@@ -1,4 +1,4 @@
-"""What is measured: devhost as a process, and its peers in this one."""
+"""What is measured: durablehost as a process, and its peers in this one."""
 
 import asyncio
 import contextlib
@@ -20,8 +20,8 @@ _HOOKS = "/runtime/webhooks/durabletask"
 _KEY = "code=local-durable-key"
 
 
-class Devhost:
-    """A devhost process, and what its clients do."""
+class Durablehost:
+    """A durablehost process, and what its clients do."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
@@ -75,11 +75,13 @@ class Devhost:
 
 
 @contextlib.asynccontextmanager
-async def devhost(data: Path | str | None = None, app: Path = APP) -> AsyncIterator[Devhost]:
-    """A devhost on a hub file of its own, or the one named."""
+async def durablehost(
+    data: Path | str | None = None, app: Path = APP
+) -> AsyncIterator[Durablehost]:
+    """A durablehost on a hub file of its own, or the one named."""
     with tempfile.TemporaryDirectory() as scratch:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "devhost", "start", str(app)),
+            *(sys.executable, "-m", "durablehost", "start", str(app)),
             *("--port", "0", "--data", str(data or Path(scratch, "hub.db"))),
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -89,9 +91,9 @@ async def devhost(data: Path | str | None = None, app: Path = APP) -> AsyncItera
         ready = None
         while ready is None:
             line = await process.stdout.readline()
-            assert line, "devhost did not start"
+            assert line, "durablehost did not start"
             ready = _READY.match(line)
-        side = Devhost(process, int(ready[1]))
+        side = Durablehost(process, int(ready[1]))
         try:
             yield side
         finally:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 
 DAY: Final = "2026-01-01"  # when the hub's clock begins
 NEXT_DAY: Final = "2026-01-02"

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 from tests.outside import Sandbox
 
 ID: Final = "approval:PAY-1"

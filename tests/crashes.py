@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 
-from devhost.functions import FunctionTable
-from devhost.settings import Settings
-from devhost.testing import Crashed, ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.settings import Settings
+from durablehost.testing import Crashed, ManualHub
 
 
 async def every_crash(

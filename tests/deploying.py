@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from activities import clock
-from devhost.functions import FunctionTable
-from devhost.settings import Settings
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.settings import Settings
+from durablehost.testing import ManualHub
 
 
 class Place:

@@ -11,7 +11,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
 from activities.blobs import INVOICES, BlobRef, Folder, delete_blobs, write_blob
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from sandbox.demo_files import CONTAINER, sample_files
 

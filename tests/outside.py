@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiohttp.test_utils import TestServer as Server
 
 from activities import clock, outside, storage_account
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from sandbox.app import create_app
 
 _PARTIES = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")

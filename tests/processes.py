@@ -1,4 +1,4 @@
-"""This app under devhost and the sandbox beside it, as processes, one of each for all tests."""
+"""This app under durablehost and the sandbox beside it, as processes, one of each for all tests."""
 
 import contextlib
 import subprocess
@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.devhost_process import running
+from tests.durablehost_process import running
 from tests.source import ROOT
 
 PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")

@@ -17,7 +17,15 @@ from tests.source import (
     tracked_files,
 )
 
-FOLDERS = {"activities", "bench", "blueprints", "devhost", "http_api", "orchestration", "sandbox"}
+FOLDERS = {
+    "activities",
+    "bench",
+    "blueprints",
+    "durablehost",
+    "http_api",
+    "orchestration",
+    "sandbox",
+}
 OURS = FOLDERS | {"function_app", "tests"}
 
 # what of ours a package may import, itself aside; a test may import all
@@ -27,7 +35,7 @@ ARROWS = {
     "activities": {"orchestration.failures", "orchestration.limits"},
     "http_api": {"orchestration.failures", "orchestration.limits"},
     "orchestration": set[str](),
-    "devhost": set[str](),
+    "durablehost": set[str](),
     "sandbox": set[str](),
 }
 
@@ -43,7 +51,7 @@ BUSINESS = r"\b(approval|bank|document|invoice|mail|payment|tax|vendor)s?\b"
 LISTS = {"events", "ids", "limits"}
 
 LEAVES = ("errors", "history", "clock", "functions")
-# what of devhost a part of devhost may never import, however far the arrows lead
+# what of durablehost a part of durablehost may never import, however far the arrows lead
 NEVER = {
     "actions": {"backend", "engine", "hub", "store", "web"},
     "external_events": {"backend", "engine", "hub", "store", "web"},
@@ -64,7 +72,7 @@ NEVER = {
 
 SAY_NOTHING = {"base", "common", "core", "helpers", "managers", "misc", "services", "utils"}
 
-DEVHOST = import_graph(modules_below(ROOT / "devhost"))
+DURABLEHOST = import_graph(modules_below(ROOT / "durablehost"))
 
 
 def is_below(name: str, packages: set[str]) -> bool:
@@ -72,12 +80,12 @@ def is_below(name: str, packages: set[str]) -> bool:
 
 
 def part_of(package: str) -> dict[str, str]:
-    """The modules of a part of devhost, be it a file or a folder, and what each imports."""
+    """The modules of a part of durablehost, be it a file or a folder, and what each imports."""
     return {
         f"{name} -> {imported}": imported
-        for name in DEVHOST
-        if is_below(name, {f"devhost.{package}"})
-        for imported in DEVHOST[name]
+        for name in DURABLEHOST
+        if is_below(name, {f"durablehost.{package}"})
+        for imported in DURABLEHOST[name]
     }
 
 
@@ -101,26 +109,26 @@ def test_imports_follow_the_arrows(package):
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_a_leaf_of_devhost_imports_nothing_of_ours(leaf):
+def test_a_leaf_of_durablehost_imports_nothing_of_ours(leaf):
     assert part_of(leaf) == {}
 
 
 @pytest.mark.parametrize("part", NEVER)
-def test_a_part_of_devhost_does_not_know_what_is_not_its_business(part):
-    never = {f"devhost.{name}" for name in NEVER[part]}
+def test_a_part_of_durablehost_does_not_know_what_is_not_its_business(part):
+    never = {f"durablehost.{name}" for name in NEVER[part]}
 
     assert [arrow for arrow, imported in part_of(part).items() if is_below(imported, never)] == []
 
 
-def test_only_the_top_of_devhost_names_the_store_it_uses():
-    store = {"devhost.store"}
+def test_only_the_top_of_durablehost_names_the_store_it_uses():
+    store = {"durablehost.store"}
     knowing = {
         name
-        for name, imported in DEVHOST.items()
+        for name, imported in DURABLEHOST.items()
         if any(is_below(one, store) for one in imported) and not is_below(name, store)
     }
 
-    assert knowing <= {"devhost.__main__", "devhost.host", "devhost.testing"}
+    assert knowing <= {"durablehost.__main__", "durablehost.host", "durablehost.testing"}
 
 
 @pytest.mark.parametrize("package", sorted(FOLDERS))

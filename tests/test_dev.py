@@ -60,10 +60,10 @@ def test_nothing_listens_after_a_failure(port):
         with dev.Children() as children:
             children.start("sandbox", python(SERVE, port), {})
             children.wait_until_ready("sandbox", port)
-            children.start("devhost", python("raise SystemExit(3)"), {})
+            children.start("durablehost", python("raise SystemExit(3)"), {})
             children.wait_for_an_end()
 
-    with pytest.raises(dev.Failed, match="devhost ended with exit code 3"):
+    with pytest.raises(dev.Failed, match="durablehost ended with exit code 3"):
         fail_beside_a_server()
 
     assert dev.is_free(port)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from activities import clock
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 from orchestration import limits
 from orchestration.limits import Limit
 from tests import approving

@@ -17,7 +17,7 @@ from activities.reports import (
     read_report,
     write_report,
 )
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from tests.filing import Filed
 from tests.outside import Sandbox

@@ -11,9 +11,9 @@ from activities import clock
 from blueprints import aggregator
 from blueprints.aggregator_booking import OPEN_DAYS, REMEMBERED
 from blueprints.aggregator_sharding import AT_ONCE, PAGES, page_of
-from devhost.errors import FunctionFailed
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.errors import FunctionFailed
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from tests.aggregating import (
     DAY,
     NEXT_DAY,

@@ -9,8 +9,8 @@ import pytest
 from activities import clock
 from blueprints.aggregator_booking import CLOSED_DAYS
 from blueprints.aggregator_sharding import PAGES
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from tests.aggregating import (
     DAY,
     NEXT_DAY,

@@ -13,8 +13,8 @@ from activities.invoices import validate_invoice
 from activities.orders import match_order
 from activities.postings import post_invoice
 from blueprints.chaining import invoice_intake
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from tests.crashes import every_crash
 from tests.outside import Sandbox
 
@@ -214,7 +214,7 @@ async def test_a_crash_between_any_two_steps_posts_once(
 
 
 def test_its_steps_can_be_walked_without_a_hub() -> None:
-    """The SDK's own way, for whoever does not take devhost along: nothing is replayed or lost."""
+    """The SDK's own way, for people who do not use durablehost: nothing is replayed or lost."""
     results = iter([INVOICE, INVOICE, {"id": "posting-1", "amount_cents": 12_500}])
     context = Mock(df.DurableOrchestrationContext, instance_id=ID, is_replaying=False)
     context.current_utc_datetime = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from activities import documents
 from activities.documents import QUARANTINE
 from activities.reviews import REVIEWER
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from tests.crashes import every_crash
 from tests.outside import Sandbox
 from tests.scanning import (

@@ -15,8 +15,8 @@ from azure.storage.blob import BlobServiceClient
 from activities.blobs import INVOICES, write_blob
 from activities.documents import QUARANTINE
 from activities.pdf_files import MAX_PDF_BYTES
-from devhost.errors import FunctionFailed
-from devhost.testing import ManualHub
+from durablehost.errors import FunctionFailed
+from durablehost.testing import ManualHub
 from tests.outside import Sandbox
 from tests.scanning import (
     ARRIVED,

@@ -10,8 +10,8 @@ import pytest
 from activities.decision_tokens import Seat, make_token
 from activities.reviews import REVIEWER
 from blueprints.document_pipeline_reviews import reviewed_event
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 from tests.outside import Sandbox
 from tests.scanning import decide, kept, link, scanned, send, take_in, told
 

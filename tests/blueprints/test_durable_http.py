@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from blueprints.durable_http import CALLS_A_GENERATION
-from devhost.functions import FunctionTable
-from devhost.scheduled import HTTP_ACTIVITY
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.scheduled import HTTP_ACTIVITY
+from durablehost.testing import ManualHub
 from sandbox.tax import TICKET_SECONDS
 from tests.crashes import every_crash
 from tests.outside import Sandbox

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from blueprints.entity_counter import LIMIT, counter
-from devhost.functions import FunctionTable
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 from tests.crashes import every_crash
 
 VISITS = "/api/counters/visits"

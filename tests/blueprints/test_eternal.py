@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from blueprints.eternal import LONGEST_GENERATION
-from devhost.functions import FunctionTable
-from devhost.testing import Crashed, ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import Crashed, ManualHub
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT
 from tests.crashes import every_crash

@@ -9,8 +9,8 @@ import pytest
 
 from activities.blobs import RESULTS, blob_names, read_blob
 from activities.invoice_files import FILES_A_SHARD
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from sandbox.demo_files import sample_files
 from sandbox.documents import write_invoice

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from blueprints.human_approval import decided_event
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from tests.approving import (
     CFO,
     CONTROLLER,

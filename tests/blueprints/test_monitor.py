@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from blueprints.monitor import LONGEST_PAUSE, LOOKS_A_GENERATION
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT
 from tests.crashes import every_crash
 from tests.outside import Sandbox

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from devhost.in_process import Answer
-from devhost.testing import ManualHub
+from durablehost.in_process import Answer
+from durablehost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 

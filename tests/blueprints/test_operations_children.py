@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from tests.closing import ID, Ledger, run, start
 from tests.filing import Cabinet
 from tests.outside import Sandbox

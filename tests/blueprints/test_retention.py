@@ -9,9 +9,9 @@ import pytest
 
 from activities import clock
 from blueprints import retention
-from devhost.errors import FunctionFailed
-from devhost.settings import Settings
-from devhost.testing import ManualHub
+from durablehost.errors import FunctionFailed
+from durablehost.settings import Settings
+from durablehost.testing import ManualHub
 from http_api.instances import Instance
 from orchestration import limits
 from orchestration.failures import Failure

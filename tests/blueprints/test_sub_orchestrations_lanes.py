@@ -10,7 +10,7 @@ import pytest
 
 from blueprints.sub_orchestrations import MOST_LANES, NAMED, end_of, status_of
 from blueprints.sub_orchestrations_lanes import VENDORS_A_GENERATION, nothing_done
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Ledger, ended, retry, run, start
 

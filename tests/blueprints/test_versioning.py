@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from blueprints.versioning import LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
-from devhost import history
-from devhost.functions import FunctionTable
-from devhost.recorded import replay
-from devhost.settings import Settings, settings_for_tests
-from devhost.testing import ManualHub
+from durablehost import history
+from durablehost.functions import FunctionTable
+from durablehost.recorded import replay
+from durablehost.settings import Settings, settings_for_tests
+from durablehost.testing import ManualHub
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
 from tests.crashes import every_crash

@@ -11,7 +11,7 @@ import pytest
 from activities.blobs import RESULTS, blob_names, read_blob
 from activities.invoice_files import FILES_A_SHARD
 from activities.summaries import NAMED_FAILURES
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from sandbox.documents import write_invoice
 from tests.filing import Cabinet, Filed
 from tests.outside import Sandbox

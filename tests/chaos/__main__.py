@@ -1,6 +1,6 @@
 """The long form: `python -m tests.chaos [--kills 200] [--payments 500] [--seed N]`.
 
-First the sweep over an app of all that devhost can do, killed so often; then so many payments of
+First the sweep over an app of all durablehost can do, killed so often; then so many payments of
 the app at the root, with a kill for every twenty. None (0) of either leaves it out.
 """
 

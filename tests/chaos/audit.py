@@ -1,4 +1,4 @@
-"""Whether devhost kept what it promised."""
+"""Whether durablehost kept what it promised."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What was asked of devhost, and which of it was answered."""
+"""What was asked of durablehost, and which of it was answered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

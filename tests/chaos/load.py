@@ -1,4 +1,4 @@
-"""Puts load on a devhost that is killed again and again."""
+"""Puts load on a durablehost that is killed again and again."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ LAST: Final = "last"  # in place of a number
 _API: Final = "/runtime/webhooks/durabletask"
 _PAGE: Final = "x-ms-continuation-token"
 EXPECTED: Final = (200, 202, 404, 410)
-_MOST_OPEN: Final = 200  # instances; a devhost that lives for half a second must get somewhere
+_MOST_OPEN: Final = 200  # instances; a durablehost that lives for half a second must get somewhere
 _BREATH_SECONDS: Final = 0.02
 
 
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 class Door:
-    """Where devhost is to be reached, while it lives."""
+    """Where durablehost is to be reached, while it lives."""
 
     def __init__(self) -> None:
         self._base: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -61,7 +61,7 @@ class Client:
         self._book = book
 
     async def send(self, method: str, path: str, body: Any = None, page: str = "") -> Answer | None:
-        """What it is answered; None where devhost died over it."""
+        """What it is answered; None where durablehost died over it."""
         base = await self._door.base()
         self._book.requests += 1
         headers = {_PAGE: page} if page else {}

@@ -1,7 +1,7 @@
 """Payments under fire.
 
 The bank, the books and the mail fail, refuse, lose answers and do things late, accounts freeze and
-thaw, callers cancel and retry, and devhost is killed at random. In the end the ledger is audited.
+thaw, callers cancel and retry, and durablehost is killed at random. Then the ledger is audited.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from sandbox.app import create_app
 from tests.chaos.book import Book
 from tests.chaos.load import EXPECTED, Client, Door
 from tests.chaos.payments_audit import BOOKS, HANDED_OVER, Findings, Order, audit
-from tests.devhost_process import Started, start
+from tests.durablehost_process import Started, start
 from tests.processes import PARTIES
 from tests.source import ROOT
 
@@ -41,7 +41,7 @@ _LATE_MS: Final = 3_000
 _CALLERS: Final = 8
 _CANCELLED: Final = 0.1  # of all payments
 _RETRIED: Final = 0.2
-_LIVES_SECONDS: Final = 1.5  # at most, from when devhost is ready
+_LIVES_SECONDS: Final = 1.5  # at most, from when durablehost is ready
 _PATIENCE_SECONDS: Final = 180.0  # an undo that failed a while pauses for a minute
 
 Say = Callable[[str], None]
@@ -83,9 +83,9 @@ class Fire:
             calling = [asyncio.create_task(self._call(client)) for _ in range(_CALLERS)]
             freezing = asyncio.create_task(self._freeze_and_thaw(outside))
             await self._kill_often(world_url, door)
-            devhost = await self._start(world_url)
+            durablehost = await self._start(world_url)
             try:
-                door.open(devhost.base)
+                door.open(durablehost.base)
                 self._let_send(len(self._orders))
                 await asyncio.gather(*calling)
                 freezing.cancel()
@@ -94,7 +94,7 @@ class Fire:
                 await self._put_out(outside)
                 operations = await self._let_all_end(client)
             finally:
-                await asyncio.to_thread(devhost.stop, signal.SIGTERM)
+                await asyncio.to_thread(durablehost.stop, signal.SIGTERM)
             found = audit(self._orders, operations, await _books(outside), self._replayed)
         if handed := found.ends[HANDED_OVER]:
             found.wrong.append(f"{handed} ended {HANDED_OVER}, and no undo failed for a day")
@@ -109,7 +109,7 @@ class Fire:
             posting = {"kind": "payment", "vendor": order.vendor, "number": order.number}
             await _tell(outside, "POST", "/postings", posting | {"amount_cents": 1}, order.number)
         for number, order in enumerate(self._orders[::10]):
-            # Done, and never told; half of them late, when devhost was killed and has asked again.
+            # Done, and never told; half of them late, after durablehost was killed and asked again.
             fault = {"on": self._chance.choice(_MOVES), "about": f'"{order.id}"'}
             late = {"slow_ms": _LATE_MS * (number % 2)}
             await _tell(outside, "POST", "/faults", fault | late | {"lose_answer_next": 1})
@@ -129,14 +129,14 @@ class Fire:
 
     async def _kill_often(self, world_url: str, door: Door) -> None:
         for number in range(1, self._kills + 1):
-            devhost = await self._start(world_url)
+            durablehost = await self._start(world_url)
             try:
-                door.open(devhost.base)
+                door.open(durablehost.base)
                 self._let_send(len(self._orders) // self._kills)
                 await asyncio.sleep(self._chance.random() * _LIVES_SECONDS)
             finally:
                 door.close()
-                await asyncio.to_thread(devhost.stop, signal.SIGKILL)
+                await asyncio.to_thread(durablehost.stop, signal.SIGKILL)
             self._say(f"{number} kills, {self._sent} payments sent")
 
     def _let_send(self, payments: int) -> None:
@@ -169,7 +169,7 @@ class Fire:
         for order in self._orders:
             while True:
                 answer = await client.send("GET", f"/api/operations/{order.id}")
-                assert answer is not None, "devhost died, and nobody killed it"
+                assert answer is not None, "durablehost died, and nobody killed it"
                 operations[order.id] = answer[1]
                 if answer[0] != 202 or time.monotonic() > until:
                     break

@@ -1,4 +1,4 @@
-"""Kills a devhost under load again and again, and lets it go on from the same file."""
+"""Kills a durablehost under load again and again, and lets it go on from the same file."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ import aiohttp
 from tests.chaos.audit import Audit, Seen, audit, check_file, ended, unfinished
 from tests.chaos.book import Book
 from tests.chaos.load import Client, Door, Load
-from tests.devhost_process import Started, launch, start
+from tests.durablehost_process import Started, launch, start
 
 APP: Final = Path(__file__).parent / "app"
 _CALLERS: Final = 8
@@ -47,15 +47,15 @@ class Sweep:
             load = Load(client, self.book, random.Random(self.seed))
             calling = asyncio.create_task(load.run(_CALLERS))
             await self._kill_often(random.Random(self.seed), door, client)
-            devhost = await self._start()
+            durablehost = await self._start()
             try:
-                door.open(devhost.base)
+                door.open(durablehost.base)
                 load.stop()
                 await calling
                 await _let_all_end(client)
                 found = await audit(client, self.book, self.seen, self._effects())
             finally:
-                await asyncio.to_thread(devhost.stop, signal.SIGTERM)
+                await asyncio.to_thread(durablehost.stop, signal.SIGTERM)
         check_file(found, self.folder / "hub.db")
         return found
 
@@ -64,16 +64,16 @@ class Sweep:
             if chance.random() < _KILLED_AT_START:
                 await self._kill_at_start(chance.random() * _STARTS_SECONDS)
                 continue
-            devhost = await self._start()
+            durablehost = await self._start()
             try:
-                door.open(devhost.base)
+                door.open(durablehost.base)
                 if number % _LOOKS == 0:
                     self.seen = await ended(client)
                     self._tell(number)
                 await asyncio.sleep(chance.random() * _LIVES_SECONDS)
             finally:
                 door.close()
-                await asyncio.to_thread(devhost.stop, signal.SIGKILL)
+                await asyncio.to_thread(durablehost.stop, signal.SIGKILL)
 
     async def _kill_at_start(self, seconds: float) -> None:
         process, output = launch("start", APP, *self._options(), environ=self._environ())

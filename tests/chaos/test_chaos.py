@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.chaos.sweep import in_folder
 
 
-def test_nothing_is_lost_however_often_devhost_is_killed(tmp_path: Path) -> None:
+def test_nothing_is_lost_however_often_durablehost_is_killed(tmp_path: Path) -> None:
     found = in_folder(tmp_path, kills=20, seed=20, say=print)
 
     assert found.words == []

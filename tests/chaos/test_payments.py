@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from activities.messages import PAYABLES
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from tests.chaos.payments import in_folder
 from tests.chaos.payments_audit import BOOKS, HANDED_OVER, Order, audit
 from tests.outside import Sandbox

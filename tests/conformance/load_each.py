@@ -6,10 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from devhost.errors import AppDoesNotLoad
-from devhost.functions import FunctionTable
-from devhost.loading import load_app
-from devhost.testing import ManualHub
+from durablehost.errors import AppDoesNotLoad
+from durablehost.functions import FunctionTable
+from durablehost.loading import load_app
+from durablehost.testing import ManualHub
 
 
 async def outcome(folder: Path) -> dict[str, object]:

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.devhost.apps import write_app
-from tests.devhost_process import outcome as devhost
+from tests.durablehost.apps import write_app
+from tests.durablehost_process import outcome as durablehost
 
 HERE = Path(__file__).parent
 RECORDING = HERE / "loading.json"
@@ -84,10 +84,10 @@ def test_no_function_loads_and_the_hosts_words_come_first(
 
 
 @pytest.mark.parametrize("name", where("no function loads") + where("host does not run"))
-def test_devhost_ends_with_1_where_nothing_loads(name: str, tmp_path: Path) -> None:
+def test_durablehost_ends_with_1_where_nothing_loads(name: str, tmp_path: Path) -> None:
     write_app(tmp_path, CASES[name]["source"])
 
-    code, said = devhost("start", tmp_path, "--port", "0")
+    code, said = durablehost("start", tmp_path, "--port", "0")
 
     assert code == 1
     assert CASES[name]["says"] in said

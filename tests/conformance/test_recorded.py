@@ -1,4 +1,4 @@
-"""devhost answers as the real host was recorded to answer, in every step of every scenario."""
+"""durablehost answers as the real host was recorded to answer, in every step of every scenario."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.devhost_process import read_keys, running
+from tests.durablehost_process import read_keys, running
 
 HERE = Path(__file__).parent
 DRIVERS = 5  # side by side: five scenarios wait out limits of up to 45 seconds

@@ -1,4 +1,4 @@
-"""devhost's triggers give the probe app what the real host's gave it."""
+"""durablehost's triggers give the probe app what the real host's gave it."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-import devhost
+import durablehost
 
 PROBE = Path(__file__).parent / "triggers"
 RECORDED = [json.loads(line) for line in (PROBE / "seen.jsonl").read_text().splitlines()]
@@ -47,14 +47,14 @@ async def lines_of(pipe: Path) -> AsyncIterator[asyncio.StreamReader]:
 
 
 async def until_ready(process: asyncio.subprocess.Process) -> str:
-    """The address at which devhost says it is ready."""
+    """The address at which durablehost says it is ready."""
     assert process.stdout is not None
     printed = ""
     async for line in process.stdout:
         printed += line.decode()
         if ready := re.search(r"Ready at (\S+)", printed):
             return ready[1]
-    raise AssertionError(f"devhost did not start:\n{printed}")
+    raise AssertionError(f"durablehost did not start:\n{printed}")
 
 
 async def fill(queues: QueueServiceClient, blobs: BlobServiceClient) -> str:
@@ -114,7 +114,7 @@ async def test_the_probe_app_sees_what_it_saw_under_the_real_host(
     queues = QueueServiceClient.from_connection_string(azurite_connection)
     blobs = BlobServiceClient.from_connection_string(azurite_connection)
     environ = os.environ | {"AzureWebJobsStorage": azurite_connection, "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "devhost", "start", str(PROBE), "--port", "0"]
+    command = [sys.executable, "-m", "durablehost", "start", str(PROBE), "--port", "0"]
     notes: list[dict[str, Any]] = []
     async with queues, blobs, lines_of(tmp_path / "seen") as lines, ClientSession() as session:
         etag = await fill(queues, blobs)
@@ -122,7 +122,7 @@ async def test_the_probe_app_sees_what_it_saw_under_the_real_host(
             *command,
             *("--data", ":memory:"),
             env=environ | {"SEEN": str(tmp_path / "seen")},
-            cwd=Path(devhost.__file__).parents[1],
+            cwd=Path(durablehost.__file__).parents[1],
             stdout=asyncio.subprocess.PIPE,
         )
         try:

@@ -1,4 +1,4 @@
-"""What devhost hands the SDK has the shape that was recorded on the wire of the real host.
+"""What durablehost hands the SDK has the shape that was recorded on the wire of the real host.
 
 `turns.jsonl` holds one invocation a line: what an orchestrator, entity or activity was handed
 (`in`), and what the SDK handed back (`out`, or `error`).
@@ -16,20 +16,20 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from devhost import history
-from devhost.activity_failures import failed_activity
-from devhost.backend import EntityWork
-from devhost.clock import ManualClock
-from devhost.episode import Decision, run_episode
-from devhost.errors import FunctionFailed
-from devhost.functions import FunctionTable
-from devhost.history import Event, compact
-from devhost.invocation import Invoker
-from devhost.loading import index_app
-from devhost.replay import Turn
-from devhost.work import operate
-from tests.devhost.episodes import Episodes, call_of
-from tests.devhost.episodes import called as called_with
+from durablehost import history
+from durablehost.activity_failures import failed_activity
+from durablehost.backend import EntityWork
+from durablehost.clock import ManualClock
+from durablehost.episode import Decision, run_episode
+from durablehost.errors import FunctionFailed
+from durablehost.functions import FunctionTable
+from durablehost.history import Event, compact
+from durablehost.invocation import Invoker
+from durablehost.loading import index_app
+from durablehost.replay import Turn
+from durablehost.work import operate
+from tests.durablehost.episodes import Episodes, call_of
+from tests.durablehost.episodes import called as called_with
 
 Recorded = dict[str, Any]
 
@@ -121,7 +121,7 @@ def turn_of(recorded: Recorded) -> Turn:
 
 
 def to_the_microsecond(value: Any) -> Any:
-    """The same JSON with times as devhost writes them: the real host has a seventh digit."""
+    """The same JSON with times as durablehost writes them: the real host has a seventh digit."""
     if isinstance(value, dict):
         return {
             key: history.stamp(history.read_stamp(inner))
@@ -435,5 +435,5 @@ def test_the_failure_of_an_activity_has_the_recorded_words_and_details() -> None
 
     assert made["Reason"] == recorded["Reason"]
     details = json.loads(recorded["Details"])
-    details["InnerException"]["Source"] = "devhost"  # the one word that is ours
+    details["InnerException"]["Source"] = "durablehost"  # the one word that is ours
     assert made["Details"] == compact(details)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from devhost.functions import FunctionTable
-from devhost.loading import load_app
-from devhost.settings import Settings
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.loading import load_app
+from durablehost.settings import Settings
+from durablehost.testing import ManualHub
 
 NO_DEFAULT = Settings()
 DEFAULT_1 = Settings(default_version="1.0")

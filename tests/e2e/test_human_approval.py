@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.devhost_process import running
+from tests.durablehost_process import running
 from tests.processes import PARTIES, Site
 from tests.source import ROOT
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from tests.outside import Sandbox
 from tests.pages import (
     SANDBOX,

@@ -1,13 +1,13 @@
-"""A hub with years in it is cleared by the timer function, run now, in a devhost of its own."""
+"""A hub with years in it is cleared by the timer function, run now, in a durablehost of its own."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
-from tests.devhost_process import running
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
+from tests.durablehost_process import running
 from tests.source import ROOT
 
 INVOICE = {"vendor": "acme", "order": "PO-1", "amount_cents": 500, "currency": "EUR"}

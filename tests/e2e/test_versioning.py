@@ -3,7 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from tests.devhost_process import running
+from tests.durablehost_process import running
 from tests.processes import PARTIES, Site
 from tests.source import ROOT
 

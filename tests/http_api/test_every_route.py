@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from devhost.functions import FunctionTable
-from devhost.in_process import Answer
-from devhost.loading import load_app
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.in_process import Answer
+from durablehost.loading import load_app
+from durablehost.testing import ManualHub
 from tests.filing import Filed
 from tests.outside import Sandbox
 from tests.source import ROOT, patterns

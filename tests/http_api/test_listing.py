@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 
 INVOICE = {"vendor": "acme", "order": "PO-1001", "amount_cents": 12_500}

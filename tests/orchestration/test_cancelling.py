@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from devhost.functions import FunctionTable
-from devhost.testing import ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests.crashes import every_crash

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.deadlines import LONGEST, SHORTEST
 
 

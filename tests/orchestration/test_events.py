@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.events import event_data, event_value
 
 

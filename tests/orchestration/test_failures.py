@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure, failure_of
 
 DETAILS = (

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from devhost.testing import ManualHub
+from durablehost.testing import ManualHub
 
 
 async def test_a_line_is_not_written_again_at_every_replay(

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
 
-from devhost.functions import FunctionTable
-from devhost.testing import Crashed, ManualHub
+from durablehost.functions import FunctionTable
+from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
 from orchestration.retrying import Retry
 from tests.crashes import every_crash

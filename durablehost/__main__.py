@@ -1,0 +1,243 @@
+"""The command line: `python -m durablehost start [APP_DIR]`."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Coroutine, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from durablehost import console
+from durablehost.errors import AddressUnusable, CannotStart, HubInUse, HubUnusable
+from durablehost.host import Host, Options
+from durablehost.reload import Watch
+from durablehost.store import MEMORY
+
+if sys.platform != "win32":
+    import resource
+
+_PROGRAM: Final = "python -m durablehost"
+_OPEN_FILES: Final = 8192
+_STOPS_WITHIN: Final = 1.9  # seconds from the signal
+_CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
+_NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
+_ABOUT: Final = """\
+Run an Azure Functions app (Python v2, Durable Functions) on this machine: no Azure, no
+Core Tools, no storage. The app runs as it would on Azure, and durablehost says what Azure
+leaves unsaid."""
+_EXAMPLES: Final = f"""\
+examples:
+  {_PROGRAM} start                        the app in this folder, on port 7071
+  {_PROGRAM} start ../app --port 0        another app, on any free port
+  {_PROGRAM} start --reload               anew after every change, running instances go on
+  {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
+
+Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
+and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run durablehost; 1 where it cannot start, with one message and no traceback of ours."""
+    console.write_any_text()
+    try:
+        given = _parser().parse_args(arguments)
+        if given.command is None:
+            _parser().print_help()
+            return 1
+        options = _options(given)
+        watch = Watch(options.folder) if given.reload else None
+        _allow_connections()
+        host = _load(options, watch)  # not on the loop: Ctrl-C has to end an import, too
+        code, more = asyncio.run(_serve(host, watch))
+    except CannotStart as error:
+        console.complain(error)
+        return 1
+    except KeyboardInterrupt:
+        return _CTRL_C
+    if watch is not None and code is None:
+        sys.stdout.flush()
+        watch.start_anew(*more)
+    return code or 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        words = f"{message[:1].upper()}{message[1:]}."
+        raise CannotStart(f"{words} `{_PROGRAM} start --help` shows what there is.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=_PROGRAM,
+        description=_ABOUT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=None)
+    parser.add_argument(
+        "--version", action="version", version=f"durablehost {version('durablehost')}"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    start = commands.add_parser(
+        "start",
+        help="serve an app, as `func start` would",
+        description="Serve the app in APP_DIR, as `func start` would, and do its hub's work.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_options(start)
+    return parser
+
+
+def _add_options(start: argparse.ArgumentParser) -> None:
+    add = start.add_argument
+    add(
+        "folder",
+        nargs="?",
+        default=".",
+        metavar="APP_DIR",
+        help="the folder with host.json and function_app.py (default: this one)",
+    )
+    add("--port", type=_port, metavar="N", help="default: 7071; 0 takes one that is free")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
+    add(
+        "--data",
+        metavar="FILE",
+        help=f"the hub file (default: APP_DIR/.durablehost/hub.db); {MEMORY} keeps nothing",
+    )
+    add(
+        "--auth",
+        type=Path,
+        metavar="KEYS.json",
+        help="ask callers for keys, as Azure does; the file is made where there is none",
+    )
+    add("--reload", action="store_true", help="start anew when a file of the app changes")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write a number from 0 to 65535")
+    return int(text)
+
+
+def _options(given: argparse.Namespace) -> Options:
+    folder = Path(given.folder).absolute()
+    if not folder.is_dir():
+        raise CannotStart(f"{folder} is no folder. Name the one that holds host.json.")
+    data = given.data or str(folder / ".durablehost" / "hub.db")
+    if data != MEMORY:
+        data = str(Path(data).absolute())
+    keys = given.auth.absolute() if given.auth else None
+    return Options(folder, given.host, given.port, data, keys)
+
+
+def _allow_connections() -> None:
+    """Let a thousand callers connect: systems begin with 256 or 1024 open files a process."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # the system may know a lower limit still
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _load(options: Options, watch: Watch | None) -> Host | None:
+    """The app's host; None where it does not load and a change of its files may mend that."""
+    try:
+        return Host(options)
+    except CannotStart as error:
+        _or_raise(error, watch)
+    return None
+
+
+def _or_raise(error: CannotStart, watch: Watch | None) -> None:
+    """Only say what is wrong, where a change of the app's files may mend it."""
+    if watch is None or isinstance(error, _NOT_CURED_BY_A_CHANGE):
+        raise error
+    console.complain(error)
+
+
+async def _serve(host: Host | None, watch: Watch | None) -> tuple[int | None, list[str]]:
+    """Serve until somebody asks for the end: the exit code, or None and what to start anew with."""
+    stop = asyncio.Event()
+    _on_signals(stop)
+    if host is not None:
+        try:
+            await host.start()
+        except CannotStart as error:
+            _or_raise(error, watch)
+            host = None
+    if host is None:
+        console.say("Waiting for a change of the app's files.")
+    changed = await _until_the_end(stop, host, watch)
+    console.say(f"\n{changed} has changed: starting anew.\n" if changed else "Stopping.")
+    if host is not None:
+        await host.stop()
+    if changed:
+        # Whoever calls it finds it where it was.
+        return None, ["--port", str(host.port)] if host is not None else []
+    return 1 if host is not None and host.ended.is_set() else 0, []
+
+
+async def _until_the_end(stop: asyncio.Event, host: Host | None, watch: Watch | None) -> str:
+    """The name of the file that changed; empty where something else ended it."""
+    until: list[Coroutine[Any, Any, object]] = [stop.wait()]
+    if host is not None:
+        until.append(host.ended.wait())
+    change = asyncio.create_task(watch.change()) if watch is not None else None
+    waiting: set[asyncio.Task[object]] = {asyncio.create_task(one) for one in until}
+    try:
+        ended = [*waiting, change] if change is not None else [*waiting]
+        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        return change.result() if change is not None and change.done() else ""
+    finally:
+        for task in [*waiting, *([change] if change is not None else [])]:
+            task.cancel()
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    """Stop when asked to; a second Ctrl-C waits for nothing.
+
+    Not by the loop's own handlers: an orchestrator that never yields would keep the loop from
+    ever calling them.
+    """
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int, _: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
+        cut = threading.Timer(_STOPS_WITHIN, _cut_off)
+        cut.daemon = True
+        cut.start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+
+
+def _cut_off() -> NoReturn:
+    """End at once: what was not saved is done again at the next start."""
+    console.say("Some of the app's code did not end in time; it runs again at the next start.")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    # A module that the app lacks must not be found where durablehost happens to be started.
+    if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
+        del sys.path[0]
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A sync function that still runs holds a thread; it was told, and runs again next time.
+    os._exit(code)

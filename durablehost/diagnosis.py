@@ -1,0 +1,167 @@
+"""What durablehost says where the real host is silent: sentences a developer can act on."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+NEAR_STATUS_LIMIT_KB = 14
+_NAMES_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth saying about an instance; said once for each (kind, subject)."""
+
+    kind: str
+    subject: str
+    text: str
+
+
+def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Finding:
+    why = f"It was left out: {left_out}" if left_out else _which_there_are(kind, name, known)
+    return Finding(
+        "unknown-function",
+        f"{kind} {name}",
+        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
+        f" {why}",
+    )
+
+
+def _which_there_are(kind: str, name: str, known: Iterable[str]) -> str:
+    names = {one.lower(): one for one in known}
+    likely = difflib.get_close_matches(name.lower(), names, n=1)
+    did_you_mean = f"Did you mean '{names[likely[0]]}'? " if likely else ""
+    return f"{did_you_mean}Known {_plural(kind)}: {_listed(name, names)}."
+
+
+def _listed(name: str, names: Mapping[str, str]) -> str:
+    """All the names where they are few, else those nearest to the one that was asked for."""
+    if not names:
+        return "none"
+    nearest = difflib.get_close_matches(name.lower(), names, n=_NAMES_SHOWN, cutoff=0)
+    shown = names if len(names) <= _NAMES_SHOWN else nearest
+    listed = ", ".join(f"'{names[one]}'" for one in shown)
+    more = len(names) - len(shown)
+    return f"{listed} and {more} more (GET /admin/functions lists them)" if more else listed
+
+
+def _plural(kind: str) -> str:
+    return {"activity": "activities", "entity": "entities"}.get(kind, kind + "s")
+
+
+def dropped_call(name: str, why: str) -> Finding:
+    return Finding(
+        "dropped-call",
+        name,
+        f"calls '{name}', and the host drops the call without a word: {why}."
+        " The instance waits for it for ever, as on Azure.",
+    )
+
+
+def cannot_go_on() -> Finding:
+    return Finding(
+        "cannot-go-on",
+        "",
+        "cannot go on: it has not returned, and nothing it waits for can come. Look for a call to"
+        " a function nobody has, an event name in another spelling, or a `yield` of None.",
+    )
+
+
+def kept_running(by: Iterable[str]) -> Finding:
+    kept_by = ", ".join(sorted(by))
+    return Finding(
+        "kept-running",
+        "",
+        f"has returned, but stays Running until this ends: {kept_by}. Cancel a timer that lost its"
+        " race (`timer.cancel()`); an activity or child that lost one has to end by itself.",
+    )
+
+
+def event_in_other_case(name: str, waited_for: str) -> Finding:
+    return Finding(
+        "event-name-case",
+        name,
+        f"was sent the event '{name}' but waits for '{waited_for}'. Case matters in event names:"
+        f" the event is used up and the orchestrator waits on. Send '{waited_for}'.",
+    )
+
+
+def short_timer(fire_at: datetime, now: datetime) -> Finding:
+    seconds = (fire_at - now).total_seconds()
+    return Finding(
+        "short-timer",
+        "",
+        f"set a timer for {max(seconds, 0):.3g} s. Azure Storage takes whole seconds, rounded down:"
+        " under one second is no delay, and a loop of such timers spins. Use two seconds or more.",
+    )
+
+
+def replay_differs(history_has: str, code_does: str) -> Finding:
+    return Finding(
+        "replay-differs",
+        "",
+        "was started by other code than is running now. First difference:"
+        f" history has {history_has}; the code now {code_does}."
+        " Give the changed orchestrator a new version or name, or let old instances end first.",
+    )
+
+
+def replay_cut_short(raised: str) -> Finding:
+    return Finding(
+        "replay-cut-short",
+        "",
+        "raised where the SDK tells the host no actions, so that on Azure it fails with"
+        f" 'Non-Deterministic workflow detected' instead of this: {raised}",
+    )
+
+
+def unreadable_input(value: Any) -> Finding:
+    shown = json.dumps(value)
+    return Finding(
+        "unreadable-input",
+        "",
+        f"was started with {_shorten(shown)} by plain HTTP, which `context.get_input()` cannot"
+        " read: only objects, and strings that hold JSON, arrive. Start it through a function of"
+        " your own with `client.start_new(..., client_input=...)`.",
+    )
+
+
+def unreadable_signal(operation: str, value_text: str | None) -> Finding:
+    if value_text:
+        was = f"with {_shorten(value_text)} by plain HTTP"
+        advised = "Send it through the SDK's client"
+    else:
+        was = "without an input"
+        advised = "Read the input only in the operations that have one"
+    return Finding(
+        "unreadable-signal",
+        operation,
+        f"was signalled '{operation}' {was}; its `context.get_input()` raised and the operation"
+        f" came to nothing. {advised}.",
+    )
+
+
+def big_custom_status(kilobytes: int) -> Finding:
+    return Finding(
+        "custom-status-size",
+        "",
+        f"has a custom status of {kilobytes} KB. At 16 KB (as UTF-16) the orchestration fails:"
+        " keep large data in a blob and its name in the status.",
+    )
+
+
+def version_never_runs(version: str | None, here: str | None, strategy: str) -> Finding:
+    return Finding(
+        "version-mismatch",
+        "",
+        f"has version {version!r} and stays Pending: host.json's defaultVersion is {here!r} and"
+        f" versionMatchStrategy is {strategy}. Raise defaultVersion, or start it with a version"
+        " that this app takes.",
+    )
+
+
+def _shorten(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,66 @@
+"""Everything durablehost raises on purpose.
+
+The first line of a message says what is wrong, naming the value; what follows says what to do.
+"""
+
+
+class DurablehostError(Exception):
+    """Base of every error durablehost raises on purpose."""
+
+
+class CannotStart(DurablehostError):
+    """durablehost cannot serve this app; the message is all a person needs to see."""
+
+
+class AppDoesNotLoad(CannotStart):
+    """On Azure no function of this app would load, and every route would answer 404."""
+
+
+class AddressUnusable(CannotStart):
+    """Nothing can listen on this host and port."""
+
+
+class HubInUse(CannotStart):
+    """Another durablehost has this hub file open."""
+
+
+class HubUnusable(CannotStart):
+    """The hub file cannot be read or written."""
+
+
+class HubFull(DurablehostError):
+    """The hub could not be written; nothing of this request was kept."""
+
+
+class InstanceNotFound(DurablehostError):
+    """No orchestration instance has this id."""
+
+
+class InstanceEnded(DurablehostError):
+    """The instance has ended and takes no more requests of this kind."""
+
+
+class InstanceExists(DurablehostError):
+    """An instance of this id has not ended yet."""
+
+
+class WrongState(DurablehostError):
+    """The instance is not in a state in which this can be done."""
+
+
+class BadRequest(DurablehostError):
+    """The request says something the host does not take."""
+
+
+class UnknownFunction(DurablehostError):
+    """No function of this kind has this name."""
+
+
+class FunctionFailed(DurablehostError):
+    """A function of the app raised; `kind` is its exception's name, `stack` where it happened."""
+
+    def __init__(self, kind: str, message: str, stack: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+        self.stack = stack

@@ -1,0 +1,136 @@
+"""The functions of an app: what durablehost found in it, and what it left out.
+
+`loading.py` fills these from a folder or an app object.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Kind = Literal["http", "orchestration", "activity", "entity", "timer", "queue", "blob", "other"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the app's source something stands."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the app, as the host would index it."""
+
+    name: str
+    kind: Kind
+    trigger: Mapping[str, Any]  # the trigger's binding, as in function.json
+    bindings: tuple[Mapping[str, Any], ...]  # all of them, the trigger among them
+    handler: Callable[..., Any]
+    is_async: bool
+    place: Place
+    # The name by which orchestrators and clients speak of it; for a durable function only.
+    durable_name: str = ""
+    user_function: Callable[..., Any] | None = None  # what the app's author wrote
+    takes_context: bool = False  # has a parameter `context` that is a `func.Context`
+
+    @property
+    def unserved_bindings(self) -> tuple[Mapping[str, Any], ...]:
+        """Bindings that durablehost does not serve: it reads no input and delivers no output."""
+        served = ("durableClient", "http", self.trigger["type"])
+        return tuple(b for b in self.bindings if b["type"] not in served)
+
+    @property
+    def client_bindings(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(b for b in self.bindings if b["type"] == "durableClient")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A function the real host leaves out while it loads the others."""
+
+    name: str
+    says: str  # the host's own words
+    advice: str  # what to write instead
+    place: Place
+    kind: Kind = "other"
+    durable_name: str = ""
+    listed: bool = False  # the host names it among its functions all the same
+
+
+class Known(Protocol):
+    """Which durable functions there are, and what they are called; names ignore case."""
+
+    def orchestrator(self, name: str) -> object | None: ...
+    def activity(self, name: str) -> object | None: ...
+    def entity(self, name: str) -> object | None: ...
+    def durable_names(self, kind: Kind) -> list[str]: ...
+    def why_left_out(self, kind: Kind, durable_name: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class FunctionTable:
+    """The functions of an app, by what they are for. Durable names ignore case."""
+
+    functions: tuple[Function, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()  # on functions that load and then fail at every call
+    folder: Path | None = None  # the app's, where it was loaded from one
+    _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for function in self.functions:
+            if function.durable_name:
+                self._durable[function.kind, function.durable_name.lower()] = function
+
+    def of_kind(self, kind: Kind) -> list[Function]:
+        return [function for function in self.functions if function.kind == kind]
+
+    def orchestrator(self, name: str) -> Function | None:
+        return self._durable.get(("orchestration", name.lower()))
+
+    def activity(self, name: str) -> Function | None:
+        return self._durable.get(("activity", name.lower()))
+
+    def entity(self, name: str) -> Function | None:
+        return self._durable.get(("entity", name.lower()))
+
+    def missing(self, kind: Kind, durable_name: str) -> LeftOut | None:
+        """The left-out function that callers of this durable name wait for, if there is one."""
+        for left_out in self.left_out:
+            if (left_out.kind, left_out.durable_name.lower()) == (kind, durable_name.lower()):
+                return left_out
+        return None
+
+    def why_left_out(self, kind: Kind, durable_name: str) -> str:
+        """Why callers of this durable name wait: the host's words, and what to do; else empty."""
+        left_out = self.missing(kind, durable_name)
+        return f"{left_out.says} {left_out.advice} ({left_out.place})" if left_out else ""
+
+    @property
+    def listed(self) -> list[str]:
+        """The names the real host lists, sorted: all that serve, and some that do not."""
+        listed = [left_out.name for left_out in self.left_out if left_out.listed]
+        return sorted([function.name for function in self.functions] + listed)
+
+    def durable_names(self, kind: Kind) -> list[str]:
+        """The names known for one kind of durable function, sorted."""
+        return sorted(function.durable_name for function in self.of_kind(kind))
+
+
+def no_such_function(kind: str, name: str, known: list[str]) -> str:
+    """The host's words for a durable function nobody has."""
+    listed = ", ".join(f"'{other}'" for other in known)
+    info = (
+        f"The following are the known {kind} functions: {listed}."
+        if known
+        else f"No {kind} functions are currently registered!"
+    )
+    return (
+        f"The function '{name}' doesn't exist, is disabled, or is not an {kind} function."
+        f" Additional info: {info}"
+    )

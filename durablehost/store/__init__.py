@@ -1,0 +1,293 @@
+"""The task hub in SQLite: one file, or memory; see `backend.py` for what it promises.
+
+All is done on one thread. Writes of one moment share a transaction, which `flush` ends; what they
+made as work is staged until then. What waits is held in memory too, so that nothing is polled.
+"""
+
+import contextlib
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
+from typing import Concatenate, ParamSpec, TypeVar
+
+from durablehost.backend import (
+    ActivityWork,
+    EntityWork,
+    Instance,
+    Message,
+    OrchestrationWork,
+    Outcome,
+    Problem,
+    Query,
+)
+from durablehost.diagnosis import Finding
+from durablehost.errors import HubFull, HubUnusable
+from durablehost.history import Event, sub_orchestration_failed
+from durablehost.store.database import MEMORY, Database
+from durablehost.store.hubfile import HubLock
+from durablehost.store.records import Records
+from durablehost.store.tables import Tables
+from durablehost.store.waiting import ActivityQueue, Inboxes
+
+__all__ = ["MEMORY", "SqliteBackend"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _all_or_nothing(
+    write: Callable[Concatenate["SqliteBackend", P], T],
+) -> Callable[Concatenate["SqliteBackend", P], T]:
+    """Where it fails half-way, nothing since the last flush happened, in the file and in memory."""
+
+    @wraps(write)
+    def guarded(self: "SqliteBackend", /, *given: P.args, **named: P.kwargs) -> T:
+        try:
+            return write(self, *given, **named)
+        except BaseException as error:
+            self._lose()
+            if isinstance(error, HubFull):
+                self._database.make_room()
+            raise
+
+    return guarded
+
+
+class SqliteBackend:
+    """A task hub in one SQLite file. One durablehost at a time has it open."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.name = str(path)
+        self.losses = 0
+        self._activities = ActivityQueue()
+        with contextlib.ExitStack() as opened:
+            if self.name != MEMORY:
+                opened.callback(HubLock(Path(path)).release)
+            self._database = Database(self.name)
+            opened.callback(self._database.close)
+            self._tables = Tables(self._database)
+            self._load()
+            self._opened = opened.pop_all()
+
+    def _load(self) -> None:
+        """Fill the queues from the tables, but for the activities that run. Nothing is locked."""
+        self._records = Records(self._tables)
+        self._inboxes = Inboxes()
+        self._is_shrinking = False
+        for number, message in self._tables.messages():
+            self._inboxes.arrive(number, message)
+        self._activities.fill(self._tables.activities())
+
+    # Orchestrations
+
+    @_all_or_nothing
+    def next_orchestration(
+        self, not_now: Mapping[str, int] = MappingProxyType({})
+    ) -> OrchestrationWork | None:
+        while (instance_id := self._inboxes.next_orchestration(not_now)) is not None:
+            record = self._records.find(instance_id)
+            arrived = self._inboxes.take(instance_id)
+            wanted = [one for one in arrived if record and record.wants(one.execution_id)]
+            if record is None or not wanted:
+                self._tables.drop_messages([message.number for message in arrived])
+                continue
+            if not record.events:
+                # What came meanwhile comes after it.
+                wanted.sort(key=lambda one: one.is_start, reverse=True)
+                if not wanted[0].is_start:
+                    # Its new generation begins with the next flush, and all waits for that.
+                    self._inboxes.leave(instance_id, arrived)
+                    continue
+            self._inboxes.lock(instance_id, arrived)
+            return OrchestrationWork(
+                record.instance,
+                record.events,
+                record.texts,
+                [message.event for message in wanted],
+                tuple(message.number for message in arrived),
+            )
+        return None
+
+    @_all_or_nothing
+    def commit_orchestration(self, work: OrchestrationWork, outcome: Outcome) -> None:
+        if not self._inboxes.holds(work.instance.id, work.receipt):
+            return
+        self._tables.drop_messages(work.receipt)
+        self._save(outcome)
+        self._inboxes.unlock(work.instance.id)
+
+    def abandon_orchestration(self, work: OrchestrationWork) -> None:
+        self._inboxes.put_back(work.instance.id, work.receipt)
+
+    # Entities
+
+    def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
+        while (entity_id := self._inboxes.next_entity(not_now)) is not None:
+            arrived = self._inboxes.take_batch(entity_id)
+            if not arrived:
+                continue
+            record = self._records.find(entity_id)
+            self._inboxes.lock(entity_id, arrived)
+            return EntityWork(
+                entity_id,
+                record.instance if record else None,
+                [message.event for message in arrived],
+                tuple(message.number for message in arrived),
+            )
+        return None
+
+    @_all_or_nothing
+    def commit_entity(self, work: EntityWork, outcome: Outcome) -> None:
+        if not self._inboxes.holds(work.id, work.receipt):
+            return
+        self._tables.drop_messages(work.receipt)
+        if work.instance is None:
+            self._tables.insert(outcome.instance)
+        self._save(outcome)
+        self._inboxes.unlock(work.id)
+
+    def abandon_entity(self, work: EntityWork) -> None:
+        self._inboxes.put_back(work.id, work.receipt)
+
+    # Activities
+
+    def next_activity(self) -> ActivityWork | None:
+        return self._activities.take()
+
+    @_all_or_nothing
+    def commit_activity(self, work: ActivityWork, event: Event) -> None:
+        self._tables.drop_activity(work.receipt)
+        self._send(Message(work.instance_id, event, work.execution_id))
+        self._activities.stage_end(work)
+
+    def abandon_activity(self, work: ActivityWork) -> None:
+        self._activities.put_back(work)
+
+    # What clients ask for
+
+    @_all_or_nothing
+    def create(self, instance: Instance, first: Message) -> None:
+        self._create(instance, first)
+
+    def _create(self, instance: Instance, first: Message) -> None:
+        self._purge(instance.id)
+        self._tables.insert(instance)
+        self._send(first)
+
+    @_all_or_nothing
+    def send(self, message: Message) -> None:
+        self._send(message)
+
+    def _send(self, message: Message) -> None:
+        self._inboxes.stage(self._tables.add_message(message), message)
+
+    @_all_or_nothing
+    def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:
+        self._save(Outcome(instance, list(events), new_generation=True), keep_events=True)
+        if first is not None:
+            self._send(first)
+
+    def instance(self, instance_id: str) -> Instance | None:
+        return self._records.instance(instance_id)
+
+    def history(self, instance_id: str) -> list[Event]:
+        record = self._records.find(instance_id)
+        return list(record.events) if record else []
+
+    def list_instances(self, query: Query) -> list[Instance]:
+        return self._tables.instances(query)
+
+    @_all_or_nothing
+    def purge(self, instance_ids: Iterable[str]) -> int:
+        purged = sum([self._purge(instance_id) for instance_id in instance_ids])
+        self._is_shrinking = self._is_shrinking or purged > 0
+        return purged
+
+    def _purge(self, instance_id: str) -> bool:
+        if not self._records.purge(instance_id):
+            return False
+        self._inboxes.purge(instance_id)
+        return True
+
+    # Findings, and what the host keeps
+
+    def problems(self, instance_id: str | None = None) -> list[Problem]:
+        return self._tables.problems(instance_id)
+
+    @_all_or_nothing
+    def note(self, instance_id: str, findings: Iterable[Finding], at: datetime) -> list[Finding]:
+        return [finding for finding in findings if self._tables.note(instance_id, finding, at)]
+
+    def get_value(self, key: str) -> str | None:
+        return self._tables.value(key)
+
+    @_all_or_nothing
+    def put_value(self, key: str, value: str) -> None:
+        self._tables.keep_value(key, value)
+
+    # Time
+
+    def release(self, now: datetime) -> None:
+        self._inboxes.release(now)
+
+    def next_due(self) -> datetime | None:
+        return self._inboxes.next_due()
+
+    # Writing
+
+    @_all_or_nothing
+    def flush(self) -> bool:
+        self._database.commit()
+        more = self._inboxes.flush()
+        self._activities.flush()
+        if self._is_shrinking:
+            self._is_shrinking = self._database.shrink()
+        return more or self._is_shrinking
+
+    def _lose(self) -> None:
+        self.losses += 1
+        self._database.roll_back()
+        self._load()
+
+    def lose_unsaved(self) -> None:
+        """What a killed process loses: all since the last flush, and what was being worked on."""
+        self._activities.forget_running()
+        self._lose()
+
+    def close(self) -> None:
+        # What is lost here, nobody was told that it happened.
+        with self._opened, contextlib.suppress(HubFull, HubUnusable):
+            self._database.commit()
+
+    def _save(self, outcome: Outcome, *, keep_events: bool = False) -> None:
+        instance = outcome.instance
+        record = self._records.find(instance.id)
+        if record is None:
+            return
+        if outcome.new_generation:
+            self._records.begin_anew(record)
+        if outcome.events and (keep_events or not outcome.new_generation):
+            self._records.append(record, outcome.events)
+        self._records.update(record, instance)
+        for new in outcome.activities:
+            self._activities.stage(
+                self._tables.add_activity(instance, new.task_id, new.name, new.input)
+            )
+        for child, first in outcome.children:
+            self._add_child(child, first)
+        for message in outcome.messages:
+            self._send(message)
+        self._records.settle(instance)
+
+    def _add_child(self, child: Instance, first: Message) -> None:
+        """Start it; where its id is in use, the parent is told what a client would be."""
+        existing = self.instance(child.id)
+        if existing is None or existing.ended:
+            self._create(child, first)
+            return
+        assert child.parent is not None
+        words = f"An Orchestration instance with the status {existing.status} already exists."
+        event = sub_orchestration_failed(child.created, child.parent.task_id, words, None)
+        self._send(Message(child.parent.instance_id, event, child.parent.execution_id))

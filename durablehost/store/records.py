@@ -1,0 +1,105 @@
+"""Instances and their histories, as read or last written, so that a running one is read once."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from durablehost.backend import Instance
+from durablehost.history import Event, to_text
+from durablehost.store.tables import Tables
+
+_CACHED: Final = 50_000  # instances and events at rest, so that memory stays bounded
+
+
+@dataclass(slots=True)
+class Record:
+    """An instance and its history."""
+
+    number: int
+    instance: Instance
+    parts: int
+    events: list[Event]
+    texts: list[str]
+
+    def wants(self, execution_id: str | None) -> bool:
+        """Whether it takes a message that is meant for this execution, or for any."""
+        return not self.instance.ended and execution_id in (None, self.instance.execution_id)
+
+
+class Records:
+    """Finds instances, and writes what becomes of them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._records: OrderedDict[str, Record] = OrderedDict()
+        self._cached = 0
+
+    def find(self, instance_id: str) -> Record | None:
+        record = self._records.get(instance_id)
+        if record is not None:
+            self._records.move_to_end(instance_id)
+            return record
+        found = self._tables.instance(instance_id)
+        if found is None:
+            return None
+        number, instance = found
+        parts = self._tables.history(number)
+        events = [event for part in parts for event in part]
+        record = Record(number, instance, len(parts), events, [*map(to_text, events)])
+        self._records[instance_id] = record
+        self._cached += 1 + len(events)
+        self._bound()
+        return record
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """An instance without its history, which is not read for that."""
+        record = self._records.get(instance_id)
+        if record is not None:
+            return record.instance
+        found = self._tables.instance(instance_id)
+        return found[1] if found else None
+
+    def begin_anew(self, record: Record) -> None:
+        """Drop the history."""
+        self._tables.drop_history(record.number)
+        self._cached -= len(record.events)
+        record.parts, record.events, record.texts = 0, [], []
+
+    def append(self, record: Record, events: Sequence[Event]) -> None:
+        texts = [to_text(event) for event in events]
+        self._tables.add_history(record.number, record.parts, texts)
+        record.parts += 1
+        # Not in place: the lists may be read by an episode on another thread.
+        record.events = [*record.events, *events]
+        record.texts = [*record.texts, *texts]
+        self._cached += len(texts)
+
+    def update(self, record: Record, instance: Instance) -> None:
+        record.instance = instance
+        self._tables.update(record.number, instance)
+
+    def settle(self, instance: Instance) -> None:
+        """After all of it is written: an instance that has ended need not be kept."""
+        if instance.ended:
+            self._forget(instance.id)
+        else:
+            self._bound()
+
+    def purge(self, instance_id: str) -> bool:
+        """Whether there was one."""
+        number = self._tables.number(instance_id)
+        if number is None:
+            return False
+        self._forget(instance_id)
+        self._tables.delete(number, instance_id)
+        return True
+
+    def _forget(self, instance_id: str) -> None:
+        record = self._records.pop(instance_id, None)
+        if record is not None:
+            self._cached -= 1 + len(record.events)
+
+    def _bound(self) -> None:
+        while self._cached > _CACHED and len(self._records) > 1:
+            self._forget(next(iter(self._records)))

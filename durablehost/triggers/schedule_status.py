@@ -1,0 +1,55 @@
+"""When a timer trigger last ran and when it is to run next, as the host keeps it."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from durablehost.triggers.dotnet import time_text
+from durablehost.triggers.ncrontab import Schedule
+
+NEVER_YET = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class ScheduleStatus:
+    """One of these a timer; a timer function sees it as `schedule_status`."""
+
+    last: datetime
+    next: datetime
+    last_updated: datetime
+
+    def to_json(self) -> dict[str, str]:
+        return {
+            "Last": time_text(self.last),
+            "Next": time_text(self.next),
+            "LastUpdated": time_text(self.last_updated),
+        }
+
+    @classmethod
+    def from_text(cls, text: str) -> "ScheduleStatus":
+        fields = json.loads(text)
+        names = ("Last", "Next", "LastUpdated")
+        return cls(*(datetime.fromisoformat(fields[name]) for name in names))
+
+
+def for_new_timer(schedule: Schedule, now: datetime) -> ScheduleStatus:
+    """What is kept of a timer that has not run yet."""
+    return ScheduleStatus(NEVER_YET, schedule.next_after(now), now)
+
+
+def after_run(schedule: Schedule, at: datetime) -> ScheduleStatus:
+    return ScheduleStatus(at, schedule.next_after(at), at)
+
+
+def adapted(status: ScheduleStatus, schedule: Schedule, now: datetime) -> ScheduleStatus:
+    """The status kept from an earlier start; one of another schedule is begun anew.
+
+    A new schedule is never past due at once: what it would have had to do is not made up for.
+    """
+    known = next((t for t in (status.last, status.last_updated) if t != NEVER_YET), now)
+    expected = schedule.next_after(known)
+    if status.next == expected:
+        return status
+    if now > expected:
+        known, expected = now, schedule.next_after(now)
+    return ScheduleStatus(NEVER_YET, expected, known)

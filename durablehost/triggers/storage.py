@@ -1,0 +1,53 @@
+"""Makes the triggers that look into a storage."""
+
+from collections.abc import Mapping
+
+from durablehost.functions import Function
+from durablehost.triggers.blob_path import parse_path
+from durablehost.triggers.blobs import BlobTrigger
+from durablehost.triggers.connections import Connections
+from durablehost.triggers.names import resolve
+from durablehost.triggers.options import TriggerOptions
+from durablehost.triggers.queues import QueueTrigger
+from durablehost.triggers.running import Invoke
+from durablehost.triggers.state import TriggerState
+
+
+class StorageTriggers:
+    """Queue and blob triggers, and the connections they share."""
+
+    def __init__(
+        self,
+        invoke: Invoke,
+        environ: Mapping[str, str],
+        state: TriggerState,
+        options: TriggerOptions,
+    ) -> None:
+        self._invoke = invoke
+        self._environ = environ
+        self._state = state
+        self._options = options
+        self._connections = Connections(environ)
+
+    def queue(self, function: Function) -> QueueTrigger:
+        """Raises ValueError, saying what the function lacks."""
+        queue = resolve(str(function.trigger["queueName"]), self._environ).lower()
+        service = self._connections.queues(str(function.trigger.get("connection") or ""))
+        return QueueTrigger(function, queue, service, self._invoke, self._options.queues)
+
+    def blob(self, function: Function) -> BlobTrigger:
+        """Raises ValueError, saying what the function lacks."""
+        path = parse_path(resolve(str(function.trigger["path"]), self._environ))
+        connection = str(function.trigger.get("connection") or "")
+        return BlobTrigger(
+            function,
+            path,
+            self._connections.blobs(connection),
+            self._connections.queues(connection),
+            self._invoke,
+            self._state,
+            self._options,
+        )
+
+    async def close(self) -> None:
+        await self._connections.close()

@@ -1,0 +1,78 @@
+"""The two HTTP fronts: the public one, and the one the SDK's client in this process speaks to."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from durablehost.settings import Settings
+from durablehost.web.admin import Admin
+from durablehost.web.auth import Keys
+from durablehost.web.cors import cors
+from durablehost.web.errors import errors_as_status
+from durablehost.web.functions import HttpFunctions
+from durablehost.web.management import Management
+from durablehost.web.paths import split_target
+from durablehost.web.requests import only_text
+from durablehost.web.urls import WEBHOOKS
+
+RPC: Final = "/durabletask"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def public_app(
+    settings: Settings,
+    keys: Keys,
+    management: Management,
+    functions: HttpFunctions,
+    admin: Admin | None = None,
+) -> web.Application:
+    """What callers see: webhooks, admin pages, and the app's own routes."""
+
+    async def webhooks(request: web.Request) -> web.StreamResponse:
+        if not keys.open("system", request):
+            return web.Response(status=401)
+        return await management.handle(request, _below(WEBHOOKS, request))
+
+    async def dispatch(request: web.Request) -> web.StreamResponse:
+        path = _path(request).lower()
+        if path.startswith(WEBHOOKS + "/"):
+            return await webhooks(request)
+        if admin is None:
+            return await functions.handle(request)
+        if path.startswith("/admin/"):
+            return await admin.handle(request)
+        # An app may have a route of its own at the root.
+        return await functions.handle(request, admin.home)
+
+    return _app(settings, dispatch)
+
+
+def rpc_app(settings: Settings, management: Management) -> web.Application:
+    """The SDK's client asks here; it listens on the loopback alone and takes no key."""
+
+    async def dispatch(request: web.Request) -> web.StreamResponse:
+        if not _path(request).lower().startswith(RPC + "/"):
+            return web.Response(status=404)
+        return await management.handle(request, _below(RPC, request))
+
+    return _app(settings, dispatch)
+
+
+def _app(settings: Settings, handler: Handler) -> web.Application:
+    app = web.Application(
+        middlewares=[only_text, cors(settings), errors_as_status],
+        client_max_size=settings.body_limit,
+    )
+    # Not aiohttp's routes: they decode paths, and know 405 where the host says 404.
+    app.router.add_route("*", "/{path:.*}", handler)
+    return app
+
+
+def _path(request: web.Request) -> str:
+    return split_target(request.raw_path)[0]
+
+
+def _below(root: str, request: web.Request) -> str:
+    return _path(request)[len(root) :]

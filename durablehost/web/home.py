@@ -1,0 +1,55 @@
+"""The page at `/`: what this app has, with links."""
+
+from html import escape
+
+from durablehost.functions import Function, FunctionTable
+from durablehost.settings import Settings
+from durablehost.web.routes import methods_of, route_of
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{hub} on durablehost</title>
+<style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem }}
+code {{ font-size: 0.9em }} td {{ padding-right: 2rem; vertical-align: top }}</style></head>
+<body>
+<h1>Your function app is up and running</h1>
+<p>Task hub <code>{hub}</code>, served by durablehost.
+<a href="/admin/host/status">Status</a> ·
+<a href="/admin/functions">Functions as JSON</a> ·
+<a href="/admin/durablehost/problems">Problems</a> ·
+<a href="/runtime/webhooks/durabletask/instances">Instances</a></p>
+<table>
+{rows}
+</table>
+{left_out}</body>
+</html>
+"""
+
+
+def home_page(table: FunctionTable, settings: Settings) -> str:
+    """The page as HTML; nothing in it comes unescaped from the app."""
+    functions = sorted(table.functions, key=lambda f: (f.kind, f.name.lower()))
+    rows = "\n".join(_row(function, settings) for function in functions)
+    left_out = "".join(f"<li>{escape(o.name)}: {escape(o.says)}</li>\n" for o in table.left_out)
+    return _PAGE.format(
+        hub=escape(settings.hub_name),
+        rows=rows or "<tr><td>No functions.</td></tr>",
+        left_out=f"<h2>Left out</h2>\n<ul>\n{left_out}</ul>\n" if left_out else "",
+    )
+
+
+def _row(function: Function, settings: Settings) -> str:
+    return (
+        f"<tr><td>{escape(function.name)}</td><td>{_what(function, settings)}</td>"
+        f"<td><code>{escape(str(function.place))}</code></td></tr>"
+    )
+
+
+def _what(function: Function, settings: Settings) -> str:
+    if function.kind != "http":
+        return escape(str(function.trigger["type"]))
+    route, methods = route_of(function, settings.route_prefix), methods_of(function)
+    text = f"<code>{escape('/' + route)}</code>"
+    if "{" not in route and (not methods or "GET" in methods):
+        text = f'<a href="/{escape(route)}">{text}</a>'
+    return f"{escape(', '.join(methods) or 'all methods')} {text}"

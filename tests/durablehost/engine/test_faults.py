@@ -1,0 +1,270 @@
+"""A hub that cannot be written, a durablehost that fails: nothing is lost, and the rest goes on."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from durablehost.backend import Query
+from durablehost.errors import HubFull, HubUnusable
+from tests.durablehost.engine.working import PATIENCE, Hold, Steps, working
+from tests.durablehost.full_disk import full_at, size_of
+
+UNWRITABLE = "\ud800"  # half a character, which no file takes
+
+
+class Fault:
+    """Fills the disk at the moment a function calls `strike`, until the test mends it."""
+
+    def __init__(self, hub: Path) -> None:
+        self._hub = hub
+        self._mending = contextlib.ExitStack()
+        self.is_armed = True
+        self.struck = asyncio.Event()
+
+    def strike(self) -> None:
+        if self.is_armed:
+            self.is_armed = False
+            self._mending.enter_context(full_at(size_of(self._hub)))
+            self.struck.set()
+
+    async def mend(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self.struck.wait()
+        self._mending.close()
+
+
+async def test_an_episode_that_a_full_disk_undid_is_run_again_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    fault = Fault(tmp_path / "hub.db")
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        event = yield context.wait_for_external_event("Go")
+        fault.strike()
+        return event
+
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("process", "a")
+        await work.told("a", "Go", "gone")
+        await fault.mend()
+        instance = await work.ended("a")
+
+    assert (instance.status, instance.output) == ("Completed", '"gone"')
+
+
+async def test_a_request_on_a_full_disk_is_refused_and_the_next_one_taken(tmp_path: Path) -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Any:
+        return context.instance_id
+
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("process", "a")
+        await work.ended("a")
+        with full_at(size_of(tmp_path / "hub.db")), pytest.raises(HubFull, match="Make room"):
+            await work.started("process", "b")
+        refused = work.hub.list_instances(Query())
+        await work.started("process", "b")
+        instance = await work.ended("b")
+
+    assert [one.id for one in refused] == ["a"]
+    assert instance.output == '"b"'
+
+
+async def test_operations_that_a_full_disk_undid_are_applied_once_and_in_order(
+    tmp_path: Path,
+) -> None:
+    fault = Fault(tmp_path / "hub.db")
+    fault.is_armed = False
+    app = df.DFApp()
+
+    @app.entity_trigger(context_name="context")
+    def ledger(context: df.DurableEntityContext) -> None:
+        entries = context.get_state(list)
+        if len(entries) == 250:  # in mid of the second batch
+            fault.strike()
+        context.set_state([*entries, context.get_input()])
+
+    async with working(app, tmp_path / "hub.db") as work:
+        fault.is_armed = True
+        for number in range(600):
+            work.hub.signal("ledger", "x", "enter", json.dumps(str(number)))
+        await work.engine.saved()
+        await fault.mend()
+        work.hub.signal("ledger", "x", "enter", json.dumps("600"))
+        state: list[int] = []
+        async with asyncio.timeout(PATIENCE):
+            while len(state) < 601:
+                with contextlib.suppress(HubFull):
+                    await work.engine.saved()
+                state = json.loads(work.hub.entity_state("ledger", "x"))
+
+    assert state == list(range(601))
+
+
+async def test_an_activity_whose_end_a_full_disk_undid_is_not_run_again(tmp_path: Path) -> None:
+    fault = Fault(tmp_path / "hub.db")
+    app = df.DFApp()
+    runs = []
+
+    @app.activity_trigger(input_name="given")
+    async def fetch(given: str) -> str:
+        runs.append(given)
+        fault.strike()
+        return "fetched"
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_activity(fetch, context.instance_id))
+
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("process", "a")
+        await fault.mend()
+        instance = await work.ended("a")
+
+    assert instance.output == '"fetched"'
+    assert runs == ["a"]
+
+
+async def test_an_activity_that_runs_while_the_disk_is_full_ends_once_there_is_room(
+    tmp_path: Path,
+) -> None:
+    fault = Fault(tmp_path / "hub.db")
+    app = df.DFApp()
+    runs: list[str] = []
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @app.activity_trigger(input_name="given")
+    async def fetch(given: str) -> str:
+        runs.append(given)
+        began.set()
+        await may_end.wait()
+        return "fetched"
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_activity(fetch, context.instance_id))
+
+    @app.orchestration_trigger(context_name="context")
+    def fills(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.wait_for_external_event("Go")
+        fault.strike()
+
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("fills", "b")
+        await work.started("process", "a")
+        async with asyncio.timeout(PATIENCE):
+            await began.wait()
+        await work.told("b", "Go", None)
+        await fault.mend()
+        await work.ended("b")  # what was lost is done again, beside the activity
+        may_end.set()
+        instance = await work.ended("a")
+
+    assert instance.output == '"fetched"'
+    assert runs == ["a"]
+
+
+async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = df.DFApp()
+    child_id = UNWRITABLE
+
+    @app.orchestration_trigger(context_name="context")
+    def good(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.wait_for_external_event("Go"))
+
+    @app.orchestration_trigger(context_name="context")
+    def bad(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.wait_for_external_event("Go")
+        return (yield context.call_sub_orchestrator(good, None, child_id))
+
+    async with working(app) as work:
+        for name in ("good", "bad"):
+            await work.started(name, name)
+        await work.until("bad", lambda _: len(work.hub.events("bad")) > 0)
+        before = work.hub.events("bad")
+        for name in ("good", "bad"):
+            work.hub.raise_event(name, "Go", "gone")
+        await work.engine.saved()
+        instance = await work.ended("good")
+        await work.until("bad", lambda _: "durablehost failed" in caplog.text)
+        after = work.hub.events("bad")
+        child_id = "child"
+        await work.told("bad", "Other", "mended")
+        await work.until("bad", lambda _: len(work.hub.events("bad")) > len(before))
+        await work.told("child", "Go", "gone too")
+        mended = await work.ended("bad")
+
+    assert instance.output == '"gone"'
+    assert after == before
+    assert mended.output == '"gone too"'
+    assert [one.message for one in caplog.records if one.levelno == logging.ERROR] == [
+        "bad: durablehost failed at it and leaves it as it is. Please report this"
+    ]
+
+
+async def test_a_damaged_hub_ends_the_work_and_whoever_waits_for_it_hears_so(
+    tmp_path: Path,
+) -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        while (yield context.wait_for_external_event("Word")) != "stop":
+            pass
+
+    async with working(app, tmp_path / "hub.db") as work:
+        work.hub.start("process", "a")
+        for _ in range(100):
+            work.hub.raise_event("a", "Word", "mark" * 100)
+        await work.engine.saved()
+        await work.until("a", lambda _: len(work.hub.events("a")) > 100)
+    hub = tmp_path / "hub.db"
+    hub.write_bytes(hub.read_bytes().replace(b"mark", b"\xff\xfe\xfd\xfc"))
+
+    async with working(app, tmp_path / "hub.db") as work:
+        work.hub.raise_event("a", "Word", "stop")
+        with pytest.raises(HubUnusable, match="Move it away"):
+            await work.running
+        with pytest.raises(HubFull, match="durablehost is stopping"):
+            await work.engine.saved()
+
+
+async def test_a_replay_that_was_undone_meanwhile_is_run_again(tmp_path: Path) -> None:
+    hold = Hold()
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        hold.pass_by()
+        words = 0
+        while (yield context.wait_for_external_event("Word")) != "stop":
+            words += 1
+        return words
+
+    async with working(app, tmp_path / "hub.db") as work:
+        work.hub.start("process", "a")
+        for _ in range(400):
+            work.hub.raise_event("a", "Word", "go on")
+        await work.engine.saved()
+        await work.until("a", lambda _: len(work.hub.events("a")) > 400)
+        hold.arm()
+        await work.told("a", "Word", "stop")
+        await hold.is_reached()
+        with full_at(size_of(tmp_path / "hub.db")), pytest.raises(HubFull):
+            await work.started("process", "b")
+        hold.go_on.set()
+        instance = await work.ended("a")
+
+    assert instance.output == "400"

@@ -1,0 +1,99 @@
+"""What happens to an instance while an activity of it runs."""
+
+import asyncio
+from pathlib import Path
+
+import azure.durable_functions as df
+
+from durablehost.backend import Query
+from tests.durablehost.engine.working import Steps, Working, working
+
+
+class Fetching:
+    """An instance whose activity waits for the test, the first time it runs."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.running = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.over = asyncio.Event()
+        self.app = df.DFApp()
+
+        @self.app.activity_trigger(input_name="given")
+        async def fetch(given: str) -> int:
+            self.runs += 1
+            run = self.runs
+            if run == 1:
+                self.running.set()
+                await self.go_on.wait()
+                self.over.set()
+            return run
+
+        @self.app.orchestration_trigger(context_name="context")
+        def process(context: df.DurableOrchestrationContext) -> Steps:
+            return (yield context.call_activity(fetch, ""))
+
+    async def terminate_meanwhile(self, work: Working) -> None:
+        await work.started("process", "a")
+        await self.running.wait()
+        work.hub.terminate("a", "enough")
+        await work.engine.saved()
+        await work.ended("a")
+
+    async def end(self, work: Working) -> None:
+        """Let the first run end, and what it makes be worked off."""
+        self.go_on.set()
+        await self.over.wait()
+        for _ in range(3):
+            await work.engine.saved()
+
+
+async def test_the_end_of_an_activity_does_not_wake_a_terminated_instance() -> None:
+    fetching = Fetching()
+    async with working(fetching.app) as work:
+        await fetching.terminate_meanwhile(work)
+        before = work.hub.status("a"), work.hub.events("a")
+        await fetching.end(work)
+        after = work.hub.status("a"), work.hub.events("a")
+
+    assert before[0].status == "Terminated"
+    assert after == before
+
+
+async def test_the_end_of_an_activity_does_not_bring_a_purged_instance_back() -> None:
+    fetching = Fetching()
+    async with working(fetching.app) as work:
+        await fetching.terminate_meanwhile(work)
+        purged = work.hub.purge("a")
+        await work.engine.saved()
+        await fetching.end(work)
+        found = work.hub.list_instances(Query())
+
+    assert purged == 1
+    assert found == []
+
+
+async def test_a_restarted_instance_gets_the_result_of_its_own_activity() -> None:
+    fetching = Fetching()
+    async with working(fetching.app) as work:
+        await fetching.terminate_meanwhile(work)
+        work.hub.restart("a", new_id=False)
+        await work.engine.saved()
+        await fetching.end(work)
+        instance = await work.ended("a")
+
+    assert (instance.status, instance.output) == ("Completed", "2")
+    assert fetching.runs == 2
+
+
+async def test_an_activity_cut_off_by_a_stop_runs_again(tmp_path: Path) -> None:
+    fetching = Fetching()
+    async with working(fetching.app, tmp_path / "hub.db") as work:
+        await work.started("process", "a")
+        await fetching.running.wait()
+
+    async with working(fetching.app, tmp_path / "hub.db") as work:
+        instance = await work.ended("a")
+
+    assert instance.output == "2"
+    assert not fetching.over.is_set()

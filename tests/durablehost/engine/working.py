@@ -1,0 +1,110 @@
+"""An engine at work in this process, on the functions of one test."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import azure.durable_functions as df
+
+from durablehost.activities import ActivityRunner
+from durablehost.backend import Instance
+from durablehost.clock import Clock, SystemClock
+from durablehost.engine import Engine
+from durablehost.errors import HubFull
+from durablehost.functions import FunctionTable
+from durablehost.http_activity import HttpCaller
+from durablehost.hub import Hub
+from durablehost.invocation import Invoker
+from durablehost.loading import index_app
+from durablehost.settings import Settings
+from durablehost.store import MEMORY, SqliteBackend
+
+PATIENCE = 60.0  # seconds, after which a test is taken to hang
+
+Steps = Generator[Any, Any, Any]
+
+
+@dataclass
+class Working:
+    """The engine, and the hub through which a client speaks to it."""
+
+    engine: Engine
+    hub: Hub
+    running: asyncio.Task[None]
+
+    async def started(self, name: str, instance_id: str, given: str = "null") -> None:
+        """Start an instance, and have it on disk."""
+        self.hub.start(name, instance_id, given)
+        await self.engine.saved()
+
+    async def told(self, instance_id: str, name: str, value: Any = None) -> None:
+        """Raise an event, and have it on disk."""
+        self.hub.raise_event(instance_id, name, value)
+        await self.engine.saved()
+
+    async def ended(self, instance_id: str) -> Instance:
+        """The instance once it has ended."""
+        return await self.until(instance_id, lambda instance: instance.ended)
+
+    async def until(self, instance_id: str, reached: Callable[[Instance], bool]) -> Instance:
+        """The instance once it has come so far; looks after each flush."""
+        async with asyncio.timeout(PATIENCE):
+            while not reached(instance := self.hub.status(instance_id)):
+                with contextlib.suppress(HubFull):
+                    await self.engine.saved()
+        return instance
+
+
+@asynccontextmanager
+async def working(
+    app: df.DFApp,
+    data: Path | str = MEMORY,
+    *,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Working]:
+    """Have an engine work on a hub until the block ends."""
+    table: FunctionTable = index_app(app)
+    clock, settings = clock or SystemClock(), settings or Settings()
+    backend = SqliteBackend(data)
+    invoker, http = Invoker(own_loop=False), HttpCaller()
+    runner = ActivityRunner(table, invoker, clock, settings.function_timeout, http, "")
+    engine = Engine(backend, table, invoker, clock, settings, runner, lambda *_: None)
+    hub = Hub(backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running)
+    running = asyncio.create_task(engine.run())
+    try:
+        yield Working(engine, hub, running)
+    finally:
+        await engine.stop()
+        await invoker.close()
+        await http.close()
+        backend.close()
+        with contextlib.suppress(Exception):  # the test has looked at it, where it is to fail
+            await running
+
+
+@dataclass
+class Hold:
+    """A place where a function waits until the test lets it go on."""
+
+    _armed: bool = False
+    reached: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def arm(self) -> None:
+        self._armed = True
+
+    def pass_by(self) -> None:
+        """To be called by the function: it waits here once, if the place is armed."""
+        if self._armed:
+            self._armed = False
+            self.reached.set()
+            assert self.go_on.wait(PATIENCE)
+
+    async def is_reached(self) -> None:
+        assert await asyncio.to_thread(self.reached.wait, PATIENCE)

@@ -1,0 +1,66 @@
+"""What an HTTP function may return, and what the caller gets for it."""
+
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from durablehost.answers import answer_of
+
+
+def test_a_response_is_passed_on_as_it_is() -> None:
+    response = func.HttpResponse(b"\x00", status_code=299)
+
+    assert answer_of(response) is response
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("just text", "just text"),
+        ("", ""),
+        ("ü", "ü"),
+        ('{"a": [1, {"ü": null}]}', '{\n  "a": [\n    1,\n    {\n      "ü": null\n    }\n  ]\n}'),
+        ("[]", "[]"),
+        ('"quoted"', "quoted"),
+        ("true", "True"),
+        ("1.50", "1.5"),
+        ("2.0", "2"),
+        ("null", ""),
+        ("{bad", "{bad"),
+    ],
+)
+def test_a_text_is_read_as_json_by_the_host_and_written_anew(text: str, body: str) -> None:
+    answer = answer_of(text)
+
+    assert (answer.status_code, answer.get_body().decode()) == (200, body)
+    assert answer.mimetype == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "body"),
+    [
+        ('{"body": "made", "status": 201}', 201, "made"),
+        ('{"Body": {"a": 1}, "statusCode": "202", "status": 500}', 202, '{"a":1}'),
+        ('{"body": [1]}', 200, "System.Collections.Generic.List`1[System.Object]"),
+        ('{"body": null, "status": "many"}', 200, ""),
+    ],
+)
+def test_a_text_that_describes_an_answer_is_taken_for_one(
+    text: str, status: int, body: str
+) -> None:
+    answer = answer_of(text)
+
+    assert (answer.status_code, answer.get_body().decode()) == (status, body)
+
+
+def test_a_described_answer_has_its_headers() -> None:
+    answer = answer_of('{"body": "<a/>", "headers": {"Content-Type": "text/xml", "X-N": 1}}')
+
+    assert dict(answer.headers) == {"Content-Type": "text/xml", "X-N": "1"}
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}, [1], 5, b"bytes"])
+def test_anything_else_is_no_answer(value: Any) -> None:
+    with pytest.raises(TypeError, match=f'for Python type "{type(value).__name__}"'):
+        answer_of(value)

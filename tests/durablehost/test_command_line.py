@@ -1,0 +1,218 @@
+"""What `python -m durablehost start` prints and serves, and which options it knows."""
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.durablehost.apps import IMPORTS, SOUND, write_app, write_local_settings
+from tests.durablehost_process import outcome, running
+
+TRIGGERED = """
+@app.timer_trigger(arg_name="timer", schedule="0 0 5 * * *")
+def nightly(timer: func.TimerRequest) -> None:
+    pass
+
+
+@app.event_hub_message_trigger(arg_name="event", event_hub_name="e", connection="c")
+def hubbed(event: func.EventHubEvent) -> None:
+    pass
+
+
+@app.orchestration_trigger(context_name="context", orchestration="Renamed")
+def chain_two(context):
+    return (yield context.call_activity("left", 1))
+
+
+@app.activity_trigger(input_name="my_input")
+def left(my_input: int) -> int:
+    return my_input
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_app(tmp_path / "app")
+
+
+def test_every_http_function_is_printed_with_its_methods_and_full_url(folder: Path) -> None:
+    with running(folder) as host:
+        assert f"  hello:  [GET]  {host.base}/api/hello/{{name}}" in host.lines
+        assert f"  length: [any]  {host.base}/api/length" in host.lines
+        assert f"  result: [any]  {host.base}/api/result/{{id}}" in host.lines
+        assert f"  start:  [POST] {host.base}/api/start/{{name}}" in host.lines
+
+
+def test_orchestrators_activities_entities_and_other_triggers_are_printed(tmp_path: Path) -> None:
+    with running(write_app(tmp_path / "app", SOUND + TRIGGERED)) as host:
+        listed = host.text
+
+    assert "Orchestrators (4):\n  chain, Renamed (chain_two), taking, waiting\n" in listed
+    assert "Activities (1):\n  double\n" in listed
+    assert "Entities (1):\n  counter\n" in listed
+    assert "Timers:\n  nightly: 0 0 5 * * *\n" in listed
+    assert "Other triggers:\n  hubbed: eventHubTrigger\n" in listed
+
+
+def test_a_left_out_function_is_named_at_every_start_and_to_who_waits_for_it(
+    tmp_path: Path,
+) -> None:
+    folder = write_app(tmp_path / "app", SOUND + TRIGGERED)
+    line = (SOUND + TRIGGERED).splitlines().index("def left(my_input: int) -> int:") + 1
+    place = f"function_app.py:{line}"
+    with running(folder) as first:
+        waiting = first.manage("POST", "/orchestrators/Renamed").json()["id"]
+        first.output.wait_for("warning: .*calls the activity 'left'")
+        first.stop()
+
+    with running(folder) as second:
+        problems = second.ask("GET", f"/admin/durablehost/problems?instanceId={waiting}").json()
+        status = second.manage("GET", f"/instances/{waiting}").json()["runtimeStatus"]
+
+    for host in first, second:
+        assert f"Left out, as on Azure:\n  left ({place})\n" in host.text
+        assert "The binding name my_input is invalid." in host.text
+        assert 'Write `input_name="myInput"`' in host.text
+    [unknown] = [problem["text"] for problem in problems if problem["kind"] == "unknown-function"]
+    assert "It was left out: The 'left' function is in error" in unknown
+    assert place in unknown
+    assert status == "Running"
+
+
+def test_the_hub_file_is_in_the_apps_folder_by_default(folder: Path) -> None:
+    with running(folder) as host:
+        assert f"Hub: {folder}/.durablehost/hub.db" in host.lines
+        assert (folder / ".durablehost" / "hub.db").exists()
+
+
+def test_in_memory_nothing_is_written_and_nothing_kept(folder: Path) -> None:
+    before = {path.name for path in folder.iterdir()}
+
+    for _ in range(2):
+        with running(folder, "--data", ":memory:") as host:
+            assert host.run_to_its_end("chain", "same") == 4
+            assert [one["instanceId"] for one in host.manage("GET", "/instances").json()] == [
+                "same"
+            ]
+
+    assert "Hub: :memory:" in host.lines
+    assert {path.name for path in folder.iterdir()} - before <= {"__pycache__"}
+
+
+def test_relative_paths_are_below_the_folder_durablehost_was_started_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with running(Path("app"), "--data", "kept.db", "--auth", "keys.json"):
+        assert (tmp_path / "kept.db").exists()
+        assert (tmp_path / "keys.json").exists()
+
+
+def test_the_folder_is_the_current_one_by_default(folder: Path) -> None:
+    code, said = outcome("start", "--host", "no address at all", cwd=folder)
+
+    assert code == 1
+    assert "Port 7071 on no address at all cannot be used" in said
+
+
+def test_port_zero_takes_a_free_one_and_prints_it(folder: Path) -> None:
+    with running(folder, "--port", "0") as host:
+        assert re.fullmatch(r"http://localhost:\d+", host.base)
+        assert host.ask("GET", "/api/hello/Ada").text == "Hello Ada"
+
+
+def test_the_port_of_local_settings_is_taken_and_the_command_line_beats_it(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        write_local_settings(folder, Host={"LocalHttpPort": port})
+
+        code, said = outcome("start", folder)
+        with running(folder, "--port", "0") as host:
+            other = host.ask("GET", "/api/hello/Ada").text
+
+    assert code == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in said
+    assert other == "Hello Ada"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::1"])
+def test_it_listens_on_the_address_that_is_asked_for(folder: Path, address: str) -> None:
+    with running(folder, "--host", address) as host:
+        assert host.ask("GET", "/api/hello/Ada").text == "Hello Ada"
+
+    assert host.base.startswith("http://[::1]:" if address == "::1" else "http://localhost:")
+
+
+def test_auth_makes_a_key_file_that_only_its_owner_reads_and_enforces_the_keys(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+
+    with running(folder, "--auth", file) as host:
+        keys = json.loads(file.read_text())
+        answers = [
+            host.ask("GET", path).status
+            for path in (
+                "/api/hello/Ada",
+                "/api/hello/Ada?code=wrong",
+                f"/api/hello/Ada?code={keys['function']}",
+                f"/api/hello/Ada?code={keys['master']}",
+            )
+        ]
+
+    assert answers == [401, 401, 200, 200]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert f"Keys: asked for, those in {file}" in host.lines
+    assert not any(key in host.text for key in keys.values())
+
+
+def test_the_keys_stay_the_same_from_start_to_start(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    with running(folder, "--auth", file):
+        keys = file.read_text()
+
+    with running(folder, "--auth", file):
+        assert file.read_text() == keys
+
+
+def test_settings_without_effect_are_named_once(tmp_path: Path) -> None:
+    durable = {"hubName": "MyHub", "useAppLease": False, "nonsense": 1}
+    host = {"version": "2.0", "extensions": {"durableTask": durable}}
+
+    with running(write_app(tmp_path / "app", host=host)) as started:
+        said = started.text
+
+    assert said.count("  extensions.durableTask.useAppLease\n") == 1
+    assert said.count("  extensions.durableTask.nonsense (no such setting)\n") == 1
+    assert "hubName" not in said
+
+
+def test_an_app_without_functions_starts_and_is_told_so(tmp_path: Path) -> None:
+    with running(write_app(tmp_path / "app", IMPORTS)) as host:
+        assert "The app has no functions." in host.lines
+        assert host.ask("GET", "/").status == 200
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("start", "--help")])
+def test_help_names_every_option_and_shows_how_to_start(arguments: tuple[str, ...]) -> None:
+    code, said = outcome(*arguments)
+
+    assert code == 0
+    assert "python -m durablehost start --reload" in said
+    if arguments[0] == "start":
+        for option in ("APP_DIR", "--port", "--host", "--data", "--auth", "--reload"):
+            assert option in said
+
+
+def test_without_a_command_it_shows_its_help_and_fails() -> None:
+    code, said = outcome()
+
+    assert code == 1
+    assert "serve an app, as `func start` would" in said
+
+
+def test_its_version_is_that_of_the_package() -> None:
+    assert outcome("--version") == (0, "durablehost 0.1.0")

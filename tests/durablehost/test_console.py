@@ -1,0 +1,154 @@
+"""What durablehost says in the log and at start, piece by piece."""
+
+import io
+import logging
+from pathlib import Path
+
+import pytest
+
+from durablehost import console
+from durablehost.diagnosis import Finding, unknown_function
+from durablehost.functions import Function, FunctionTable, LeftOut, Place
+from durablehost.settings import Settings
+
+PLACE = Place("function_app.py", 7)
+MANY = [f"activity_{number:03}" for number in range(200)]
+
+
+def function(name: str, kind: str, **trigger: str) -> Function:
+    return Function(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]  # tests know the kinds
+        trigger={"type": f"{kind}Trigger", **trigger},
+        bindings=(),
+        handler=print,
+        is_async=False,
+        place=PLACE,
+        durable_name=name if kind in ("orchestration", "activity", "entity") else "",
+    )
+
+
+def shown(capsys: pytest.CaptureFixture[str], table: FunctionTable, **settings: object) -> str:
+    console.show_app(table, "http://localhost:1", Settings(**settings))  # type: ignore[arg-type]
+    return capsys.readouterr().out
+
+
+def test_many_names_stand_on_lines_that_fit_the_console(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    said = shown(capsys, FunctionTable(tuple(function(name, "activity") for name in MANY)))
+
+    assert said.startswith("Activities (200):\n  activity_000, activity_001, ")
+    assert max(map(len, said.splitlines())) <= 60
+    assert all(name in said for name in MANY)
+
+
+def test_names_are_sorted_without_regard_to_case(capsys: pytest.CaptureFixture[str]) -> None:
+    table = FunctionTable(tuple(function(name, "entity") for name in ("b", "A", "C")))
+
+    assert shown(capsys, table) == "Entities (3):\n  A, b, C\n\n"
+
+
+def test_methods_and_urls_stand_below_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+    routes = (
+        function("long_name", "http", route="a/{id}", methods=["GET", "POST"]),  # type: ignore[arg-type]
+        function("any", "http"),
+    )
+
+    assert shown(capsys, FunctionTable(routes), route_prefix="v1") == (
+        "Functions:\n"
+        "  any:       [any]      http://localhost:1/v1/any\n"
+        "  long_name: [GET,POST] http://localhost:1/v1/a/{id}\n\n"
+    )
+
+
+def test_what_was_left_out_is_shown_with_the_hosts_words_and_what_to_write(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    left_out = LeftOut("act", "It is in error.", "Write `x`.", PLACE)
+
+    said = shown(capsys, FunctionTable((), (left_out,), ("function_app.py:9: it fails.",)))
+
+    assert said == (
+        "Left out, as on Azure:\n"
+        "  act (function_app.py:7)\n"
+        "    It is in error.\n"
+        "    Write `x`.\n\n"
+        "To mind:\n"
+        "  function_app.py:9: it fails.\n\n"
+        "The app has no functions.\n\n"
+    )
+
+
+def test_no_name_of_a_caller_moves_the_cursor_or_forges_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    console.tell("@counter@a\n12:00:00 error: forged\x1b[2J", "counter", Finding("k", "s", "é ✓."))
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "@counter@a\\n12:00:00 error: forged\\x1b[2J (counter) é ✓."
+    ]
+
+
+def test_a_line_of_the_log_has_the_time_and_a_mark_where_it_matters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        console.set_up_logging()
+        for level_of_line in (logging.INFO, logging.WARNING, logging.ERROR):
+            logging.getLogger("some.app").log(level_of_line, "words")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    said = [line.partition(" ")[2] for line in written.getvalue().splitlines()]
+    assert said == ["words", "warning: words", "error: words"]
+
+
+def test_few_known_names_are_all_listed_and_the_nearest_is_asked_for() -> None:
+    text = unknown_function("activity", "chargecard", ["refund", "charge_card"]).text
+
+    assert "calls the activity 'chargecard', which nobody has" in text
+    assert "Did you mean 'charge_card'?" in text
+    assert text.endswith("Known activities: 'refund', 'charge_card'.")
+
+
+def test_of_many_known_names_the_nearest_stand_there_and_where_the_others_are() -> None:
+    text = unknown_function("activity", "charge_crad", [*MANY, "Charge_Card"]).text
+
+    assert "Did you mean 'Charge_Card'? Known activities: 'Charge_Card', '" in text
+    assert text.count("'activity_") == 5
+    assert text.endswith(" and 195 more (GET /admin/functions lists them).")
+    assert len(text) < 400
+
+
+def test_where_nothing_is_known_that_is_said() -> None:
+    text = unknown_function("entity", "Counter", []).text
+
+    assert text.endswith("as on Azure. Known entities: none.")
+
+
+def test_of_a_left_out_function_the_reason_is_said_and_no_other_names() -> None:
+    text = unknown_function("activity", "act", ["other"], "It is in error. (app.py:3)").text
+
+    assert text == (
+        "calls the activity 'act', which nobody has, and so it waits for ever, as on Azure."
+        " It was left out: It is in error. (app.py:3)"
+    )
+
+
+def test_a_text_the_console_cannot_encode_is_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "out").open("w", encoding="ascii") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        console.write_any_text()
+        console.say("✓ \udcff")
+
+    assert (tmp_path / "out").read_text() == "\\u2713 \\udcff\n"

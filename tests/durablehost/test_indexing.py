@@ -1,0 +1,328 @@
+"""Which functions of an app load, serve and work, and what is said of the others."""
+
+import typing
+from collections.abc import Callable
+from typing import Any, NewType, TypedDict
+
+import azure.durable_functions as df
+import azure.functions as func
+import pytest
+
+from durablehost.errors import AppDoesNotLoad
+from durablehost.functions import FunctionTable
+from durablehost.loading import index_app
+
+LoadText = Callable[..., FunctionTable]
+Number = NewType("Number", str)
+
+
+class Order(TypedDict):
+    id: str
+
+
+def app_with_activity(function: Callable[..., Any]) -> df.DFApp:
+    app = df.DFApp()
+    app.activity_trigger(input_name="x")(function)
+    return app
+
+
+def refusal(app: func.FunctionRegister) -> str:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        index_app(app)
+    return str(refused.value)
+
+
+def test_the_first_by_name_of_two_functions_on_one_route_serves(load: LoadText) -> None:
+    table = load("""
+@app.route(route="/Same/")
+def zebra(req): ...
+@app.route(route="same", methods=["GET"])
+def aardvark(req): ...
+""")
+
+    assert [function.name for function in table.functions] == ["aardvark"]
+    assert [left_out.name for left_out in table.left_out] == ["zebra"]
+    assert "conflicts with the route defined by function 'aardvark'" in table.left_out[0].says
+    assert table.listed == ["aardvark", "zebra"]
+
+
+def test_functions_on_one_route_with_other_methods_all_serve(load: LoadText) -> None:
+    table = load("""
+@app.route(route="same", methods=["GET"])
+def get(req): ...
+@app.route(route="same", methods=["POST", "PUT"])
+def post(req): ...
+""")
+
+    assert table.left_out == ()
+
+
+def test_a_route_in_the_hosts_own_space_is_left_out(load: LoadText) -> None:
+    table = load('@app.route(route="admin/users")\ndef users(req): ...')
+
+    assert "conflicts with one or more built in routes" in table.left_out[0].says
+
+
+def test_a_left_out_activity_is_found_by_the_name_its_callers_use(load: LoadText) -> None:
+    table = load('@app.activity_trigger(input_name="my_x", activity="Pay")\ndef act(my_x): ...')
+
+    assert table.activity("pay") is None
+    missing = table.missing("activity", "PAY")
+    assert missing is not None
+    assert 'Write `input_name="myX"`' in missing.advice
+    assert table.missing("orchestration", "pay") is None
+
+
+def test_a_schedule_may_come_from_a_setting(
+    load: LoadText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "@app.timer_trigger(schedule='%WHEN%', arg_name='timer')\ndef tick(timer): ..."
+    monkeypatch.setenv("WHEN", "0 0 5 * * *")
+    resolved = load(text, folder="one")
+    monkeypatch.delenv("WHEN")
+    unresolved = load(text, folder="two")
+
+    assert resolved.left_out == ()
+    assert "'%WHEN%' does not resolve to a value" in unresolved.left_out[0].says
+    assert '`"WHEN": "..."`' in unresolved.left_out[0].advice
+
+
+def test_a_durable_name_with_an_at_sign_is_left_out_for_an_orchestrator(load: LoadText) -> None:
+    table = load("""
+@app.orchestration_trigger(context_name="context", orchestration="@o")
+def o(context): ...
+""")
+
+    assert "Orchestration names must not start with @." in table.left_out[0].says
+
+
+@pytest.mark.parametrize(
+    ("annotation", "advice"),
+    [
+        (dict[str, int], "`x: dict`, or a TypedDict (`class X(TypedDict): ...`)"),
+        (list[int], "`x: list`, or no annotation"),
+        (Order | None, "`x: Order`, or no annotation. `None` reaches `x` all the same"),
+        (list[str] | None, "`x: list`, or no annotation. `None`"),
+        (int | str, "`x` without an annotation"),
+        (typing.Tuple[int, str], "`x: list`, or no annotation"),  # noqa: UP006 - what apps write
+        (Number, "`x: str`, or no annotation"),
+    ],
+)
+def test_the_advice_names_the_nearest_class(annotation: object, advice: str) -> None:
+    def act(x: object) -> None: ...
+
+    act.__annotations__["x"] = annotation
+
+    assert advice in refusal(app_with_activity(act))
+
+
+def test_a_name_known_to_the_type_checker_only_keeps_the_app_from_loading() -> None:
+    def act(x: "OnlyForTheTypeChecker") -> None: ...  # type: ignore[name-defined] # noqa: F821
+
+    said = refusal(app_with_activity(act))
+
+    assert said.startswith("NameError: name 'OnlyForTheTypeChecker' is not defined")
+    assert "`if TYPE_CHECKING:`" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            '@app.route(route="items/{id:int}")\ndef get(req, id): ...',
+            '`id = req.route_params["id"]`',
+        ),
+        ('@app.route(route="items")\ndef get(req, page=1): ...', '`page = req.params["page"]`'),
+        (
+            '@app.route(route="c")\nasync def start(req, my_client): ...',
+            '`@app.durable_client_input(client_name="myClient")`',
+        ),
+        (
+            '@app.activity_trigger(input_name="order")\ndef act(invoice): ...',
+            'says `input_name="order"`, the function says `invoice`',
+        ),
+        ('@app.activity_trigger(input_name="x")\ndef act(x, *rest): ...', "Leave `*` and `**`"),
+        (
+            '@app.activity_trigger(input_name="x")\n@(lambda f: lambda *a, **k: f(*a, **k))\n'
+            "def act(x): ...",
+            "`@functools.wraps(function)`",
+        ),
+        ('@app.activity_trigger(input_name="x")\ndef act(): ...', "a parameter `x`"),
+        ('@app.route(route="c")\ndef c(req, context: dict): ...', "`context: func.Context`"),
+        ("@app.queue_trigger('m', 'q', 'c')\ndef c(m: dict): ...", "`m: func.QueueMessage`"),
+        (
+            "@app.event_hub_message_trigger('e', 'c', 'h')\ndef c(e: list): ...",
+            "`e: func.EventHubEvent`, or no annotation",
+        ),
+        (
+            '@app.queue_output(arg_name="out", queue_name="q", connection="c")\n'
+            '@app.route(route="c")\ndef c(req, out: str): ...',
+            "`out: func.Out[str]`",
+        ),
+    ],
+)
+def test_the_advice_says_what_to_write(load: LoadText, text: str, advice: str) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(text)
+
+    assert advice in str(refused.value)
+
+
+def test_output_bindings_and_the_hosts_context_are_parameters_that_load(load: LoadText) -> None:
+    table = load("""
+@app.queue_output(arg_name="out", queue_name="q", connection="c")
+@app.route(route="r")
+def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> str: ...
+""")
+
+    assert table.functions[0].takes_context
+    assert [binding["name"] for binding in table.functions[0].unserved_bindings] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        (
+            '@app.orchestration_trigger(context_name="context")\nasync def work(context): ...',
+            "work is an async orchestration function",
+        ),
+        (
+            '@app.route(route="r")\n@app.durable_client_input(client_name="client")\n'
+            "def start(req, client): ...",
+            "start takes a durable client and is not async",
+        ),
+    ],
+)
+def test_what_loads_but_fails_at_every_call_is_remarked_on(
+    load: LoadText, text: str, remark: str
+) -> None:
+    table = load(text)
+
+    assert len(table.functions) == 1
+    assert remark in table.remarks[0]
+    assert table.remarks[0].startswith("function_app.py:")
+
+
+def test_two_functions_of_one_name_are_both_placed(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            "import words\napp.register_functions(words.bp)\n"
+            '@app.activity_trigger(input_name="x")\ndef pay(x): ...',
+            words="import azure.durable_functions as df\nbp = df.Blueprint()\n"
+            '@bp.activity_trigger(input_name="x")\ndef pay(x): ...',
+        )
+
+    assert "  at function_app.py:7\n  `pay` stands at words.py:4 already" in str(refused.value)
+
+
+_LIBRARY = """
+import functools
+def logged(function):
+    @functools.wraps(function)
+    async def outer(*arguments, **named): return await function(*arguments, **named)
+    return outer
+def checked(function):
+    async def outer(req, **named): return await function(req, **named)
+    outer.__name__, outer.__module__ = function.__name__, function.__module__
+    return outer
+"""
+
+
+def test_a_decorator_that_parts_a_trigger_from_its_function_is_named(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import logged\n@app.route(route="r")\n@logged\n'
+            '@app.durable_client_input(client_name="client")\nasync def start(req, client): ...',
+            words="#" + _LIBRARY,
+        )
+
+    assert "Function start does not have a trigger" in str(refused.value)
+    assert (
+        "  at function_app.py:8\n"
+        "  `@logged` stands between `@app.route` and `@app.durable_client_input`, which then are "
+        "of two functions: write the decorators that are not of `app` right above `def`."
+    ) in str(refused.value)
+
+
+def test_decorators_that_part_a_client_from_its_function_are_named(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            "from words import passing\n@app.function_name('go')\n@passing\n@passing()\n"
+            '@app.route(route="r")\nasync def start(req, body): ...',
+            words="#\ndef passing(function=None):\n"
+            "    return passing if function is None else function",
+        )
+
+    assert "declared in Python but not in function.json: {'body'}" in str(refused.value)
+    assert "`@passing` and `@passing` stand between `@app.function_name` and `@app.route`" in str(
+        refused.value
+    )
+
+
+def test_a_function_behind_a_wrapper_that_hides_it_is_placed_in_the_app(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import checked\n@app.durable_client_input(client_name="client")\n'
+            "@checked\nasync def start(req, client): ...",
+            words="#" + _LIBRARY,
+        )
+
+    assert "  at function_app.py:7\n  Give it a trigger" in str(refused.value)
+
+
+def test_a_parameter_that_a_decorator_hides_is_not_asked_for_again(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load(
+            'from words import plain\n@app.route(route="r")\n'
+            '@app.durable_client_input(client_name="client")\n@plain\n'
+            "async def start(req, client): ...",
+            words="#\ndef plain(function):\n    async def outer(req): return await function(req)\n"
+            "    outer.__name__, outer.__module__ = function.__name__, function.__module__\n"
+            "    return outer",
+        )
+
+    assert "declared in function.json but not in Python: {'client'}" in str(refused.value)
+    assert "`start` has a parameter `client`, and a decorator hides it" in str(refused.value)
+
+
+def test_decorators_of_two_objects_on_one_function_are_told_apart(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load("""
+bp = df.Blueprint()
+@bp.activity_trigger(input_name="x")
+def act(x): ...
+@bp.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+app.register_functions(bp)
+""")
+
+    [start, act, _] = str(refused.value).split("\n\n")
+    assert "load the start function" in start
+    assert "are of two objects, `bp` and `app`" in start
+    assert "write `@app.` in front of all of them, the trigger on top" in start
+    assert "load the act function" in act
+    assert "`act` asks for no client" in act
+
+
+def test_a_client_on_top_of_the_trigger_of_a_plain_app_is_to_stand_below(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load("""\
+app = func.FunctionApp()
+@app.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+""")
+
+    assert "write it below `@app.route`, right above `def`, or make `app` a `df.DFApp()`" in str(
+        refused.value
+    )
+
+
+def test_a_decorator_of_a_blueprint_that_has_no_function_yet_is_explained(load: LoadText) -> None:
+    with pytest.raises(AppDoesNotLoad, match="pop from empty list\n.*:5\n.*the same object"):
+        load("""bp = df.Blueprint()
+@bp.durable_client_input(client_name="client")
+@app.route(route="r")
+async def start(req, client): ...
+""")

@@ -1,0 +1,391 @@
+"""ManualHub: an app in this process, in memory, whose clock and work are in a test's hands."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from durablehost import history
+from durablehost.errors import FunctionFailed
+from durablehost.testing import Crashed, ManualHub, Stuck
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+app = df.DFApp()
+done: list[str] = []
+
+
+@app.orchestration_trigger(context_name="context")
+def waits(context):
+    """Waits a day for 'Go', and tells what it got."""
+    context.set_custom_status("waiting")
+    event = context.wait_for_external_event("Go")
+    timer = context.create_timer(context.current_utc_datetime + DAY)
+    winner = yield context.task_any([event, timer])
+    if winner is timer:
+        context.set_custom_status("late")
+        yield context.create_timer(context.current_utc_datetime + DAY)
+        return "late"
+    timer.cancel()
+    return event.result
+
+
+@app.orchestration_trigger(context_name="context")
+def doubles(context):
+    """Doubles its input twice, with up to three attempts each."""
+    retry = df.RetryOptions(60_000, 3)
+    once = yield context.call_activity_with_retry("double", retry, context.get_input())
+    return (yield context.call_activity_with_retry("double", retry, once))
+
+
+@app.activity_trigger(input_name="number")
+def double(number):
+    done.append("double")
+    return number * 2
+
+
+@app.orchestration_trigger(context_name="context")
+def asks(context):
+    return (yield context.call_activity("state_of", context.instance_id))
+
+
+@app.activity_trigger(input_name="instance")
+@app.durable_client_input(client_name="client")
+async def state_of(instance, client):
+    return (await client.get_status(instance)).runtime_status.name
+
+
+@app.orchestration_trigger(context_name="context")
+def lost(context):
+    yield context.call_activity("duoble", 1)
+
+
+@app.orchestration_trigger(context_name="context")
+def spins(context):
+    context.continue_as_new(None)
+    if False:
+        yield
+
+
+@app.entity_trigger(context_name="context")
+def total(context):
+    context.set_state(context.get_state(lambda: 0) + context.get_input())
+
+
+@app.route(route="doubles/{number}", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def start(req, client):
+    started = await client.start_new("doubles", client_input=int(req.route_params["number"]))
+    return client.create_check_status_response(req, started)
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 0 6 * * *")
+@app.durable_client_input(client_name="client")
+async def every_morning(timer, client):
+    if timer.past_due:
+        raise ValueError("too late")
+    await client.start_new("waits", instance_id="morning")
+
+
+APP_OF_A_FOLDER = """
+import os
+import azure.durable_functions as df
+
+app = df.DFApp()
+
+
+@app.orchestration_trigger(context_name="context")
+def versioned(context):
+    return context.version
+    yield
+
+
+@app.route(route="here")
+def here(req):
+    return str(os.environ.get("ONLY_HERE"))
+"""
+
+
+def new_hub(**options: Any) -> ManualHub:
+    return ManualHub(app, start=START, **options)
+
+
+async def test_a_folder_is_run_with_its_host_json(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(APP_OF_A_FOLDER)
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "extensions": {"http": {"routePrefix": "v1"},'
+        ' "durableTask": {"defaultVersion": "2.0"}}}'
+    )
+    (tmp_path / "local.settings.json").write_text('{"Values": {"ONLY_HERE": "1"}}')
+    async with ManualHub(tmp_path) as hub:
+        assert hub.output(await hub.start("versioned")) == "2.0"
+        assert (await hub.request("GET", "/v1/here")).text == "None"
+
+
+async def test_a_hub_leaves_no_thread_behind() -> None:
+    before = set(threading.enumerate())
+    async with new_hub() as hub:
+        await hub.start("doubles", 3)
+        assert (await hub.request("POST", "/api/doubles/2")).status == 202
+    assert set(threading.enumerate()) <= before
+
+
+# Time
+
+
+async def test_time_stands_still_until_a_test_moves_it() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        await hub.advance(DAY - timedelta(seconds=2))
+        assert (hub.status(waiting), hub.custom_status(waiting)) == ("Running", "waiting")
+
+        await hub.advance(timedelta(seconds=2))
+
+        assert (hub.status(waiting), hub.custom_status(waiting)) == ("Running", "late")
+        assert hub.clock.now() == START + DAY
+
+
+async def test_advancing_lets_everything_happen_that_comes_due_meanwhile() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        await hub.advance(30 * DAY)
+
+        assert hub.output(waiting) == "late"
+        assert hub.instance(waiting).updated == START + 2 * DAY
+        assert hub.clock.now() == START + 30 * DAY
+
+
+async def test_running_until_ended_jumps_from_timer_to_timer() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        ended = await hub.run_until_ended(waiting)
+
+        assert ended.status == "Completed"
+        assert hub.clock.now() == START + 2 * DAY
+
+
+async def test_running_until_a_custom_status_stops_where_it_is_set() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        await hub.run_until_custom_status(waiting, "late")
+
+        assert hub.status(waiting) == "Running"
+        assert hub.clock.now() == START + DAY
+
+
+async def test_an_event_can_come_in_a_while() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        await hub.raise_event(waiting, "Go", "yes", after=timedelta(hours=3))
+        assert hub.status(waiting) == "Running"
+        await hub.run_until_ended(waiting)
+
+        assert hub.output(waiting) == '"yes"'
+        assert hub.clock.now() == START + timedelta(hours=3)
+
+
+@pytest.mark.parametrize(("as_http", "got"), [(True, {"a": 1}), (False, '{"a": 1}')])
+async def test_an_event_arrives_as_whoever_sent_it_sends_it(as_http: bool, got: object) -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        await hub.raise_event(waiting, "Go", {"a": 1}, as_http=as_http)
+
+        assert hub.output(waiting) == got
+
+
+# What cannot come
+
+
+async def test_waiting_for_what_cannot_come_says_why() -> None:
+    async with new_hub() as hub:
+        instance_id = await hub.start("lost")
+        with pytest.raises(Stuck, match="(?s)nothing more is to come\n.*'duoble'.*'double'"):
+            await hub.run_until_ended(instance_id)
+
+        assert "unknown-function" in [problem.kind for problem in hub.problems(instance_id)]
+
+
+async def test_waiting_no_longer_than_asked_says_so() -> None:
+    async with new_hub() as hub:
+        waiting = await hub.start("waits")
+        with pytest.raises(Stuck, match='custom status "waiting": not within 1:00:00'):
+            await hub.run_until_ended(waiting, within=timedelta(hours=1))
+
+
+async def test_an_app_that_spins_is_not_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durablehost.manual_work._SPIN", 100)
+    async with new_hub() as hub:
+        with pytest.raises(Stuck, match="still busy after 100 rounds"):
+            await hub.start("spins")
+
+
+async def test_a_name_that_the_app_does_not_have_is_said_at_once() -> None:
+    async with new_hub() as hub:
+        with pytest.raises(LookupError, match="no orchestrator 'wait'; it has: .*waits"):
+            await hub.start("wait")
+        with pytest.raises(LookupError, match="no activity 'duoble'; it has: double"):
+            hub.replace_activity("duoble", str)
+        with pytest.raises(LookupError, match="no timer, queue or blob function 'start'"):
+            await hub.fire("start")
+
+
+# Activities
+
+
+async def test_an_activity_runs_as_it_is_unless_replaced() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        assert hub.output(await hub.start("doubles", 3)) == 12
+        assert done == ["double", "double"]
+
+        hub.replace_activity("double", lambda number: number + 1)
+
+        assert hub.output(await hub.start(doubles, 3)) == 5
+        assert done == ["double", "double"]
+        assert [call.input for call in hub.calls("double")] == [3, 6, 3, 4]
+
+
+async def test_an_activity_with_a_client_speaks_to_this_hub() -> None:
+    async with new_hub() as hub:
+        assert hub.output(await hub.start("asks")) == "Running"
+
+
+async def test_a_replacement_may_be_async_and_may_raise() -> None:
+    async def refuses(number: int) -> int:
+        raise ValueError(f"no {number}")
+
+    async with new_hub() as hub:
+        hub.replace_activity("double", refuses)
+        failed = await hub.start("doubles", 3)
+        await hub.run_until_ended(failed)
+
+        assert hub.status(failed) == "Failed"
+        assert "ValueError: no 3" in hub.output(failed)
+        assert [call.at - START for call in hub.calls()] == [
+            timedelta(minutes=minute) for minute in range(3)
+        ]
+
+
+async def test_the_call_that_is_to_fail_fails_and_no_other() -> None:
+    async with new_hub() as hub:
+        hub.fail_activity("double", ConnectionError("down"), on_call=2)
+        doubled = await hub.start("doubles", 3)
+        assert hub.status(doubled) == "Running"
+        await hub.run_until_ended(doubled)
+
+        assert hub.output(doubled) == 12
+        assert hub.clock.now() == START + timedelta(minutes=1)
+
+
+async def test_a_slow_activity_does_what_it_does_at_the_end_of_its_time() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        hub.slow_activity("double", timedelta(hours=1))
+        doubled = await hub.start("doubles", 3)
+        await hub.advance(timedelta(minutes=59))
+        before = list(done)
+
+        await hub.run_until_ended(doubled)
+
+        assert (before, done) == ([], ["double", "double"])
+        assert hub.output(doubled) == 12
+        assert hub.clock.now() == START + timedelta(hours=2)
+
+
+async def test_a_crash_loses_a_slow_activity_that_is_under_way_and_begins_it_again() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        hub.slow_activity("double", timedelta(hours=1))
+        doubled = await hub.start("doubles", 3)
+        await hub.advance(timedelta(minutes=30))
+
+        hub.crash()
+        await hub.run_until_ended(doubled)
+
+        assert done == ["double", "double"]
+        assert hub.clock.now() == START + timedelta(hours=2, minutes=30)
+
+
+# The public door
+
+
+async def test_requests_go_to_the_routes_of_the_app_and_of_the_host() -> None:
+    async with new_hub() as hub:
+        answer = await hub.request("POST", "/api/doubles/2")
+        assert answer.status == 202
+        instance_id = answer.json()["id"]
+
+        path = f"/runtime/webhooks/durabletask/instances/{instance_id}"
+        assert (await hub.request("GET", path)).json()["output"] == 8
+
+
+async def test_a_body_of_megabytes_reaches_the_app_without_a_warning() -> None:
+    async with new_hub() as hub:
+        answer = await hub.request("POST", "/api/doubles/2", data=bytes(3 * 2**20))
+
+        assert answer.status == 202
+
+
+async def test_a_timer_function_is_fired_by_hand() -> None:
+    async with new_hub() as hub:
+        await hub.fire("every_morning")
+        assert hub.status("morning") == "Running"
+
+        with pytest.raises(FunctionFailed):
+            await hub.fire("every_morning", "no timer request")
+
+
+async def test_entities_are_signalled_and_seen() -> None:
+    async with new_hub() as hub:
+        await hub.signal("total", "a", "add", 2)
+        await hub.signal("total", "a", "add", 3)
+
+        assert hub.entity_state("total", "a") == 5
+
+
+async def test_instances_are_steered_and_listed() -> None:
+    async with new_hub() as hub:
+        await hub.start("waits", instance_id="w:1")
+        await hub.start("waits", instance_id="w:2")
+        await hub.start("waits", instance_id="x")
+        await hub.suspend("w:1", "a pause")
+        await hub.terminate("w:2", "enough")
+        assert [(i.id, i.status) for i in hub.instances("w:")] == [
+            ("w:1", "Suspended"),
+            ("w:2", "Terminated"),
+        ]
+
+        await hub.resume("w:1")
+        await hub.raise_event("w:1", "Go", "yes")
+        assert hub.output("w:1") == '"yes"'
+        assert history.EXECUTION_COMPLETED in [e["EventType"] for e in hub.history("w:1")]
+
+
+# Crashes
+
+
+async def test_a_crash_loses_the_commit_it_came_at_and_nothing_before() -> None:
+    done.clear()
+    async with new_hub() as hub:
+        hub.crash_after(2)  # the first schedules the activity, the second has its result
+        with pytest.raises(Crashed):
+            await hub.start("doubles", 3, instance_id="d")
+        assert done == ["double"]
+        hub.crash()
+        await hub.run_until_ended("d")
+
+        assert hub.output("d") == 12
+        assert done == ["double"] * 3  # it ran again: at least once, as on Azure
+
+
+async def test_a_hub_in_a_file_goes_on_from_it(tmp_path: Path) -> None:
+    data = tmp_path / "hub.db"
+    async with new_hub(data=data) as hub:
+        await hub.start("waits", instance_id="w")
+    async with new_hub(data=data) as hub:
+        await hub.raise_event("w", "Go", 1)
+        assert hub.output("w") == "1"

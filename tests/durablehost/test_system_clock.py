@@ -1,0 +1,83 @@
+"""The machine's clock, which may go back."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from durablehost.clock import SystemClock
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Machine:
+    """A machine whose clock somebody sets, while time passes as ever."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+        self.elapsed = 100.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.elapsed += seconds
+        self.time += timedelta(seconds=seconds)
+
+    def clock(self) -> SystemClock:
+        return SystemClock(lambda: self.time, lambda: self.elapsed)
+
+
+def test_it_shows_the_machines_time() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    first = clock.now()
+    machine.pass_by(5)
+
+    assert (first, clock.now()) == (NOON, NOON + timedelta(seconds=5))
+
+
+def test_after_a_jump_back_time_goes_on_at_its_pace(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.now()
+    machine.pass_by(5)
+    machine.time -= HOUR
+    times = [clock.now()]
+    machine.pass_by(10)
+    times.append(clock.now())
+
+    assert times == [NOON + timedelta(seconds=5), NOON + timedelta(seconds=15)]
+    assert [(one.levelno, one.message) for one in caplog.records] == [
+        (
+            logging.WARNING,
+            "The machine's clock has gone back by 1:00:00. Timers keep to the time before; once"
+            " durablehost is started anew, they come late by as much.",
+        )
+    ]
+
+
+def test_once_the_machine_has_caught_up_its_time_is_shown_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.now()
+    machine.time -= HOUR
+    clock.now()
+    machine.time += 2 * HOUR
+    caught_up = clock.now()
+    machine.time -= HOUR
+    clock.now()
+
+    assert caught_up == NOON + HOUR
+    assert len(caplog.records) == 2
+
+
+def test_a_clock_set_right_by_a_hair_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    first = clock.now()
+    machine.time -= timedelta(milliseconds=5)
+    second = clock.now()
+
+    assert second == first
+    assert caplog.records == []
