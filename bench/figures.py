@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.sides import APP, ROOT, Durablehost, durablehost, timed
-from durablehost.loading import load_app
-from durablehost.testing import ManualHub
+from durablehost.app.loading import load_app
+from durablehost.testing.manual_hub import ManualHub
 
 _keys = itertools.count()
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import azure.functions as func
 
 from bench.sides import APP
-from durablehost import history
-from durablehost.clock import SystemClock
-from durablehost.episode import run_episode
-from durablehost.functions import Function, FunctionTable
-from durablehost.history import Event
-from durablehost.loading import load_app
-from durablehost.replay import Turn
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.app.loading import load_app
+from durablehost.episodes.episode import run_episode
+from durablehost.episodes.sdk_turn import Turn
+from durablehost.hub import history
+from durablehost.hub.clock import SystemClock
+from durablehost.hub.history import Event
 
 
 class Floor:

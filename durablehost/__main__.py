@@ -12,10 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from durablehost import console
+from durablehost.command import console
+from durablehost.command.host import Host, Options
+from durablehost.command.reload import Watch
 from durablehost.errors import AddressUnusable, CannotStart, HubInUse, HubUnusable
-from durablehost.host import Host, Options
-from durablehost.reload import Watch
 from durablehost.store import MEMORY
 
 if sys.platform != "win32":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def app(pytestconfig: pytest.Config) -> object:
     """The app under test. Override it for another."""
-    from durablehost.loading import load_app
+    from durablehost.testing import load_app
 
     started_in = pytestconfig.invocation_params.dir
     here = (started_in / "function_app.py").is_file()

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import azure.functions as func
 
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 
 DAY: Final = "2026-01-01"  # when the hub's clock begins
 NEXT_DAY: Final = "2026-01-02"

@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
 
 ID: Final = "approval:PAY-1"

@@ -4,8 +4,7 @@ from typing import Any
 
 from activities.month_ends import Deal, DealOrder, VendorQuery, Vendors
 from activities.month_ends import shares_of as shares
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from orchestration.failures import Failure
 from tests.outside import Sandbox
 

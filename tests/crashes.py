@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.settings import Settings
 from durablehost.testing import Crashed, ManualHub
 

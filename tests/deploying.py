@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities import clock
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.settings import Settings
 from durablehost.testing import ManualHub
 

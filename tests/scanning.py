@@ -13,8 +13,7 @@ from activities.blobs import blob_names, read_blob, write_blob
 from activities.documents import DOCUMENTS, QUARANTINE, digest_of
 from activities.messages import PAYABLES
 from activities.reviews import REVIEWER
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from sandbox.documents import write_invoice
 from tests.outside import Sandbox
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from activities import clock
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from orchestration import limits
 from orchestration.limits import Limit
 from tests import approving

@@ -10,7 +10,7 @@ from annotated_types import Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from http_api.bodies import Body, Query
 from orchestration import limits
 from orchestration.limits import Limit

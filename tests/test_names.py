@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from orchestration import events, ids
 from tests.source import ROOT, modules_below
 

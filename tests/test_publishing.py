@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from durablehost.host_json import read_host_json
-from durablehost.unused_settings import unused_settings
+from durablehost.settings.host_json import read_host_json
+from durablehost.settings.unused_settings import unused_settings
 from tests.source import ROOT, tracked_files
 
 APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")

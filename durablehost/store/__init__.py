@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Concatenate, ParamSpec, TypeVar
 
-from durablehost.backend import (
+from durablehost.errors import HubFull, HubUnusable
+from durablehost.hub.backend import (
     ActivityWork,
     EntityWork,
     Instance,
@@ -22,9 +23,8 @@ from durablehost.backend import (
     Problem,
     Query,
 )
-from durablehost.diagnosis import Finding
-from durablehost.errors import HubFull, HubUnusable
-from durablehost.history import Event, sub_orchestration_failed
+from durablehost.hub.findings import Finding
+from durablehost.hub.history import Event, sub_orchestration_failed
 from durablehost.store.database import MEMORY, Database
 from durablehost.store.hubfile import HubLock
 from durablehost.store.records import Records

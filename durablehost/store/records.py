@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from durablehost.backend import Instance
-from durablehost.history import Event, to_text
+from durablehost.hub.backend import Instance
+from durablehost.hub.history import Event, to_text
 from durablehost.store.tables import Tables
 
 _CACHED: Final = 50_000  # instances and events at rest, so that memory stays bounded

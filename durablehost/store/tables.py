@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from durablehost.backend import ActivityWork, Instance, Message, Parent, Problem, Query
-from durablehost.diagnosis import Finding
-from durablehost.history import Event, read_stamp, stamp, to_text
+from durablehost.hub.backend import ActivityWork, Instance, Message, Parent, Problem, Query
+from durablehost.hub.findings import Finding
+from durablehost.hub.history import Event, read_stamp, stamp, to_text
 from durablehost.store.database import Database, Row
 
 _COLUMNS: Final = (

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from durablehost.backend import ActivityWork, Message, is_entity
-from durablehost.history import EXECUTION_STARTED, Event
+from durablehost.hub.backend import ActivityWork, Message, is_entity
+from durablehost.hub.history import EXECUTION_STARTED, Event
 
 _ENTITY_BATCH: Final = 200  # operations a batch, so that one busy entity does not hold up others
 

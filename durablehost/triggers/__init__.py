@@ -7,8 +7,8 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from durablehost.clock import Clock
-from durablehost.functions import Function, FunctionTable
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.hub.clock import Clock
 from durablehost.triggers.options import QueueOptions, TriggerOptions
 from durablehost.triggers.running import Invoke, succeeds
 from durablehost.triggers.state import TriggerState

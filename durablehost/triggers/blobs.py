@@ -12,7 +12,7 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from durablehost.functions import Function
+from durablehost.app.functions import Function
 from durablehost.triggers.blob_path import BlobPath
 from durablehost.triggers.options import TriggerOptions
 from durablehost.triggers.polling import Polling, describe

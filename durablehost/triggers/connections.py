@@ -10,7 +10,7 @@ from typing import Any
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from durablehost.triggers.names import resolve, setting
+from durablehost.settings.percent_names import resolve, setting
 
 # Azurite's account; its key is printed in Azurite's documentation and is the same everywhere.
 _AZURITE = (

@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from durablehost.host_json import HostJson
-from durablehost.triggers.ncrontab import parse_time_span
+from durablehost.app.ncrontab import parse_time_span
+from durablehost.settings.host_json import HostJson
 
 _QUEUES = "extensions.queues"
 _BLOBS = "extensions.blobs"

@@ -17,7 +17,7 @@ from azure.core.exceptions import (
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from durablehost.functions import Function
+from durablehost.app.functions import Function
 from durablehost.triggers.options import QueueOptions
 from durablehost.triggers.polling import Polling, describe
 from durablehost.triggers.running import Invoke, Tasks, succeeds

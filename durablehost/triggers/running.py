@@ -5,8 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from durablehost.app.functions import Function
 from durablehost.errors import FunctionFailed
-from durablehost.functions import Function
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from durablehost.app.ncrontab import Schedule
 from durablehost.triggers.dotnet import time_text
-from durablehost.triggers.ncrontab import Schedule
 
 NEVER_YET = datetime.min.replace(tzinfo=UTC)
 

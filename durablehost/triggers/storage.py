@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from durablehost.functions import Function
+from durablehost.app.functions import Function
+from durablehost.settings.percent_names import resolve
 from durablehost.triggers.blob_path import parse_path
 from durablehost.triggers.blobs import BlobTrigger
 from durablehost.triggers.connections import Connections
-from durablehost.triggers.names import resolve
 from durablehost.triggers.options import TriggerOptions
 from durablehost.triggers.queues import QueueTrigger
 from durablehost.triggers.running import Invoke

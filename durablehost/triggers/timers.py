@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from durablehost.clock import Clock
-from durablehost.functions import Function
-from durablehost.triggers.names import resolve
-from durablehost.triggers.ncrontab import NEVER, parse
+from durablehost.app.functions import Function
+from durablehost.app.ncrontab import NEVER, parse
+from durablehost.hub.clock import Clock
+from durablehost.settings.percent_names import resolve
 from durablehost.triggers.running import Invoke, succeeds
 from durablehost.triggers.schedule_status import (
     NEVER_YET,

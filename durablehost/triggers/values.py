@@ -8,8 +8,8 @@ from typing import Any, cast
 import azure.functions as func
 from azure.functions.meta import Datum
 
-from durablehost.signatures import converter_of
-from durablehost.triggers.ncrontab import Schedule
+from durablehost.app.ncrontab import Schedule
+from durablehost.app.signatures import converter_of
 from durablehost.triggers.schedule_status import ScheduleStatus
 
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from durablehost.functions import Function, FunctionTable
+from durablehost.app.functions import Function, FunctionTable
 from durablehost.settings import Settings
 from durablehost.web.auth import Keys
 from durablehost.web.bodies import read_body

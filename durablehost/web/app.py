@@ -9,11 +9,11 @@ from durablehost.settings import Settings
 from durablehost.web.admin import Admin
 from durablehost.web.auth import Keys
 from durablehost.web.cors import cors
-from durablehost.web.errors import errors_as_status
-from durablehost.web.functions import HttpFunctions
+from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management
 from durablehost.web.paths import split_target
 from durablehost.web.requests import only_text
+from durablehost.web.statuses import errors_as_status
 from durablehost.web.urls import WEBHOOKS
 
 RPC: Final = "/durabletask"

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from durablehost.backend import Query
 from durablehost.errors import BadRequest
-from durablehost.history import compact
+from durablehost.hub.backend import Query
+from durablehost.hub.history import compact
 from durablehost.web.bodies import NestsTooDeep, read_json, read_text
 from durablehost.web.paths import query_parameters, split_target
 

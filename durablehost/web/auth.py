@@ -11,7 +11,7 @@ from typing import Literal
 from aiohttp import web
 
 from durablehost.errors import CannotStart
-from durablehost.json_files import read_json_object
+from durablehost.settings.json_files import read_json_object
 from durablehost.web.paths import first_parameter, split_target
 
 Level = Literal["anonymous", "function", "admin", "system"]

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from durablehost.functions import Function, FunctionTable
+from durablehost.app.functions import Function, FunctionTable
 from durablehost.settings import Settings
 from durablehost.web.routes import methods_of, route_of
 

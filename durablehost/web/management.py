@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from durablehost.backend import Query
 from durablehost.errors import (
     BadRequest,
     InstanceEnded,
@@ -21,8 +20,9 @@ from durablehost.errors import (
     UnknownFunction,
     WrongState,
 )
-from durablehost.history import compact
-from durablehost.hub import Hub
+from durablehost.hub.backend import Query
+from durablehost.hub.client import Hub
+from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
 from durablehost.web.paths import decoded_path
 from durablehost.web.shown import shown_entity, shown_history, shown_instance, value_of

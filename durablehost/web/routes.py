@@ -8,8 +8,8 @@ WebJobsRouter tries one after the other; `routes` and `route_params` in the reco
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from durablehost.app.functions import Function
 from durablehost.errors import CannotStart
-from durablehost.functions import Function
 from durablehost.web.paths import decoded_path, split_target
 from durablehost.web.templates import Parameter, Segment, Text, fold, parse_template
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from durablehost import history
-from durablehost.backend import Instance
-from durablehost.history import Event
-from durablehost.hub import state_of
+from durablehost.hub import history
+from durablehost.hub.backend import Instance
+from durablehost.hub.client import state_of
+from durablehost.hub.history import Event
 
 
 def shown_instance(

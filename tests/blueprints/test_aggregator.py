@@ -11,8 +11,8 @@ from activities import clock
 from blueprints import aggregator
 from blueprints.aggregator_booking import OPEN_DAYS, REMEMBERED
 from blueprints.aggregator_sharding import AT_ONCE, PAGES, page_of
+from durablehost.app.functions import FunctionTable
 from durablehost.errors import FunctionFailed
-from durablehost.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.aggregating import (
     DAY,

@@ -9,7 +9,7 @@ import pytest
 from activities import clock
 from blueprints.aggregator_booking import CLOSED_DAYS
 from blueprints.aggregator_sharding import PAGES
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.aggregating import (
     DAY,

@@ -7,9 +7,8 @@ from uuid import uuid4
 import pytest
 
 from activities.blobs import RESULTS, Folder, blob_names, delete_blobs, write_blob
-from durablehost.functions import FunctionTable
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.app.functions import FunctionTable
+from durablehost.testing import Answer, ManualHub
 from orchestration.failures import Failure
 from tests.crashes import every_crash
 from tests.filing import Cabinet, Filed

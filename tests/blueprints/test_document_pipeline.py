@@ -10,7 +10,7 @@ import pytest
 from activities import documents
 from activities.documents import QUARANTINE
 from activities.reviews import REVIEWER
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.crashes import every_crash
 from tests.outside import Sandbox

@@ -10,8 +10,7 @@ import pytest
 from activities.decision_tokens import Seat, make_token
 from activities.reviews import REVIEWER
 from blueprints.document_pipeline_reviews import reviewed_event
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
 from tests.scanning import decide, kept, link, scanned, send, take_in, told
 

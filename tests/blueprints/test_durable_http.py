@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from blueprints.durable_http import CALLS_A_GENERATION
-from durablehost.functions import FunctionTable
-from durablehost.scheduled import HTTP_ACTIVITY
+from durablehost.app.functions import FunctionTable
+from durablehost.episodes.scheduled import HTTP_ACTIVITY
 from durablehost.testing import ManualHub
 from sandbox.tax import TICKET_SECONDS
 from tests.crashes import every_crash

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from blueprints.entity_counter import LIMIT, counter
-from durablehost.functions import FunctionTable
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.app.functions import FunctionTable
+from durablehost.testing import Answer, ManualHub
 from tests.crashes import every_crash
 
 VISITS = "/api/counters/visits"

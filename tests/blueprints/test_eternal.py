@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from blueprints.eternal import LONGEST_GENERATION
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import Crashed, ManualHub
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT

@@ -9,7 +9,7 @@ import pytest
 
 from activities.blobs import RESULTS, blob_names, read_blob
 from activities.invoice_files import FILES_A_SHARD
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from sandbox.demo_files import sample_files

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from blueprints.human_approval import decided_event
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.approving import (
     CFO,

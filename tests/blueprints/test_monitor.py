@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from blueprints.monitor import LONGEST_PAUSE, LOOKS_A_GENERATION
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT
 from tests.crashes import every_crash

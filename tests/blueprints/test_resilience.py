@@ -8,9 +8,8 @@ import pytest
 
 from activities.rates import ask_for_rate
 from blueprints.resilience import PATIENCE
-from durablehost.functions import FunctionTable
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.app.functions import FunctionTable
+from durablehost.testing import Answer, ManualHub
 from orchestration.breaking import FAILURES, OPEN_FOR, PROBE_WITHIN
 from orchestration.failures import Failure
 from orchestration.showing import time_text

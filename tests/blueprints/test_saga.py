@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.messages import PAYABLES
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure

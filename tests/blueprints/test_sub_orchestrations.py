@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from blueprints.sub_orchestrations import CONTROLLER
-from durablehost.functions import FunctionTable
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.app.functions import FunctionTable
+from durablehost.testing import Answer, ManualHub
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start

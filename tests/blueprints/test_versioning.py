@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from blueprints.versioning import LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
-from durablehost import history
-from durablehost.functions import FunctionTable
-from durablehost.recorded import replay
+from durablehost.app.functions import FunctionTable
+from durablehost.hub import history
 from durablehost.settings import Settings, settings_for_tests
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, replay
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
 from tests.crashes import every_crash

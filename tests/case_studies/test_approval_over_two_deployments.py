@@ -11,9 +11,9 @@ import pytest
 from activities import approvals
 from activities.messages import Message, send_message
 from blueprints import human_approval
-from durablehost.functions import FunctionTable
-from durablehost.loading import index_app
-from durablehost.recorded import replay
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.testing import replay
 from orchestration.retrying import call_with_retry
 from orchestration.steps import Steps
 from orchestration.versions import is_before

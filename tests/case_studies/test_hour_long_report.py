@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.in_process import Answer
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from tests.filing import Filed
 from tests.outside import Sandbox
 

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import load_app
 from durablehost.errors import AppDoesNotLoad
-from durablehost.functions import FunctionTable
-from durablehost.loading import load_app
 from durablehost.testing import ManualHub
 
 

@@ -16,18 +16,18 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost import history
-from durablehost.activity_failures import failed_activity
-from durablehost.backend import EntityWork
-from durablehost.clock import ManualClock
-from durablehost.episode import Decision, run_episode
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.calling.invoker import Invoker
+from durablehost.episodes.activity_ends import failed_activity
+from durablehost.episodes.episode import Decision, run_episode
+from durablehost.episodes.outcomes import operate
+from durablehost.episodes.sdk_turn import Turn
 from durablehost.errors import FunctionFailed
-from durablehost.functions import FunctionTable
-from durablehost.history import Event, compact
-from durablehost.invocation import Invoker
-from durablehost.loading import index_app
-from durablehost.replay import Turn
-from durablehost.work import operate
+from durablehost.hub import history
+from durablehost.hub.backend import EntityWork
+from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event, compact
 from tests.durablehost.episodes import Episodes, call_of
 from tests.durablehost.episodes import called as called_with
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.functions import FunctionTable
-from durablehost.loading import load_app
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import load_app
 from durablehost.settings import Settings
 from durablehost.testing import ManualHub
 

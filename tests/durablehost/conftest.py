@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.functions import FunctionTable
-from durablehost.loading import load_app
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import load_app
 
 HEAD = """\
 import azure.durable_functions as df

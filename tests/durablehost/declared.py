@@ -5,8 +5,8 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from durablehost.functions import Function
-from durablehost.loading import index_app
+from durablehost.app.functions import Function
+from durablehost.app.loading import index_app
 
 
 def only(app: df.DFApp) -> Function:

@@ -8,14 +8,14 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from durablehost import history
-from durablehost.episode import Decision, run_episode
-from durablehost.functions import FunctionTable
-from durablehost.history import Event, compact
-from durablehost.invocation import Invoker
-from durablehost.loading import index_app
-from durablehost.replay import Action, Turn
-from durablehost.scheduled import CallActivity, CreateTimer, Scheduled, SendRequest
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.calling.invoker import Invoker
+from durablehost.episodes.episode import Decision, run_episode
+from durablehost.episodes.scheduled import CallActivity, CreateTimer, Scheduled, SendRequest
+from durablehost.episodes.sdk_turn import Action, Turn
+from durablehost.hub import history
+from durablehost.hub.history import Event, compact
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(hours=1)

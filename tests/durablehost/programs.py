@@ -15,9 +15,9 @@ import azure.durable_functions as df
 from azure.durable_functions.models.Task import TaskBase
 from hypothesis import strategies as st
 
-from durablehost.episode import Decision
-from durablehost.history import Event
-from durablehost.scheduled import CallActivity, CallChild, CreateTimer, Scheduled
+from durablehost.episodes.episode import Decision
+from durablehost.episodes.scheduled import CallActivity, CallChild, CreateTimer, Scheduled
+from durablehost.hub.history import Event
 from tests.durablehost.episodes import (
     LATER,
     Context,

@@ -12,15 +12,15 @@ from azure.functions.decorators.function_app import FunctionRegister
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from durablehost.functions import Function, FunctionTable
-from durablehost.invocation import Invoker
-from durablehost.loading import index_app
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.calling.invoker import Invoker
 from durablehost.settings import Settings
 from durablehost.web.admin import Admin
 from durablehost.web.auth import Keys
 from durablehost.web.cors import cors
-from durablehost.web.errors import errors_as_status
-from durablehost.web.functions import HttpFunctions
+from durablehost.web.http_functions import HttpFunctions
+from durablehost.web.statuses import errors_as_status
 from durablehost.web.urls import client_payload
 
 RECORDED_APP = Path(__file__).parents[1] / "conformance" / "http"

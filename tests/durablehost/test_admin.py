@@ -9,8 +9,8 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
-from durablehost.functions import Function, FunctionTable, LeftOut, Place
-from durablehost.loading import index_app
+from durablehost.app.functions import Function, FunctionTable, LeftOut, Place
+from durablehost.app.loading import index_app
 from durablehost.settings import Settings
 from tests.durablehost.serving import KEYS, Ran, serving
 

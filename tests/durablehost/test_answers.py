@@ -5,7 +5,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from durablehost.answers import answer_of
+from durablehost.calling.http_values import answer_of
 
 
 def test_a_response_is_passed_on_as_it_is() -> None:

@@ -15,7 +15,7 @@ import pytest_asyncio
 from azure.storage.blob.aio import ContainerClient
 from azure.storage.queue.aio import QueueClient
 
-from durablehost.loading import index_app
+from durablehost.app.loading import index_app
 from durablehost.triggers import TriggerOptions
 from tests.durablehost.triggering import (
     KeptInMemory,

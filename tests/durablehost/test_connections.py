@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from durablehost.web.bodies import read_body
-from durablehost.web.errors import errors_as_status
 from durablehost.web.serving import serve
+from durablehost.web.statuses import errors_as_status
 from tests.durablehost.apps import SOUND, write_app
 from tests.durablehost.raw_http import MANAGEMENT, connection, request
 from tests.durablehost_process import Started, running

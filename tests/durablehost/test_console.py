@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from durablehost import console
-from durablehost.diagnosis import Finding, unknown_function
-from durablehost.functions import Function, FunctionTable, LeftOut, Place
+from durablehost.app.functions import Function, FunctionTable, LeftOut, Place
+from durablehost.command import console
+from durablehost.hub.findings import Finding, unknown_function
 from durablehost.settings import Settings
 
 PLACE = Place("function_app.py", 7)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.diagnosis import unknown_function, unreadable_signal
+from durablehost.hub.findings import unknown_function, unreadable_signal
 from tests.durablehost.episodes import (
     LATER,
     Context,

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from durablehost import history
+from durablehost.hub import history
 from tests.durablehost.episodes import (
     LATER,
     Context,

@@ -7,7 +7,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost.scheduled import CallActivity, CallChild, CreateTimer, SendRequest
+from durablehost.episodes.scheduled import CallActivity, CallChild, CreateTimer, SendRequest
 from tests.durablehost.episodes import (
     LATER,
     START,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.episode import Decision
+from durablehost.episodes.episode import Decision
 from tests.durablehost.episodes import Episodes, completed, findings, output, raised, scripted
 
 ACT = {"actionType": 0, "functionName": "act", "input": "1"}

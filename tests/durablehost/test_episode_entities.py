@@ -5,8 +5,8 @@ import json
 import azure.durable_functions as df
 import pytest
 
-from durablehost import history
-from durablehost.scheduled import CallChild, SendRequest
+from durablehost.episodes.scheduled import CallChild, SendRequest
+from durablehost.hub import history
 from tests.durablehost.episodes import (
     START,
     Context,

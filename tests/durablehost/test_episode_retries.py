@@ -6,7 +6,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost.scheduled import CallChild
+from durablehost.episodes.scheduled import CallChild
 from tests.durablehost.episodes import (
     Context,
     Episodes,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.episode import Decision
+from durablehost.episodes.episode import Decision
 from tests.durablehost.episodes import (
     Context,
     Episodes,

@@ -8,7 +8,7 @@ from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from durablehost import errors
-from durablehost.web.errors import errors_as_status
+from durablehost.web.statuses import errors_as_status
 
 
 @asynccontextmanager

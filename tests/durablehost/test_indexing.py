@@ -8,9 +8,9 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
 from durablehost.errors import AppDoesNotLoad
-from durablehost.functions import FunctionTable
-from durablehost.loading import index_app
 
 LoadText = Callable[..., FunctionTable]
 Number = NewType("Number", str)

@@ -11,8 +11,8 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
+from durablehost.calling.invoker import Invoker
 from durablehost.errors import FunctionFailed
-from durablehost.invocation import Invoker
 from tests.durablehost.declared import activity, http, only, orchestrator
 
 STAMP = {"EventId": -1, "IsPlayed": False, "Timestamp": "2026-01-01T00:00:00.0Z"}

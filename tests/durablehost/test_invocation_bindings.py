@@ -9,10 +9,10 @@ import azure.functions as func
 import pytest
 from azure.functions.meta import Datum
 
+from durablehost.app.functions import Function
+from durablehost.app.signatures import converter_of
+from durablehost.calling.invoker import Invoker
 from durablehost.errors import FunctionFailed
-from durablehost.functions import Function
-from durablehost.invocation import Invoker
-from durablehost.signatures import converter_of
 from tests.durablehost.declared import only
 
 TIMER = converter_of("timerTrigger").decode(

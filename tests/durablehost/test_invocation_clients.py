@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.durable_functions.models.utils import http_utils
 
+from durablehost.calling.invoker import Invoker
 from durablehost.errors import FunctionFailed
-from durablehost.invocation import Invoker
 from tests.durablehost.declared import only
 
 REQUEST = func.HttpRequest("GET", "http://host/api/r", body=b"")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.invocation import Invoker
+from durablehost.calling.invoker import Invoker
 from tests.durablehost.declared import activity
 
 

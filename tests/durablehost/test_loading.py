@@ -10,9 +10,9 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app, load_app
 from durablehost.errors import AppDoesNotLoad
-from durablehost.functions import FunctionTable
-from durablehost.loading import index_app, load_app
 
 LoadText = Callable[..., FunctionTable]
 

@@ -8,8 +8,8 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost import history
 from durablehost.errors import FunctionFailed
+from durablehost.hub import history
 from durablehost.testing import Crashed, ManualHub, Stuck
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -217,7 +217,7 @@ async def test_waiting_no_longer_than_asked_says_so() -> None:
 
 
 async def test_an_app_that_spins_is_not_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("durablehost.manual_work._SPIN", 100)
+    monkeypatch.setattr("durablehost.testing.manual_work._SPIN", 100)
     async with new_hub() as hub:
         with pytest.raises(Stuck, match="still busy after 100 rounds"):
             await hub.start("spins")

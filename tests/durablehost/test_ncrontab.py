@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durablehost.triggers.ncrontab import NEVER, CronSchedule, parse
+from durablehost.app.ncrontab import NEVER, CronSchedule, parse
 
 
 def at(text: str) -> datetime:

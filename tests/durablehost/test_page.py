@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from durablehost import diagnosis
+from durablehost.hub import findings
 from tests.durablehost_process import outcome, running
 from tests.source import ROOT
 
 PAGE = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
 [APP] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 REFUSED, LEFT_OUT = re.findall(r"^```text\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
-KINDS = re.findall(r'Finding\(\s*"([a-z-]+)"', inspect.getsource(diagnosis))
+KINDS = re.findall(r'Finding\(\s*"([a-z-]+)"', inspect.getsource(findings))
 
 
 @pytest.fixture

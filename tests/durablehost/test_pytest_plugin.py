@@ -27,7 +27,7 @@ filterwarnings = error
 
 OTHER_APP = """\
 import pytest
-from durablehost.loading import load_app
+from durablehost.app.loading import load_app
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.queue.aio import QueueClient
 from yarl import URL
 
-from durablehost.loading import index_app
+from durablehost.app.loading import index_app
 from durablehost.triggers.queues import Lease
 from tests.durablehost.triggering import Seen, function_of, impatient, said, triggers_of
 

@@ -7,10 +7,9 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost import history
-from durablehost.history import Event
-from durablehost.recorded import replay
-from durablehost.testing import ManualHub
+from durablehost.hub import history
+from durablehost.hub.history import Event
+from durablehost.testing import ManualHub, replay
 
 Orchestrator = Callable[[Any], Generator[Any, Any, Any]]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.reload import Watch
+from durablehost.command.reload import Watch
 from tests.durablehost.apps import IMPORTS, SOUND, result_of, write_app, write_local_settings
 from tests.durablehost_process import Started, launched, outcome, running
 

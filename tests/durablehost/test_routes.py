@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from durablehost.app.functions import Function, Place
 from durablehost.errors import CannotStart
-from durablehost.functions import Function, Place
 from durablehost.web.paths import encoded_path
 from durablehost.web.routes import Router, route_of
 

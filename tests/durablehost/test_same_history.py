@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from durablehost.history import Event
+from durablehost.hub.history import Event
 from durablehost.testing import ManualHub
 from tests.durablehost_process import Started, running
 

@@ -7,13 +7,13 @@ from dateutil.parser import parse  # type: ignore[import-untyped]  # ships no ty
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durablehost import stamps
-from durablehost.history import stamp
+from durablehost.calling import sdk_patches
+from durablehost.hub.history import stamp
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1, 1, 1)))
 def test_a_stamp_is_read_as_dateutil_reads_it(time: datetime) -> None:
-    read, expected = stamps.read(stamp(time)), parse(stamp(time))
+    read, expected = sdk_patches.read(stamp(time)), parse(stamp(time))
 
     assert read == expected
     assert type(read.tzinfo) is type(expected.tzinfo)
@@ -31,7 +31,7 @@ def test_a_stamp_is_read_as_dateutil_reads_it(time: datetime) -> None:
     ],
 )
 def test_other_spellings_are_read_alike(text: str) -> None:
-    assert stamps.read(text) == parse(text)
+    assert sdk_patches.read(text) == parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "2026-13-21T02:07:03.000000Z"])
@@ -39,4 +39,4 @@ def test_what_is_no_time_is_refused_alike(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse(text)
     with pytest.raises(ValueError, match=r".*"):
-        stamps.read(text)
+        sdk_patches.read(text)

@@ -11,8 +11,8 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
-from durablehost.clock import SystemClock
-from durablehost.loading import index_app
+from durablehost.app.loading import index_app
+from durablehost.hub.clock import SystemClock
 from durablehost.triggers.timers import sleeping_by
 from tests.durablehost.triggering import (
     Alarm,

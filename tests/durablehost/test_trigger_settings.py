@@ -8,10 +8,10 @@ import azure.functions as func
 import pytest
 
 from durablehost.errors import CannotStart
+from durablehost.settings.percent_names import resolve
 from durablehost.triggers import QueueOptions, TriggerOptions
 from durablehost.triggers.blob_path import parse_path
 from durablehost.triggers.connections import Connections
-from durablehost.triggers.names import resolve
 from tests.durablehost.triggering import Alarm, Seen, said, triggers_of
 
 KEY = "c2VjcmV0"

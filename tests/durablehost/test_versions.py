@@ -2,7 +2,7 @@
 
 import pytest
 
-from durablehost import versions
+from durablehost.episodes import versions
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,16 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost import history, versions
-from durablehost.activity_failures import failed_activity, failed_http
-from durablehost.backend import Instance, NewActivity, OrchestrationWork, Outcome, Parent
-from durablehost.clock import ManualClock
+from durablehost.episodes import versions
+from durablehost.episodes.activity_ends import failed_activity, failed_http
+from durablehost.episodes.outcomes import NotForThisApp, orchestrate
 from durablehost.errors import FunctionFailed
-from durablehost.history import Event
-from durablehost.hub import started
+from durablehost.hub import history
+from durablehost.hub.backend import Instance, NewActivity, OrchestrationWork, Outcome, Parent
+from durablehost.hub.client import started
+from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event
 from durablehost.settings import Settings
-from durablehost.work import NotForThisApp, orchestrate
 from tests.durablehost.episodes import (
     LATER,
     START,

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from durablehost.backend import EntityWork, Instance, Outcome
-from durablehost.clock import ManualClock
-from durablehost.history import Event
-from durablehost.work import operate
+from durablehost.episodes.outcomes import operate
+from durablehost.hub.backend import EntityWork, Instance, Outcome
+from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event
 from tests.durablehost.episodes import START, batch_of
 
 

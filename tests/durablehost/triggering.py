@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from azure.functions.decorators.function_app import FunctionRegister
 
-from durablehost.clock import ManualClock, SystemClock
-from durablehost.functions import Function, FunctionTable
-from durablehost.invocation import Invoker
-from durablehost.loading import index_app
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.calling.invoker import Invoker
+from durablehost.hub.clock import ManualClock, SystemClock
 from durablehost.triggers import TriggerOptions, Triggers
 from durablehost.triggers.timers import sleeping_by
 

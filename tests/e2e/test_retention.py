@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.durablehost_process import running
 from tests.source import ROOT

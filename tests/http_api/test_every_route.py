@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
-from durablehost.functions import FunctionTable
-from durablehost.in_process import Answer
-from durablehost.loading import load_app
-from durablehost.testing import ManualHub
+from durablehost.app.functions import FunctionTable
+from durablehost.testing import Answer, ManualHub, load_app
 from tests.filing import Filed
 from tests.outside import Sandbox
 from tests.source import ROOT, patterns

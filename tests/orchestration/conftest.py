@@ -6,8 +6,8 @@ from typing import Any, cast
 import azure.durable_functions as df
 import pytest
 
-from durablehost.functions import FunctionTable
-from durablehost.loading import index_app
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
 from orchestration.breaking import OPERATIONS, Breaker, Permit, closed
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import first_of, sleep

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.breaking import (
     FAILURES,

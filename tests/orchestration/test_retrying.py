@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
 from orchestration.retrying import Retry

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from durablehost.functions import FunctionTable
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from tests.crashes import every_crash

@@ -8,8 +8,8 @@ from pathlib import Path
 import azure.durable_functions as df
 import pytest
 
-from durablehost.clock import SystemClock
-from durablehost.history import ORCHESTRATOR_STARTED
+from durablehost.hub.clock import SystemClock
+from durablehost.hub.history import ORCHESTRATOR_STARTED
 from tests.durablehost.engine.working import PATIENCE, Steps, working
 
 

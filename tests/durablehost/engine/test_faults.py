@@ -10,8 +10,8 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost.backend import Query
 from durablehost.errors import HubFull, HubUnusable
+from durablehost.hub.backend import Query
 from tests.durablehost.engine.working import PATIENCE, Hold, Steps, working
 from tests.durablehost.full_disk import full_at, size_of
 

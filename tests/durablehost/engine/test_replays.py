@@ -6,7 +6,7 @@ from pathlib import Path
 
 import azure.durable_functions as df
 
-from durablehost import history
+from durablehost.hub import history
 from durablehost.settings import Settings
 from tests.durablehost.engine.working import Hold, Steps, Working, working
 

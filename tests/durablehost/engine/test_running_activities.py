@@ -5,7 +5,7 @@ from pathlib import Path
 
 import azure.durable_functions as df
 
-from durablehost.backend import Query
+from durablehost.hub.backend import Query
 from tests.durablehost.engine.working import Steps, Working, working
 
 

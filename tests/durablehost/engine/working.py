@@ -11,16 +11,16 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from durablehost.activities import ActivityRunner
-from durablehost.backend import Instance
-from durablehost.clock import Clock, SystemClock
-from durablehost.engine import Engine
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import index_app
+from durablehost.calling.http_activity import HttpCaller
+from durablehost.calling.invoker import Invoker
+from durablehost.engine.activities import ActivityRunner
+from durablehost.engine.loop import Engine
 from durablehost.errors import HubFull
-from durablehost.functions import FunctionTable
-from durablehost.http_activity import HttpCaller
-from durablehost.hub import Hub
-from durablehost.invocation import Invoker
-from durablehost.loading import index_app
+from durablehost.hub.backend import Instance
+from durablehost.hub.client import Hub
+from durablehost.hub.clock import Clock, SystemClock
 from durablehost.settings import Settings
 from durablehost.store import MEMORY, SqliteBackend
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.backend import Backend
+from durablehost.hub.backend import Backend
 from durablehost.store import MEMORY, SqliteBackend
 
 

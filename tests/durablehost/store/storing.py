@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from durablehost import history
-from durablehost.backend import (
+from durablehost.hub import history
+from durablehost.hub.backend import (
     Backend,
     Instance,
     Message,
@@ -15,8 +15,8 @@ from durablehost.backend import (
     Outcome,
     Query,
 )
-from durablehost.history import Event
-from durablehost.hub import started
+from durablehost.hub.client import started
+from durablehost.hub.history import Event
 from durablehost.store import SqliteBackend
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

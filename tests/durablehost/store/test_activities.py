@@ -1,7 +1,7 @@
 """Activities as work: taken, committed, abandoned."""
 
-from durablehost import history
-from durablehost.backend import Backend, NewActivity
+from durablehost.hub import history
+from durablehost.hub.backend import Backend, NewActivity
 from tests.durablehost.store.storing import NOW, call, running, start, take
 
 

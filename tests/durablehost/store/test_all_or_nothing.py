@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from durablehost import history
-from durablehost.backend import Backend, NewActivity, Outcome, Query
 from durablehost.errors import HubFull
+from durablehost.hub import history
+from durablehost.hub.backend import Backend, NewActivity, Outcome, Query
 from durablehost.store import SqliteBackend
 from tests.durablehost.full_disk import full_at, size_of
 from tests.durablehost.store.storing import (

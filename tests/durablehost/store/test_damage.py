@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.backend import Query
 from durablehost.errors import HubUnusable
+from durablehost.hub.backend import Query
 from durablehost.store import SqliteBackend
 from tests.durablehost.store.storing import a_hub, bring, ids_in, start
 from tests.durablehost.unwritable import unwritable

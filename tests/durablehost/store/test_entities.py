@@ -1,6 +1,6 @@
 """Entities as work: taken, committed, abandoned, and in what order their requests come."""
 
-from durablehost.backend import Backend, Outcome
+from durablehost.hub.backend import Backend, Outcome
 from tests.durablehost.store.storing import an_entity, request
 
 

@@ -5,8 +5,8 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
-from durablehost import history
-from durablehost.backend import Backend
+from durablehost.hub import history
+from durablehost.hub.backend import Backend
 from durablehost.store import SqliteBackend
 from tests.durablehost.store.storing import NOW, bring, ended, running, start, take
 

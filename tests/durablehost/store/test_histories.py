@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from durablehost import history
-from durablehost.backend import Backend, Message, Parent
-from durablehost.hub import started
+from durablehost.hub import history
+from durablehost.hub.backend import Backend, Message, Parent
+from durablehost.hub.client import started
 from tests.durablehost.store.storing import (
     LATER,
     NOW,

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from durablehost.backend import Backend, Outcome, Parent, Query
-from durablehost.diagnosis import Finding
+from durablehost.hub.backend import Backend, Outcome, Parent, Query
+from durablehost.hub.findings import Finding
 from tests.durablehost.store.storing import (
     LATER,
     NOW,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from durablehost.backend import Backend
-from durablehost.history import EXECUTION_STARTED
+from durablehost.hub.backend import Backend
+from durablehost.hub.history import EXECUTION_STARTED
 from tests.durablehost.store.storing import (
     LATER,
     NOW,

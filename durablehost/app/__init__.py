@@ -1,0 +1,1 @@
+"""Reads an app: loads it, indexes its functions, explains what the host would refuse."""

@@ -1,0 +1,280 @@
+"""What to write instead, for each rule of the host that a function can break."""
+
+import collections.abc
+import inspect
+import re
+import types
+import typing
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from durablehost.app.source import Decorator
+
+# The decorator's argument that names the parameter of a binding; `arg_name` for all others.
+_ARGUMENT = {
+    "activityTrigger": "input_name",
+    "orchestrationTrigger": "context_name",
+    "entityTrigger": "context_name",
+    "durableClient": "client_name",
+    "httpTrigger": "trigger_arg_name",
+}
+_VALUE_OF_TRIGGER = {
+    "httpTrigger": "func.HttpRequest",
+    "timerTrigger": "func.TimerRequest",
+    "queueTrigger": "func.QueueMessage",
+    "blobTrigger": "func.InputStream",
+    "eventGridTrigger": "func.EventGridEvent",
+    "eventHubTrigger": "func.EventHubEvent",
+    "serviceBusTrigger": "func.ServiceBusMessage",
+}
+
+ON_EMPTY_REGISTER = (
+    "A decorator of one object stands on top of those of another (`@bp.…` above `@app.…`), and "
+    "each knows only its own: write the same object in front of all decorators of a function."
+)
+
+
+def argument_of(binding_type: str) -> str:
+    """The decorator's argument that gives a binding of this type its name."""
+    return _ARGUMENT.get(binding_type, "arg_name")
+
+
+def on_context(function: str, bindings: Mapping[str, str]) -> str:
+    """A parameter `context` that is something else than the host's."""
+    for trigger_type in ("orchestrationTrigger", "entityTrigger"):
+        if trigger_type in bindings.values():
+            return _context_name(function, trigger_type)
+    return (
+        "Write `context: func.Context`; for anything else of that name, give the parameter "
+        "and its binding another name."
+    )
+
+
+def _context_name(function: str, trigger_type: str) -> str:
+    decorator = "entity_trigger" if trigger_type == "entityTrigger" else "orchestration_trigger"
+    return (
+        f'Write `@app.{decorator}(context_name="context")` and `def {function}(context):`; '
+        "no other name loads."
+    )
+
+
+def on_annotation(name: str, annotation: Any) -> str:
+    """The worker takes classes only: say the nearest one."""
+    plain = _plain_class(annotation)
+    none_too = types.NoneType in typing.get_args(annotation)
+    even_none = f" `None` reaches `{name}` all the same." if none_too else ""
+    if plain is None:
+        return f"Write `{name}` without an annotation.{even_none}"
+    if plain == "dict":
+        class_name = _legal(name)[:1].upper() + _legal(name)[1:]
+        return (
+            f"Write `{name}: dict`, or a TypedDict (`class {class_name}(TypedDict): ...`) "
+            f"whose keys say what is in it, or no annotation.{even_none}"
+        )
+    return f"Write `{name}: {plain}`, or no annotation.{even_none}"
+
+
+def _plain_class(annotation: Any) -> str | None:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        members = {
+            _plain_class(member)
+            for member in typing.get_args(annotation)
+            if member is not types.NoneType
+        }
+        return members.pop() if len(members) == 1 else None
+    annotation = origin or getattr(annotation, "__supertype__", annotation)
+    if not isinstance(annotation, type) or annotation is collections.abc.Callable:
+        return None
+    if issubclass(annotation, collections.abc.Mapping):
+        return annotation.__name__ if typing.is_typeddict(annotation) else "dict"
+    if annotation in (list, tuple, set, frozenset) or annotation.__module__ == "collections.abc":
+        return "list"  # what JSON makes of them
+    return annotation.__name__
+
+
+def on_unbound(
+    function: str,
+    parameters: Mapping[str, inspect.Parameter],
+    bindings: Mapping[str, str],
+    route: str,
+) -> str:
+    """Parameters without a binding, beside the types of the bindings by their names."""
+    extra = [parameter for name, parameter in parameters.items() if name not in bindings]
+    unused = [name for name in bindings if name not in parameters]
+    kinds = {parameter.kind for parameter in extra}
+    if kinds == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return (
+            "A decorator hides the function's own parameters: put `@functools.wraps(function)` "
+            "on the function it returns."
+        )
+    name = extra[0].name
+    if len(extra) == len(unused) == 1:
+        argument = argument_of(bindings[unused[0]])
+        return (
+            f'The decorator says `{argument}="{unused[0]}"`, the function says `{name}`: '
+            "give both the same name."
+        )
+    if "client" in name.lower():
+        name = _legal(name)
+        return (
+            f'Put `@app.durable_client_input(client_name="{name}")` below the trigger, '
+            f"and call the parameter `{name}`."
+        )
+    if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        return "Leave `*` and `**` parameters out: a function gets its bindings by name only."
+    return _without_binding(function, name, bindings, route)
+
+
+def _without_binding(function: str, name: str, bindings: Mapping[str, str], route: str) -> str:
+    if own := _named(bindings, "activityTrigger"):
+        return (
+            "An activity takes one parameter, and a default does not help: send a dict "
+            f'(`yield context.call_activity("{function}", {{"{name}": ...}})`) and read '
+            f'`{own}["{name}"]`.'
+        )
+    if request := _named(bindings, "httpTrigger"):
+        source = (
+            "route_params" if re.search(rf"{{\*{{0,2}}{re.escape(name)}\W", route) else "params"
+        )
+        return (
+            f"Leave `{name}` out of the parameters and read it in the function: "
+            f'`{name} = {request}.{source}["{name}"]`.'
+        )
+    return f"Leave `{name}` out of the parameters, or add the binding it stands for."
+
+
+def _named(bindings: Mapping[str, str], binding_type: str) -> str | None:
+    return next((name for name, its_type in bindings.items() if its_type == binding_type), None)
+
+
+def on_hidden(function: str, name: str, written: Collection[str]) -> str:
+    """A parameter that is in the source and not in what a decorator made of it; else empty."""
+    if name not in written:
+        return ""
+    return (
+        f"`{function}` has a parameter `{name}`, and a decorator hides it: put "
+        "`@functools.wraps(function)` on the function it returns, or take it away."
+    )
+
+
+def on_unused(function: str, name: str, binding_type: str, *, takes_context: bool) -> str:
+    """A binding without a parameter."""
+    if takes_context and binding_type in ("orchestrationTrigger", "entityTrigger"):
+        return _context_name(function, binding_type)
+    return (
+        f'The decorator says `{argument_of(binding_type)}="{name}"`: give the function '
+        f"a parameter `{name}`."
+    )
+
+
+def on_two_objects(decorators: Iterable[Decorator]) -> str:
+    """Decorators of an app and of a blueprint on one function; empty where they are of one."""
+    owners = list(dict.fromkeys(one.owner for one in decorators if one.declares))
+    if len(owners) < 2:
+        return ""
+    return (
+        f"Its decorators are of two objects, `{owners[0]}` and `{owners[1]}`, and each knows "
+        f"only its own: write `@{owners[-1]}.` in front of all of them, the trigger on top."
+    )
+
+
+def on_foreign_client(function: str, binding_type: str, decorators: Iterable[Decorator]) -> str:
+    """A durable client that the SDK gave to the wrong function; empty where it did not."""
+    names = {one.name for one in decorators}
+    if binding_type != "durableClient" or not names or "durable_client_input" in names:
+        return ""
+    return (
+        f"`{function}` asks for no client: it got that of a function whose decorators are of "
+        "two objects (`@bp.…` on top of `@app.…`). Write one object in front of all of them."
+    )
+
+
+def on_parted(decorators: Sequence[Decorator]) -> str:
+    """Decorators of somebody else between those of an app; empty where there are none."""
+    declaring = [number for number, one in enumerate(decorators) if one.declares]
+    if not declaring:
+        return ""
+    first, last = decorators[declaring[0]], decorators[declaring[-1]]
+    between = [one for one in decorators[declaring[0] : declaring[-1]] if not one.declares]
+    if not between:
+        return ""
+    return (
+        f"{_listed(between)} {'stands' if len(between) == 1 else 'stand'} between `{first}` and "
+        f"`{last}`, which then are of two functions: write the decorators that are not of "
+        f"`{first.owner}` right above `def`."
+    )
+
+
+def _listed(decorators: Sequence[Decorator]) -> str:
+    *most, last = (f"`{one}`" for one in decorators)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def on_no_trigger(decorators: Sequence[Decorator]) -> str:
+    """A function without a trigger, or with one that another decorator keeps from it."""
+    if trigger := next((one for one in decorators if one.is_trigger), None):
+        kept = on_parted(decorators) or on_two_objects(decorators)
+        if kept or any(one.name == "durable_client_input" for one in decorators[:-1]):
+            return kept or (
+                f"In a `func.FunctionApp`, `@{trigger.owner}.durable_client_input` forgets what "
+                f"stands below it: write it below `{trigger}`, right above `def`, or make "
+                f"`{trigger.owner}` a `df.DFApp()`."
+            )
+    return on_two_objects(decorators) or (
+        "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
+        "below `@app.function_name` if there is one; or take its decorators away."
+    )
+
+
+def on_trigger_value(name: str, binding_type: str) -> str:
+    if value := _VALUE_OF_TRIGGER.get(binding_type):
+        return f"Write `{name}: {value}`, or no annotation."
+    return f"Write `{name}: str`, or no annotation."
+
+
+def on_return(binding_type: str) -> str:
+    if binding_type == "http":
+        return (
+            "Write `-> func.HttpResponse`, `-> str` or no return annotation; to answer with JSON: "
+            '`return func.HttpResponse(json.dumps(value), mimetype="application/json")`.'
+        )
+    return "Write `-> str` or no return annotation."
+
+
+def on_binding_name(name: str, binding_type: str) -> str:
+    better = _legal(name)
+    return (
+        f'Write `{argument_of(binding_type)}="{better}"` and call the parameter `{better}`: '
+        "letters and digits only, a letter first, at most 128."
+    )
+
+
+def _legal(name: str) -> str:
+    first, *others = re.findall("[A-Za-z0-9]+", name) or ["value"]
+    better = (first + "".join(word[:1].upper() + word[1:] for word in others)).lstrip("0123456789")
+    return better if 0 < len(better) <= 128 else "value"
+
+
+def on_function_name(name: str) -> str:
+    better = re.sub("[^A-Za-z0-9_-]+", "_", name).strip("_-")[:128] or "my_function"
+    if not better[0].isalpha() or better.lower() == "host":
+        better = f"my_{better}"[:128]
+    return (
+        f'Write `@app.function_name("{better}")`: letters, digits, `_` and `-`, a letter first, '
+        "at most 128, and not `host`."
+    )
+
+
+def on_schedule() -> str:
+    return (
+        "Write six fields, `{second} {minute} {hour} {day} {month} {day of week}` in UTC "
+        '(`schedule="0 0 5 * * *"` is five in the morning), or a TimeSpan (`"00:05:00"`).'
+    )
+
+
+def on_unresolved(text: str) -> str:
+    names = ", ".join(f'`"{name}": "..."`' for name in re.findall("%([^%]+)%", text))
+    if not names:
+        return "Write settings as `%NAME%`, with a `%` on both sides."
+    return f"Put {names} under `Values` in local.settings.json, and into the app settings."

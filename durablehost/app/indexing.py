@@ -1,0 +1,268 @@
+"""From what the SDK collected to functions, by the rules of the Python worker and of the host.
+
+The worker looks first; what it refuses keeps the whole app from loading. The host then leaves
+out single functions. Its rules are those of Azure Functions host 4.1037.
+"""
+
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from azure.functions.decorators.function_app import Function as SdkFunction
+
+from durablehost.app import advice
+from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut, Place
+from durablehost.app.signatures import Fault, faults, read_signature
+from durablehost.app.source import place_of, user_function_of
+from durablehost.errors import AppDoesNotLoad
+
+NOTHING_LOADS = "On Azure no function of this app loads: every route answers 404."
+_HOST_DOES_NOT_RUN = "On Azure the host does not run with this app: every route answers 503."
+_EXTENSION_TYPES = (
+    "The app uses azurefunctions-extensions-*: the real host takes the types of these packages "
+    "for parameters, durablehost does not."
+)
+
+_KIND_OF_TRIGGER: Mapping[str, Kind] = {
+    "httpTrigger": "http",
+    "orchestrationTrigger": "orchestration",
+    "activityTrigger": "activity",
+    "entityTrigger": "entity",
+    "timerTrigger": "timer",
+    "queueTrigger": "queue",
+    "blobTrigger": "blob",
+}
+# Where a trigger says under which name its function is called.
+_DURABLE_NAME = {"orchestration": "orchestration", "activity": "activity", "entity": "entityName"}
+# What of a trigger may name a setting, as in `%NAME%`.
+_RESOLVED = {"timer": "schedule", "queue": "queueName", "blob": "path"}
+_FUNCTION_NAME = re.compile("(?!host$)[a-z][a-z0-9_-]{0,127}", re.IGNORECASE | re.ASCII)
+_BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return")
+
+
+def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
+    """The app's functions, or `AppDoesNotLoad` with all that keeps them from loading."""
+    functions: list[Function] = []
+    complaints: list[str] = []
+    for sdk_function in found:
+        function, fault = _index(sdk_function)
+        functions.append(function)
+        if fault is not None:
+            complaints.append(complaint(fault.says, function.place, fault.advice))
+    if complaints:
+        if "azurefunctions.extensions.base" in sys.modules:
+            complaints.append(_EXTENSION_TYPES)
+        raise AppDoesNotLoad("\n\n".join([*complaints, NOTHING_LOADS]))
+    left_out = _left_out(functions)
+    names = {function.name for function in left_out}
+    serving = [function for function in functions if function.name not in names]
+    _check_names_differ(functions, left_out)
+    remarks = [remark for function in serving if (remark := _remark(function))]
+    return FunctionTable(tuple(serving), tuple(left_out), tuple(remarks))
+
+
+def complaint(says: str, place: Place, advised: str) -> str:
+    """The host's words, where, and what to write instead."""
+    return f"{says}\n  at {place}\n  {advised}"
+
+
+def _index(sdk_function: SdkFunction) -> tuple[Function, Fault | None]:
+    handler = sdk_function.get_user_function()
+    name = str(sdk_function.get_function_name())
+    fault, takes_context = None, False
+    try:
+        signature = read_signature(name, handler, sdk_function.get_bindings())
+        takes_context = signature.takes_context
+        fault = next(faults(signature), None)
+    except (
+        Exception
+    ) as error:  # annotations are code of the app; the worker reports what they raise
+        fault = Fault(f"{type(error).__name__}: {error}", _on_annotation_error(error))
+    user_function = user_function_of(handler)
+    bindings = tuple(json.loads(text) for text in sdk_function.get_raw_bindings())
+    sdk_trigger = sdk_function.get_trigger()
+    trigger = next(b for b in bindings if sdk_trigger and b["name"] == sdk_trigger.name)
+    kind = _KIND_OF_TRIGGER.get(trigger["type"], "other")
+    durable_name = trigger.get(_DURABLE_NAME[kind]) or name if kind in _DURABLE_NAME else ""
+    function = Function(
+        name=name,
+        kind=kind,
+        trigger=trigger,
+        bindings=bindings,
+        handler=handler,
+        is_async=inspect.iscoroutinefunction(handler),
+        place=place_of(user_function),
+        durable_name=durable_name,
+        user_function=user_function,
+        takes_context=takes_context,
+    )
+    return function, fault
+
+
+def _on_annotation_error(error: Exception) -> str:
+    if isinstance(error, NameError):
+        return (
+            "Annotations are evaluated when the app loads: import the name outside of "
+            "`if TYPE_CHECKING:`, or leave the annotation out."
+        )
+    return "Leave the annotation out, or write a plain class."
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why the host leaves a function out."""
+
+    words: str
+    advice: str
+    listed: bool = True
+
+
+def _left_out(functions: Sequence[Function]) -> list[LeftOut]:
+    left_out: list[LeftOut] = []
+    routed: list[Function] = []
+    # The host goes by name, not by place: of two on one route, the first by name serves.
+    for function in sorted(functions, key=lambda function: function.name.upper()):
+        refusal = _name_refusal(function) or _route_refusal(function, routed)
+        refusal = refusal or _indexing_refusal(function)
+        if refusal is None:
+            routed.append(function)
+            continue
+        left_out.append(
+            LeftOut(
+                name=function.name,
+                says=f"The '{function.name}' function is in error: {refusal.words}",
+                advice=refusal.advice,
+                place=function.place,
+                kind=function.kind,
+                durable_name=function.durable_name,
+                listed=refusal.listed,
+            )
+        )
+    return left_out
+
+
+def _name_refusal(function: Function) -> _Refusal | None:
+    if not _FUNCTION_NAME.fullmatch(function.name):
+        words = f"'{function.name}' is not a valid function name."
+        return _Refusal(words, advice.on_function_name(function.name), listed=False)
+    seen: set[str] = set()
+    for binding in function.bindings:
+        name = binding["name"]
+        if not _BINDING_NAME.fullmatch(name):
+            words = (
+                f"The binding name {name} is invalid. Please assign a valid name to the binding."
+            )
+            return _Refusal(words, advice.on_binding_name(name, binding["type"]), listed=False)
+        if name.lower() in seen:
+            words = (
+                f"Multiple bindings with name '{name}' discovered. Binding names must be unique."
+            )
+            return _Refusal(words, "Give each binding a name of its own.", listed=False)
+        seen.add(name.lower())
+    return None
+
+
+def _route_refusal(function: Function, earlier: Sequence[Function]) -> _Refusal | None:
+    if function.kind != "http":
+        return None
+    route = _route_of(function)
+    if route.startswith(("admin", "runtime")):
+        return _Refusal(
+            "The specified route conflicts with one or more built in routes.",
+            "Begin the route with anything but `admin` or `runtime`.",
+        )
+    for other in earlier:
+        if other.kind == "http" and _route_of(other) == route and _share_method(function, other):
+            return _Refusal(
+                f"The route specified conflicts with the route defined by function '{other.name}'.",
+                f"Give it another route, or methods that `{other.name}` ({other.place}) does not "
+                'take: `@app.route(route="...", methods=["POST"])`.',
+            )
+    return None
+
+
+def _route_of(function: Function) -> str:
+    return (function.trigger.get("route") or function.name).strip("/").lower()
+
+
+def _share_method(one: Function, other: Function) -> bool:
+    methods, other_methods = one.trigger.get("methods"), other.trigger.get("methods")
+    return not methods or not other_methods or bool(set(methods) & set(other_methods))
+
+
+def _indexing_refusal(function: Function) -> _Refusal | None:
+    error = f"Microsoft.Azure.WebJobs.Host: Error indexing method 'Functions.{function.name}'."
+    if function.kind == "orchestration" and function.durable_name.startswith("@"):
+        source = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
+        words = f"{error} {source}: Orchestration names must not start with @."
+        return _Refusal(words, "Write `orchestration=...` without the `@`.")
+    if function.kind not in _RESOLVED:
+        return None
+    text = str(function.trigger.get(_RESOLVED[function.kind], ""))
+    return _trigger_refusal(function.kind, text, error)
+
+
+def _trigger_refusal(kind: Kind, text: str, error: str) -> _Refusal | None:
+    # The package brings the storage SDK; an app without such triggers need not wait for it.
+    from durablehost.app import ncrontab
+    from durablehost.settings import percent_names
+
+    try:
+        resolved = percent_names.resolve(text, os.environ)
+    except ValueError as unresolved:
+        words = f"{error} Microsoft.Azure.WebJobs.Host: {unresolved}"
+        return _Refusal(words, advice.on_unresolved(text))
+    if kind == "timer":
+        try:
+            ncrontab.parse(resolved)
+        except ValueError:
+            words = (
+                f"{error} Microsoft.Azure.WebJobs.Extensions: The schedule expression '{resolved}' "
+                "was not recognized as a valid cron expression or timespan string."
+            )
+            return _Refusal(words, advice.on_schedule())
+    return None
+
+
+def _check_names_differ(functions: Sequence[Function], left_out: Sequence[LeftOut]) -> None:
+    gone = {function.name for function in left_out}
+    seen: dict[str, Function] = {}
+    for function in functions:
+        if function.name in gone:
+            continue
+        if other := seen.get(function.name.lower()):
+            says = (
+                "Method overloads are not supported. There are multiple methods with the name "
+                f"'Host.Functions.{function.name}'."
+            )
+            advised = (
+                f"`{function.name}` and `{other.name}` ({other.place}) differ in case only: "
+                f'rename one, or write `@app.function_name("...")` above it.'
+            )
+            raise AppDoesNotLoad(
+                f"{complaint(says, function.place, advised)}\n\n{_HOST_DOES_NOT_RUN}"
+            )
+        seen[function.name.lower()] = function
+
+
+def _remark(function: Function) -> str | None:
+    user_function = function.user_function or function.handler
+    is_async = inspect.iscoroutinefunction(user_function) or inspect.isasyncgenfunction(
+        user_function
+    )
+    name = f"{function.place}: {function.name}"
+    if function.kind in ("orchestration", "entity") and is_async:
+        return (
+            f"{name} is an async {function.kind} function: it loads, and does not work. "
+            "Write `def` for `async def`, and `yield` for `await`."
+        )
+    if function.client_bindings and not is_async:
+        return (
+            f"{name} takes a durable client and is not async: it loads, and fails at every call. "
+            "Write `async def`, and `await` what the client does."
+        )
+    return None

@@ -1,0 +1,232 @@
+"""Loads an app: from a folder, as the real host does, or from an app object, for tests."""
+
+import ast
+import importlib
+import inspect
+import os
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import azure.functions as func
+from azure.functions.decorators.function_app import Function as SdkFunction
+from azure.functions.decorators.function_app import FunctionRegister
+
+from durablehost.app import advice
+from durablehost.app.functions import FunctionTable, Place
+from durablehost.app.indexing import NOTHING_LOADS, build_table, complaint
+from durablehost.app.source import decorators_of, place_of, relative, user_function_of
+from durablehost.errors import AppDoesNotLoad
+
+_TABLE = "_durablehost_function_table"  # where an app keeps what was found in it
+# The app folder last loaded from, and the modules that came out of it.
+_loaded: dict[Path, set[str]] = {}
+
+
+def load_app(folder: Path, script: str = "function_app.py") -> FunctionTable:
+    """Import the app in `folder` and find its functions; the folder becomes the current one.
+
+    Raises AppDoesNotLoad where on Azure no function would load.
+    """
+    folder = folder.resolve()
+    path = folder / script
+    if not path.is_file():
+        raise AppDoesNotLoad(_no_script(folder, script))
+    os.chdir(folder)
+    return index_app(_find_app(_import(path), path), folder)
+
+
+def index_app(app: FunctionRegister, folder: Path | None = None) -> FunctionTable:
+    """The functions of an app object; asked again, the same ones.
+
+    Raises AppDoesNotLoad where on Azure no function would load.
+    """
+    # The SDK lists an app's functions only once.
+    table = vars(app).get(_TABLE)
+    if table is None:
+        table = replace(build_table(_functions_of(app)), folder=folder)
+        setattr(app, _TABLE, table)
+    return cast(FunctionTable, table)
+
+
+def table_of(app: object) -> FunctionTable:
+    """The functions of an app object or of an app's folder; a table is one already."""
+    if isinstance(app, FunctionTable):
+        return app
+    if isinstance(app, (str, Path)):
+        return load_app(Path(app))
+    return index_app(cast(FunctionRegister, app))  # whatever it is, it is asked for functions
+
+
+def _no_script(folder: Path, script: str) -> str:
+    if any(folder.glob("*/function.json")):
+        return (
+            f"{folder} holds an app of the v1 programming model (function.json files)\n"
+            "  durablehost runs the v2 model: functions declared by decorators in function_app.py."
+        )
+    return (
+        f"there is no {script} in {folder}\n"
+        "  Name the folder that holds it, or the file in PYTHON_SCRIPT_FILE_NAME.\n\n"
+        f"{NOTHING_LOADS}"
+    )
+
+
+def _import(path: Path) -> ModuleType:
+    _forget_other_apps(path)
+    folder = str(path.parent)
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    before = set(sys.modules)
+    try:
+        return importlib.import_module(path.stem)
+    except (Exception, SystemExit) as error:  # code of the app; the worker reports what it raises
+        raise AppDoesNotLoad(_import_failure(error, path)) from error
+    finally:
+        own = {name for name in set(sys.modules) - before if _is_below(sys.modules[name], folder)}
+        _loaded.setdefault(path.parent, set()).update(own)
+
+
+def _is_below(module: ModuleType, folder: str) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and _is_own(file, Path(folder))
+
+
+def _is_own(file: str, folder: Path) -> bool:
+    path = Path(file)
+    return path.is_relative_to(folder) and "site-packages" not in path.parts
+
+
+def _forget_other_apps(path: Path) -> None:
+    """Two apps in one process: the second must not get modules of the first by their names."""
+    for folder in [folder for folder in _loaded if folder != path.parent]:
+        for name in _loaded.pop(folder):
+            sys.modules.pop(name, None)
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+    module = sys.modules.get(path.stem)
+    if module is not None and getattr(module, "__file__", None) != str(path):
+        del sys.modules[path.stem]
+
+
+def _import_failure(error: BaseException, path: Path) -> str:
+    says = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename:
+        place = Place(relative(error.filename), error.lineno or 1)
+        advised = f"Correct this line: `{(error.text or '').strip()}`"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if _is_own(frame.filename, path.parent)]
+        place = (
+            Place(relative(own[-1].filename), own[-1].lineno or 1) if own else Place(path.name, 1)
+        )
+        advised = _on_import_failure(error, path.parent, frames)
+    return f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}"
+
+
+def _on_import_failure(error: BaseException, folder: Path, frames: traceback.StackSummary) -> str:
+    """What to do about it, or about the failure the app was dealing with when this one came."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return _on_missing_module(error.name, folder)
+    last = frames[-1].filename if frames else ""
+    if isinstance(error, KeyError) and last in (os.__file__, "<frozen os>"):
+        name = error.args[0]
+        return f'Put `"{name}": "..."` under `Values` in local.settings.json.'
+    if isinstance(error, IndexError) and last == inspect.getsourcefile(FunctionRegister):
+        return advice.ON_EMPTY_REGISTER
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        return _on_import_failure(cause, folder, traceback.extract_tb(cause.__traceback__))
+    return "Nothing of the app loads until this line runs without an error."
+
+
+def _on_missing_module(name: str, folder: Path) -> str:
+    top = name.partition(".")[0]
+    if (folder / top).exists():
+        return f"`{top}` is a folder of the app: look at the spelling of `{name}` in it."
+    elsewhere = [*folder.glob(f"[!.]*/{top}"), *folder.glob(f"[!.]*/{top}.py")]
+    if elsewhere and not (elsewhere[0].parent / "pyvenv.cfg").exists():
+        inside = elsewhere[0].parent.name
+        return (
+            f"`{top}` lies in the folder `{inside}`, and modules are looked for next to "
+            f"function_app.py: import `{inside}.{name}`, or move it there."
+        )
+    return (
+        "Add the package that holds it to requirements.txt, and install it into the Python "
+        f"that runs durablehost: `{sys.executable} -m pip install -r requirements.txt`"
+    )
+
+
+def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
+    """The only app among a module's attributes; two names for one app are two to the worker."""
+    apps = {n: value for n, value in vars(module).items() if isinstance(value, FunctionRegister)}
+    if len(apps) == 1:
+        return next(iter(apps.values()))
+    if not apps:
+        says = f"ValueError: Could not find top level function app instances in {path.name}."
+        has_blueprint = any(isinstance(value, func.Blueprint) for value in vars(module).values())
+        advised = (
+            "A blueprint is no app: write `app = df.DFApp()` and `app.register_functions(...)`."
+            if has_blueprint
+            else "Write `app = df.DFApp()` at the top level of the file."
+        )
+        place = Place(path.name, 1)
+    else:
+        first, second = list(apps)[:2]
+        says = (
+            f"ValueError: More than one {type(apps[first]).__name__} or other top level function "
+            "app instances are defined."
+        )
+        advised = (
+            f"Keep `{first}` and make `{second}` a `df.Blueprint()`, registered with "
+            f"`{first}.register_functions({second})`."
+            if apps[first] is not apps[second]
+            else f"`{first}` and `{second}` are two names for one app: keep one."
+        )
+        place = Place(path.name, _line_of_name(path, second))
+    raise AppDoesNotLoad(f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}")
+
+
+def _line_of_name(path: Path, name: str) -> int:
+    """Where the top level of a file last gives something this name."""
+    line = 1
+    for statement in ast.parse(path.read_bytes()).body:
+        named = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+        named |= {a.asname or a.name for a in ast.walk(statement) if isinstance(a, ast.alias)}
+        binds = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.ImportFrom, ast.Import))
+        if binds and name in named:
+            line = statement.lineno
+    return line
+
+
+def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
+    try:
+        return list(app.get_functions())
+    except ValueError as error:  # two of one name, one without a trigger, or a second call
+        if unlistable := _unlistable(app):
+            says = f"{type(error).__name__}: {error}"
+            message = complaint(says, *unlistable)
+            raise AppDoesNotLoad(f"{message}\n\n{NOTHING_LOADS}") from error
+        return [builder.build(app.auth_level) for builder in app._function_builders]
+
+
+def _unlistable(app: FunctionRegister) -> tuple[Place, str] | None:
+    seen: dict[str, Place] = {}
+    for builder in app._function_builders:  # the SDK names the function, not where it stands
+        function = builder._function
+        name = str(function.get_function_name())
+        user_function = user_function_of(function.get_user_function())
+        place = place_of(user_function)
+        if function.get_trigger() is None:
+            return place, advice.on_no_trigger(decorators_of(user_function))
+        if name in seen:
+            return place, (
+                f"`{name}` stands at {seen[name]} already; names are shared by the app and all its "
+                'blueprints: rename one, or write `@app.function_name("...")` above it.'
+            )
+        seen[name] = place
+    return None

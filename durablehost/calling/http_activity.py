@@ -1,0 +1,80 @@
+"""`context.call_http`: the activity that the host itself runs."""
+
+import json
+
+import aiohttp
+from multidict import CIMultiDictProxy
+
+from durablehost.hub.history import compact
+
+# In .NET these belong to the content and do not show among an answer's headers.
+_CONTENT_HEADERS = frozenset(
+    {
+        "allow",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "expires",
+        "last-modified",
+    }
+)
+
+
+class HttpCaller:
+    """Sends what `call_http` asks for. A 202 is an answer like any other: nothing is polled."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, request_text: str) -> str:
+        """Send the request; the answer as JSON text. Raises OSError where there is none."""
+        request = json.loads(request_text)
+        if resource := (request.get("tokenSource") or {}).get("resource"):
+            # Sent without its token, the request would fail for a reason that nobody can see.
+            raise OSError(f"no managed identity here to get a token for '{resource}' from")
+        headers = dict(request.get("headers") or {})
+        content = request.get("content")
+        if content is not None and not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "text/plain"
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                skip_auto_headers=("User-Agent", "Accept", "Content-Type")
+            )
+        data = None if content is None else content.encode()
+        try:
+            async with self._session.request(
+                request["method"], request["uri"], data=data, headers=headers
+            ) as response:
+                text = await response.text(errors="replace")
+                return compact(
+                    {
+                        "statusCode": response.status,
+                        "headers": _visible(response.headers),
+                        "content": text,
+                    }
+                )
+        except aiohttp.ClientConnectorError as error:
+            words = error.os_error.strerror or str(error.os_error)
+            if isinstance(error.os_error, ConnectionRefusedError):
+                words = "Connection refused"
+            raise OSError(f"{words} ({error.host}:{error.port})") from None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise OSError(f"{type(error).__name__}: {error}") from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def _visible(headers: CIMultiDictProxy[str]) -> dict[str, str | list[str]]:
+    visible: dict[str, str | list[str]] = {}
+    for name in dict.fromkeys(headers):
+        if name.lower() not in _CONTENT_HEADERS:
+            values = headers.getall(name)
+            visible[name] = values[0] if len(values) == 1 else values
+    return visible

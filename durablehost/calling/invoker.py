@@ -1,0 +1,214 @@
+"""Calls the app's functions: the one place where code of the app is run by durablehost."""
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import traceback
+import warnings
+from functools import partial
+from typing import cast
+
+import azure.functions as func
+from azure.durable_functions.models.utils import http_utils
+from azure.functions.meta import Datum
+
+from durablehost.app.functions import Function
+from durablehost.app.signatures import converter_of
+from durablehost.calling import sdk_patches
+from durablehost.calling.bindings import Call
+from durablehost.calling.threads import DaemonPool, LoopThread
+from durablehost.errors import FunctionFailed
+
+log = logging.getLogger(__name__)
+
+_THREADS_VARIABLE = "PYTHON_THREADPOOL_THREAD_COUNT"
+_PACKAGE = os.path.dirname(__file__)
+
+
+class Invoker:
+    """Calls functions and turns whatever they raise into FunctionFailed.
+
+    With `own_loop`, async functions run on one event loop in a thread of its own: the SDK's
+    clients keep a session bound to the loop of their first call, and a function that blocks
+    must not stop the host. Without, they run on the caller's loop.
+    """
+
+    def __init__(self, *, threads: int | None = None, own_loop: bool) -> None:
+        self._pool = DaemonPool(threads or _thread_count())
+        self._loop_thread = LoopThread() if own_loop else None
+        self._calls: dict[int, Call] = {}  # each holds its function, so that no id comes twice
+        _spend_notices()
+        _let_replays_warn_in_the_log()
+        sdk_patches.lend()
+
+    def orchestrate(self, function: Function, body: str) -> str:
+        """Run one turn of an orchestrator; what the SDK raises is raised unchanged."""
+        return _turn(function, func.OrchestrationContext(body))
+
+    def operate(self, function: Function, body: str) -> str:
+        """Run a batch of operations of an entity; what the SDK raises is raised unchanged."""
+        return _turn(function, func.EntityContext(body))
+
+    async def activity(
+        self, function: Function, input_text: str, instance_id: str, client_payload: str = ""
+    ) -> str:
+        """Run an activity for an instance: JSON text in, JSON text out."""
+        return cast(str, await self._run(function, input_text, client_payload, instance_id))
+
+    async def http(
+        self, function: Function, request: func.HttpRequest, client_payload: str
+    ) -> func.HttpResponse:
+        """Have a function answer a request."""
+        return cast(func.HttpResponse, await self._run(function, request, client_payload))
+
+    async def trigger(self, function: Function, value: object, client_payload: str) -> None:
+        """Run a function on what its timer, queue or blob trigger gives it."""
+        await self._run(function, value, client_payload)
+
+    async def _run(
+        self, function: Function, value: object, client_payload: str, instance_id: str = ""
+    ) -> object:
+        call = self._calls.get(id(function))
+        if call is None:
+            call = self._calls[id(function)] = Call.of(function)
+        if not function.is_async:
+            return await self._pool.run(
+                partial(_call_sync, call, value, client_payload, instance_id)
+            )
+        coroutine = _call_async(call, value, client_payload, instance_id)
+        return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
+
+    async def close(self) -> None:
+        """Cancel async functions, start no others, and wait a moment for what still runs.
+
+        Whoever waits for a function that is cancelled here gets a CancelledError. A sync
+        function cannot be told; it is cut off when the process ends.
+        """
+        self._pool.close()
+        if self._loop_thread is None:
+            await _close_client_session()
+        else:
+            self._loop_thread.close(_close_client_session)
+        joiner = DaemonPool(1)
+        await joiner.run(self._join)
+        joiner.close()
+        joiner.join(0.1)
+
+    def _join(self) -> None:
+        if self._loop_thread is not None:
+            self._loop_thread.join(0.4)
+        self._pool.join(0.4)
+
+
+def _turn(function: Function, context: object) -> str:
+    try:
+        return cast(str, function.handler(context))
+    except (
+        SystemExit,
+        GeneratorExit,
+        asyncio.CancelledError,
+    ) as error:  # would end the host's own work
+        raise _failure_of(error) from error
+
+
+def _call_sync(call: Call, value: object, client_payload: str, instance_id: str) -> object:
+    try:
+        arguments = call.arguments(value, client_payload)
+        return call.result(call.function.handler(**arguments), arguments, instance_id)
+    except BaseException as error:  # sys.exit() in a function must not end the host
+        raise _failure_of(error) from error
+
+
+async def _call_async(call: Call, value: object, client_payload: str, instance_id: str) -> object:
+    try:
+        arguments = call.arguments(value, client_payload)
+        returned = await call.function.handler(**arguments)
+        return call.result(returned, arguments, instance_id)
+    except GeneratorExit:
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _failure_of(error) from error  # the function's own; nobody asked us to stop
+    except BaseException as error:  # sys.exit() in a function must not end the host
+        raise _failure_of(error) from error
+
+
+def _failure_of(error: BaseException) -> FunctionFailed:
+    try:
+        message = str(error)
+    except Exception:  # code of the app, as the exception's class is; the words are the worker's
+        message = "Unhandled exception in function. Could not serialize original exception message."
+    frames = traceback.extract_tb(error.__traceback__)
+    while frames and os.path.dirname(frames[0].filename) == _PACKAGE:
+        frames.pop(0)
+    return FunctionFailed(type(error).__name__, message, "".join(frames.format()))
+
+
+class _Log:
+    """Stands for the module `warnings` where the SDK replays a history."""
+
+    @staticmethod
+    def warn(message: object) -> None:
+        log.debug("%s", message)
+
+
+def _let_replays_warn_in_the_log() -> None:
+    """Keep the SDK from warning of every event that comes before it is waited for.
+
+    That is nobody's mistake, and where warnings are errors it would fail the orchestration.
+    """
+    replay = importlib.import_module("azure.durable_functions.models.TaskOrchestrationExecutor")
+    vars(replay)["warnings"] = _Log
+
+
+class _Sample:
+    """A class of the kind the SDK's codec warns of once a process."""
+
+    @staticmethod
+    def from_json(_: object) -> None:
+        return None
+
+
+def _spend_notices() -> None:
+    """Have the SDK say now, unheard, what it would warn of at the first activity.
+
+    It complains of the worker's own call: no app can do anything about it, and where warnings
+    are errors an activity would fail.
+    """
+    sample = {"__class__": _Sample.__name__, "__module__": __name__, "__data__": None}
+    texts = ["null"]
+    if not os.environ.get("AZURE_FUNCTIONS_DURABLE_STRICT_TYPING"):
+        texts.append(json.dumps(sample))
+    notices = logging.getLogger("azure.functions.DurableFunctions")
+    was_disabled, notices.disabled = notices.disabled, True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for text in texts:
+            converter_of("activityTrigger").decode(Datum(text, "json"), trigger_metadata={})
+    notices.disabled = was_disabled
+
+
+def _thread_count() -> int:
+    default = min(32, (os.cpu_count() or 1) + 4)
+    text = os.environ.get(_THREADS_VARIABLE, "")
+    if not text:
+        return default
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    log.warning("%s=%r: write a number above 0; %d is used", _THREADS_VARIABLE, text, default)
+    return default
+
+
+async def _close_client_session() -> None:
+    """The SDK's clients share a session that nobody closes; it must be closed on its own loop."""
+    session = http_utils._client_session
+    if session is not None and session._loop is not asyncio.get_running_loop():
+        return
+    await http_utils._close_session()
+    await asyncio.sleep(0)  # its transports close in the loop's next turn
+    # A lock somebody waited for stays bound to this loop; the next loop would fail on it.
+    http_utils._session_lock = asyncio.Lock()

@@ -1,0 +1,1 @@
+"""The command line: puts durablehost together, prints, reloads."""

@@ -1,0 +1,172 @@
+"""What durablehost prints: what an app has, where it is, and what goes wrong in it."""
+
+import io
+import logging
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut
+from durablehost.hub.findings import Finding
+from durablehost.settings import Settings
+from durablehost.web.routes import methods_of, route_of
+
+log = logging.getLogger("durablehost")
+
+_LEVELS: Final = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "information": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+    "none": logging.CRITICAL + 1,
+}
+# The packages of durablehost that the real host logs under these names.
+_CATEGORIES: Final = {"default": "", "Host.Triggers.DurableTask": "durablehost"}
+# Of durable functions the name says all: many stand on one line.
+_NAMED: Final[tuple[tuple[Kind, str], ...]] = (
+    ("orchestration", "Orchestrators"),
+    ("activity", "Activities"),
+    ("entity", "Entities"),
+)
+# Of others, where they listen: one stands on each line.
+_TRIGGERED: Final[tuple[tuple[Kind, str, str], ...]] = (
+    ("timer", "Timers", "schedule"),
+    ("queue", "Queues", "queueName"),
+    ("blob", "Blobs", "path"),
+    ("other", "Other triggers", "type"),
+)
+
+
+class _Line(logging.Formatter):
+    """One line a record: the time, a mark where it matters, the words."""
+
+    _MARKS: Final = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s.%(msecs)03d %(mark)s%(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.mark = self._MARKS.get(record.levelno, "")
+        return super().format(record)
+
+
+def write_any_text() -> None:
+    """Have what the console cannot show be escaped: a name of a file or of an app may hold it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def set_up_logging() -> None:
+    """Log to the console."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Line())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for quiet in ("azure", "asyncio"):
+        logging.getLogger(quiet).setLevel(logging.WARNING)
+    # It logs a traceback for every malformed request; the caller gets a 400.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def set_levels(levels: Mapping[str, str]) -> None:
+    """Log at the levels of host.json (`logging.logLevel`)."""
+    for category, level in levels.items():
+        name = _CATEGORIES.get(category, category.removeprefix("Function."))
+        logging.getLogger(name).setLevel(_LEVELS.get(level.lower(), logging.INFO))
+
+
+def say(text: str = "") -> None:
+    print(text, flush=True)
+
+
+def complain(error: Exception) -> None:
+    """Say why durablehost cannot start."""
+    print(f"\n{error}\n", file=sys.stderr, flush=True)
+
+
+def show_app(table: FunctionTable, origin: str, settings: Settings) -> None:
+    """List the functions as `func start` does, by kind, and all that does not work as written."""
+    for title, lines in _sections(table, origin, settings):
+        if lines:
+            say(f"{title}:")
+            for line in lines:
+                say(f"  {line}")
+            say()
+    if not table.functions:
+        say("The app has no functions.\n")
+
+
+def _sections(
+    table: FunctionTable, origin: str, settings: Settings
+) -> Iterable[tuple[str, Sequence[str]]]:
+    yield "Functions", _http(table, origin, settings.route_prefix)
+    for kind, title in _NAMED:
+        functions = table.of_kind(kind)
+        yield f"{title} ({len(functions)})", _wrapped(sorted(map(_name, functions), key=str.lower))
+    for kind, title, where in _TRIGGERED:
+        yield title, _aligned(table.of_kind(kind), partial(_field, where))
+    yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
+    yield "To mind", [*table.remarks, *filter(None, map(_unserved, table.functions))]
+    yield "Settings of host.json without effect here", settings.unused
+
+
+def _field(name: str, function: Function) -> str:
+    return str(function.trigger.get(name, ""))
+
+
+def _complaint(left_out: LeftOut) -> tuple[str, str, str]:
+    return f"{left_out.name} ({left_out.place})", f"  {left_out.says}", f"  {left_out.advice}"
+
+
+def _http(table: FunctionTable, origin: str, prefix: str) -> Sequence[str]:
+    functions = table.of_kind("http")
+    methods = {f.name: f"[{','.join(methods_of(f)) or 'any'}]" for f in functions}
+    width = max(map(len, methods.values()), default=0)
+    return _aligned(
+        functions, lambda f: f"{methods[f.name]:{width}} {origin}/{route_of(f, prefix)}"
+    )
+
+
+def _aligned(functions: Sequence[Function], where: Callable[[Function], str]) -> Sequence[str]:
+    width = max((len(function.name) for function in functions), default=0) + 1
+    by_name = sorted(functions, key=lambda function: function.name.lower())
+    return [f"{function.name + ':':{width}} {where(function)}" for function in by_name]
+
+
+def _wrapped(names: Iterable[str]) -> Sequence[str]:
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, 40), 100) - 4
+    return textwrap.wrap(", ".join(names), width, break_long_words=False, break_on_hyphens=False)
+
+
+def _name(function: Function) -> str:
+    """The name it is called by, and the function's own where that is another."""
+    own = "" if function.durable_name == function.name else f" ({function.name})"
+    return f"{function.durable_name}{own}"
+
+
+def _unserved(function: Function) -> str:
+    kinds = ", ".join(str(binding["type"]) for binding in function.unserved_bindings)
+    if not kinds:
+        return ""
+    return (
+        f"{function.name} ({function.place}) has bindings that durablehost does not serve: {kinds}."
+    )
+
+
+def tell(instance_id: str, name: str, finding: Finding) -> None:
+    """Say what was noticed about an instance."""
+    log.warning("%s", _printable(f"{instance_id} ({name}) {finding.text}"))
+
+
+def _printable(text: str) -> str:
+    """Ids and names come from callers: none of them may move the cursor or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

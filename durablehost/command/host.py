@@ -1,0 +1,230 @@
+"""Puts a durablehost together, starts it, and stops it."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from durablehost import BEGAN
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import load_app
+from durablehost.calling.http_activity import HttpCaller
+from durablehost.calling.invoker import Invoker
+from durablehost.command import console
+from durablehost.engine.activities import ActivityRunner
+from durablehost.engine.loop import Engine
+from durablehost.errors import AddressUnusable, HubUnusable
+from durablehost.hub.client import Hub
+from durablehost.hub.clock import SystemClock
+from durablehost.hub.history import stamp
+from durablehost.settings import load_settings
+from durablehost.store import SqliteBackend
+from durablehost.triggers import TriggerOptions, Triggers
+from durablehost.web.admin import Admin
+from durablehost.web.app import RPC, public_app, rpc_app
+from durablehost.web.auth import load_keys
+from durablehost.web.http_functions import HttpFunctions
+from durablehost.web.management import Management
+from durablehost.web.serving import serve
+from durablehost.web.urls import client_payload
+
+log = logging.getLogger("durablehost")
+
+_LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    folder: Path
+    host: str
+    port: int | None
+    data: str
+    keys: Path | None
+
+
+class Host:
+    """One app, served from `start` to `stop`."""
+
+    def __init__(self, options: Options) -> None:
+        """Read what there is to read. Raises CannotStart with all that a person needs to see."""
+        # While a long replay or an activity computes, requests get their turn five times as often.
+        sys.setswitchinterval(0.001)
+        self._options = options
+        console.set_up_logging()
+        self._settings = load_settings(options.folder, os.environ)
+        console.set_levels(self._settings.log_levels)
+        self._keys = load_keys(options.keys)
+        self._ends = AsyncExitStack()
+        with contextlib.ExitStack() as so_far:
+            self._public = so_far.enter_context(_listen(options.host, self._port()))
+            self.port = int(self._public.getsockname()[1])
+            self._at = _authority(options.host, self.port)
+            # An app may ask for it while it is imported, as under `func start`.
+            os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
+            self._table: FunctionTable = load_app(options.folder, _script())
+            self._ends.enter_context(so_far.pop_all())
+        self.ended = asyncio.Event()  # set where the work loop has died
+
+    async def start(self) -> None:
+        """Serve the app and work off its hub. Raises CannotStart."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End what was started, in reverse order; what did not end goes on next time."""
+        await self._ends.aclose()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        rpc = _listen(_LOOPBACK, 0)
+        origin = f"http://{self._at}"
+        payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
+        backend = SqliteBackend(self._options.data)
+        self._ends.callback(backend.close)
+        clock, invoker, http = SystemClock(), Invoker(own_loop=True), HttpCaller()
+        self._ends.push_async_callback(http.close)
+        self._ends.push_async_callback(invoker.close)
+        own_payload = payload(origin, {})
+        limit = settings.function_timeout
+        runner = ActivityRunner(self._table, invoker, clock, limit, http, own_payload)
+        engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
+        self._run(engine)
+        hub = Hub(
+            backend,
+            clock,
+            self._table,
+            engine.wake,
+            default_version=settings.default_version,
+            may_replace_running=settings.may_replace_running,
+        )
+        management = Management(
+            hub, engine.saved, settings.hub_name, settings.connection_name, self._keys.durable
+        )
+        triggers = Triggers(
+            self._table,
+            lambda function, value: invoker.trigger(function, value, own_payload),
+            clock,
+            os.environ,
+            _Kept(backend),
+            options=TriggerOptions.from_host_json(settings.raw),
+            disabled=settings.disabled,
+        )
+        admin = Admin(
+            self._table, settings, self._keys, triggers.run_now, partial(_problems, backend)
+        )
+        functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
+        self._ends.push_async_callback(admin.close)
+        await self._serve(rpc, rpc_app(settings, management))
+        front = public_app(settings, self._keys, management, functions, admin)
+        await self._serve(self._public, front)
+        triggers.start()
+        self._ends.push_async_callback(triggers.stop)
+        self._show(origin)
+
+    def _port(self) -> int:
+        if self._options.port is not None:
+            return self._options.port
+        return self._settings.port or 7071
+
+    def _payload(self, rpc: str, origin: str, binding: Mapping[str, Any]) -> str:
+        settings = self._settings
+        return client_payload(
+            origin, rpc, settings.hub_name, settings.connection_name, self._keys.durable, binding
+        )
+
+    def _run(self, engine: Engine) -> None:
+        running = asyncio.create_task(engine.run())
+        running.add_done_callback(self._engine_ended)
+        self._ends.push_async_callback(engine.stop)
+
+    def _engine_ended(self, running: asyncio.Task[None]) -> None:
+        if running.cancelled() or (error := running.exception()) is None:
+            return
+        if isinstance(error, HubUnusable):
+            log.error("%s", error)
+        else:
+            log.error("durablehost's work loop has failed; please report this", exc_info=error)
+        self.ended.set()
+
+    async def _serve(self, listening: socket.socket, app: web.Application) -> None:
+        runner = await serve(listening, app)
+        self._ends.push_async_callback(runner.cleanup)
+
+    def _show(self, origin: str) -> None:
+        console.show_app(self._table, origin, self._settings)
+        console.say(f"Hub: {self._options.data}")
+        if self._options.keys is not None:
+            console.say(f"Keys: asked for, those in {self._options.keys}")
+        seconds = time.perf_counter() - BEGAN
+        console.say(f"Ready at {origin} in {seconds:.2f} s. Ctrl-C stops it.")
+
+
+class _Kept:
+    """What triggers remember, in the hub file."""
+
+    def __init__(self, backend: SqliteBackend) -> None:
+        self._backend = backend
+
+    def get(self, key: str) -> str | None:
+        return self._backend.get_value(key)
+
+    def put(self, key: str, value: str) -> None:
+        self._backend.put_value(key, value)
+        self._backend.flush()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None) or 0
+        why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
+        if number == errno.EADDRINUSE:
+            advised = "Stop what has it, or name another one with --port (0 takes any that is free)"
+        elif number in (errno.EACCES, errno.EPERM):
+            advised = "Name one from 1024 up with --port"
+        else:
+            advised = "Name an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0"
+        raise AddressUnusable(f"Port {port} on {host} cannot be used: {why}. {advised}.") from None
+
+
+def _authority(host: str, port: int) -> str:
+    """Host and port as they stand in a URL."""
+    if host in (_LOOPBACK, "0.0.0.0"):
+        host = "localhost"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _script() -> str:
+    return os.environ.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
+
+
+def _problems(backend: SqliteBackend, instance_id: str | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "instanceId": problem.instance_id,
+            "kind": problem.kind,
+            "subject": problem.subject,
+            "text": problem.text,
+            "at": stamp(problem.at),
+        }
+        for problem in backend.problems(instance_id)
+    ]

@@ -1,0 +1,134 @@
+"""Runs activities beside the work loop, and keeps how each ended until that is on disk."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol
+
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.episodes.activity_ends import end_of, failed_activity
+from durablehost.episodes.scheduled import HTTP_ACTIVITY
+from durablehost.errors import FunctionFailed
+from durablehost.hub import history
+from durablehost.hub.backend import ActivityWork, Backend
+from durablehost.hub.clock import Clock
+from durablehost.hub.history import Event
+
+log = logging.getLogger(__name__)
+
+
+class ActivityCaller(Protocol):
+    """Calls the activities of the app."""
+
+    async def activity(
+        self, function: Function, input_text: str, instance_id: str, client_payload: str
+    ) -> str: ...
+
+
+class ActivityRunner:
+    """Runs an activity to its end, be it a function of the app or a durable HTTP call."""
+
+    def __init__(
+        self,
+        table: FunctionTable,
+        caller: ActivityCaller,
+        clock: Clock,
+        limit: timedelta | None,
+        call_http: Callable[[str], Awaitable[str]],
+        client_payload: str,
+    ) -> None:
+        self._table = table
+        self._caller = caller
+        self._clock = clock
+        self._limit = limit
+        self._limit_seconds = limit.total_seconds() if limit else None
+        self._call_http = call_http
+        self._client_payload = client_payload
+
+    async def end_of(self, activity: ActivityWork) -> Event:
+        """What its orchestrator hears of it."""
+        function = self._table.activity(activity.name)
+        if function is None and activity.name != HTTP_ACTIVITY:
+            name = activity.name
+            words = f"Activity function '{name}' failed: Activity function '{name}' does not exist."
+            return history.task_failed(self._clock.now(), activity.task_id, words, None)
+        running = self._result(function, activity) if function else self._call_http(activity.input)
+        try:
+            return await end_of(activity, running, self._clock)
+        except Exception as error:  # the top of a work loop: the orchestrator must hear of it
+            log.exception(
+                "activity %s of %s: durablehost failed", activity.name, activity.instance_id
+            )
+            failure = FunctionFailed(type(error).__name__, str(error), "")
+            return failed_activity(activity.task_id, activity.name, failure, self._clock)
+
+    async def _result(self, function: Function, activity: ActivityWork) -> str:
+        """The result of a function of the app. Raises FunctionFailed."""
+        try:
+            async with asyncio.timeout(self._limit_seconds):
+                return await self._caller.activity(
+                    function, activity.input, activity.instance_id, self._client_payload
+                )
+        except TimeoutError:
+            words = (
+                f"Timeout value of {self._limit} exceeded by function: Functions.{function.name}"
+            )
+            raise FunctionFailed("FunctionTimeoutException", words, "") from None
+        except FunctionFailed as failure:
+            log.warning(
+                "activity %s of %s failed: %s", activity.name, activity.instance_id, failure
+            )
+            raise
+
+
+class Activities:
+    """Those under way, so many at a time, and those whose end is not saved."""
+
+    def __init__(
+        self, backend: Backend, runner: ActivityRunner, most: int, wake: Callable[[], None]
+    ) -> None:
+        """`wake` is called where one has ended."""
+        self._backend = backend
+        self._runner = runner
+        self._most = most
+        self._wake = wake
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._ended: list[tuple[ActivityWork, Event]] = []
+        self._unsaved: list[tuple[ActivityWork, Event]] = []
+
+    def start(self) -> None:
+        """Start what is to be done, as far as there is room beside what runs."""
+        while len(self._under_way) < self._most:
+            activity = self._backend.next_activity()
+            if activity is None:
+                return
+            task = asyncio.create_task(self._run(activity))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _run(self, activity: ActivityWork) -> None:
+        event = await self._runner.end_of(activity)
+        self._ended.append((activity, event))  # to the list of now: a loss puts another in place
+        self._wake()
+
+    def commit_ended(self) -> None:
+        while self._ended:
+            activity, event = self._ended[0]
+            self._backend.commit_activity(activity, event)
+            self._unsaved.append(self._ended.pop(0))
+
+    def saved(self) -> None:
+        """What was committed is on disk."""
+        self._unsaved.clear()
+
+    def take_back(self) -> None:
+        """What was committed is lost, and how these ended is known here alone."""
+        self._ended = self._unsaved + self._ended
+        self._unsaved = []
+
+    async def cancel(self) -> None:
+        """Let those under way know; they run again next time."""
+        for activity in self._under_way:
+            activity.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)

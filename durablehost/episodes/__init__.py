@@ -1,0 +1,1 @@
+"""Decides: history and events in, decisions out; no I/O."""

@@ -1,0 +1,71 @@
+"""How the end of an activity stands in the history; a failure in the words of the real host."""
+
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from durablehost.errors import FunctionFailed
+from durablehost.hub import history
+from durablehost.hub.backend import ActivityWork
+from durablehost.hub.clock import Clock
+from durablehost.hub.history import Event, compact
+
+_HRESULT: Final = -2146233088  # any exception
+
+
+async def end_of(activity: ActivityWork, result: Awaitable[str], clock: Clock) -> Event:
+    """What its orchestrator hears once there is a result, or a failure in place of it."""
+    try:
+        text = await result
+    except FunctionFailed as failure:
+        return failed_activity(activity.task_id, activity.name, failure, clock)
+    except OSError as error:  # only a `call_http` lets it out
+        return failed_http(activity.task_id, str(error), clock)
+    return history.task_completed(clock.now(), activity.task_id, text)
+
+
+def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clock) -> Event:
+    """The event of an activity that raised."""
+    words = f"{failure.kind}: {failure.message}"
+    reason = f"Activity function '{name}' failed:  {words}"
+    return history.task_failed(clock.now(), task_id, reason, _details(f" {words}", words, failure))
+
+
+def failed_http(task_id: int, words: str, clock: Clock) -> Event:
+    """The event of a `call_http` that got no answer."""
+    failure = FunctionFailed("HttpRequestException", words, "")
+    return history.task_failed(clock.now(), task_id, words, _details(words, words, failure))
+
+
+def _details(message: str, remote: str, failure: FunctionFailed) -> str:
+    """The host's own exception, as the JSON that the SDK appends to what it raises."""
+    return compact(
+        {
+            "$type": "System.Exception, System.Private.CoreLib",
+            "ClassName": "System.Exception",
+            "Message": message,
+            "Data": None,
+            "InnerException": _inner(remote, failure),
+            "HelpURL": None,
+            "StackTraceString": None,
+            "RemoteStackTraceString": None,
+            "RemoteStackIndex": 0,
+            "ExceptionMethod": None,
+            "HResult": _HRESULT,
+            "Source": None,
+            "WatsonBuckets": None,
+        }
+    )
+
+
+def _inner(remote: str, failure: FunctionFailed) -> dict[str, Any]:
+    """What the worker told the host."""
+    return {
+        "$type": "RpcException",
+        "Message": f"Result: Failure\nException: {remote}\nStack: {failure.stack}",
+        "Data": {"$type": "System.Collections.ListDictionaryInternal, System.Private.CoreLib"},
+        "InnerException": None,
+        "HelpLink": None,
+        "Source": "durablehost",
+        "HResult": _HRESULT,
+        "StackTrace": failure.stack,
+    }

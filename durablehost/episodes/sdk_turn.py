@@ -1,0 +1,124 @@
+"""Asks the orchestrator, through the SDK, what it does over its history."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from durablehost.hub.history import Event, compact
+
+Action = dict[str, Any]
+
+STATUS_LIMIT_KB: Final = 16
+
+_ERROR_LABEL: Final = "\n\n$OutOfProcData$:"
+_CONSTANTS: Final = (
+    '"upperSchemaVersion": 1, "upperSchemaVersionNew": 3,'
+    ' "longRunningTimerIntervalDuration": "3.00:00:00",'
+    ' "maximumShortTimerDuration": "6.00:00:00",'
+    ' "defaultHttpAsyncRequestSleepTimeMillseconds": 30000'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an episode starts from."""
+
+    instance_id: str
+    execution_id: str
+    name: str
+    input: str | None  # JSON text
+    parent_id: str | None
+    generation: int | None
+    custom_status: str | None  # JSON text, as it was before
+    past: Sequence[Event]
+    past_texts: Sequence[str]  # the same as JSON, so that no event is written twice
+    new: Sequence[Event]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the SDK said."""
+
+    actions: list[Action]
+    done: bool
+    output: Any = None
+    error: str | None = None
+    custom_status: Any = None
+    raised: str | None = None  # words of a failure that came without actions
+
+
+def ask(turn: Turn, new: Sequence[Event], orchestrate: Callable[[str], str]) -> Answer:
+    """Run the orchestrator over the turn's past and these new events."""
+    try:
+        state = json.loads(orchestrate(_body(turn, new)))
+    except Exception as error:  # whatever the app's code raises is the orchestration's failure
+        words = _words_of(error)
+        _, label, state_text = words.partition(_ERROR_LABEL)
+        if not label:
+            return failed(turn.name, _bare_failure(error, words))
+        state = json.loads(state_text)
+    status = state.get("customStatus")
+    if (size := status_kilobytes(status)) > STATUS_LIMIT_KB:
+        return failed(
+            turn.name,
+            "The UTF-16 size of the JSON-serialized payload must not exceed 16 KB."
+            f" The current payload size is {size} KB.",
+        )
+    error_text = state.get("error")
+    return Answer(
+        state["actions"][0],
+        state["isDone"],
+        state.get("output"),
+        words_of_failure(turn.name, error_text) if error_text else None,
+        status,
+    )
+
+
+def _body(turn: Turn, new: Sequence[Event]) -> str:
+    events = ", ".join([*turn.past_texts, *(json.dumps(event) for event in new)])
+    return (
+        f'{{"history": [{events}], "input": {turn.input or "null"},'
+        f' "instanceId": {json.dumps(turn.instance_id)},'
+        f' "isReplaying": {"true" if turn.past else "false"},'
+        f' "parentInstanceId": {json.dumps(turn.parent_id)}, {_CONSTANTS}}}'
+    )
+
+
+def failed(name: str, words: str) -> Answer:
+    """The answer of an orchestrator that told of no actions."""
+    return Answer([], done=False, error=words_of_failure(name, words), raised=words)
+
+
+def words_of_failure(name: str, words: str) -> str:
+    """A failure as the host reports it."""
+    return f"Orchestrator function '{name}' failed: {words}"
+
+
+def _words_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # code of the app, as the exception's class is; the words are the worker's
+        return "Unhandled exception in function. Could not serialize original exception message."
+
+
+def _bare_failure(error: Exception, words: str) -> str:
+    """The host's words for an exception that did not come through the SDK's own reporting."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f'  File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_name}')
+        trace = trace.tb_next
+    stack = "\n".join(frames)
+    return (
+        "One or more errors occurred. (Result: Failure\n"
+        f"Exception: {type(error).__name__}: {words}\nStack: {stack})"
+    )
+
+
+def status_kilobytes(status: Any) -> int:
+    """The size of a custom status as the host counts it."""
+    return 0 if status is None else len(compact(status).encode("utf-16-le")) // 1024

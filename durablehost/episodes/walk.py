@@ -1,0 +1,294 @@
+"""The host's side of an episode: it walks the SDK's action list once more, driven by the history.
+
+The real host replays the whole list in every episode (protocol "mode A"): it invokes one action,
+awaits it, then invokes the next. Ids are given out here a second time, apart from the SDK; where
+the two drift apart, instances hang or fail on Azure, and so they do here.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from durablehost.app.functions import Known, no_such_function
+from durablehost.episodes.external_events import ExternalEvents
+from durablehost.episodes.scheduled import (
+    HTTP_ACTIVITY,
+    CallActivity,
+    CallChild,
+    CreateTimer,
+    SendRequest,
+)
+from durablehost.episodes.sdk_turn import Action
+from durablehost.episodes.tasks import SCHEDULED_BY, Tasks
+from durablehost.episodes.waits import Wait, all_of, any_of, retried
+from durablehost.hub import history
+from durablehost.hub.history import Event
+
+_MILLISECOND = timedelta(milliseconds=1)
+_LONGEST_PAUSE = timedelta(days=6)  # Azure Storage keeps a message invisible for seven at most
+
+
+class Refused(Exception):
+    """The host will not carry out an action; the orchestration fails with these words."""
+
+
+class Walk:
+    """One walk through an action list. Feed it the history, then read what it came to."""
+
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        known: Known,
+        instance_id: str,
+        execution_id: str,
+        parent_id: str | None = None,
+    ) -> None:
+        self._known = known
+        self._execution_id = execution_id
+        self._taken_ids = {known_id.lower() for known_id in (instance_id, parent_id) if known_id}
+        self._began = ""  # when the episode at hand began, as it stands in the history
+        self._awaited = Wait()
+        self._suspended = False
+        self._set_aside: list[Event] = []  # events that came while suspended
+        self.tasks = Tasks()
+        self.events = ExternalEvents()
+        self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions nobody has
+        self.dropped: list[tuple[str, str]] = []  # (name, why) of calls the host does not make
+        self.continued: str | None = None  # the next generation's input
+        self.carried: list[Event] = []
+        self.terminated: str | None = None
+        self.steered: Event | None = None  # the last to suspend or resume
+        self.refusal: str | None = None
+        self.at_end = False  # every action has been awaited
+        self._steps = self._each_in_turn(actions)
+
+    @property
+    def least(self) -> int:
+        """How many completions it takes, at least, until the walk goes on or ends."""
+        return len(self.tasks.open) if self.at_end else self._awaited.least()
+
+    @property
+    def suspended(self) -> bool:
+        return self._suspended
+
+    # The history
+
+    def feed(self, event: Event) -> None:
+        """Take one event of the history. Raises NonDeterministic where the code no longer fits."""
+        kind = event["EventType"]
+        if kind == history.ORCHESTRATOR_STARTED:
+            self._began = event["Timestamp"]
+        elif self._suspended and kind not in (
+            history.EXECUTION_RESUMED,
+            history.EXECUTION_TERMINATED,
+        ):
+            if kind == history.EXECUTION_SUSPENDED:
+                self.steered = event
+            else:
+                self._set_aside.append(event)
+        else:
+            self._process(kind, event)
+
+    def _process(self, kind: int, event: Event) -> None:
+        if kind in (history.TASK_COMPLETED, history.SUB_ORCHESTRATION_COMPLETED):
+            self.tasks.close(event["TaskScheduledId"])
+        elif kind in (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED):
+            self.tasks.close(event["TaskScheduledId"], failed=True)
+        elif kind in SCHEDULED_BY:
+            self._match(event)
+        elif kind == history.TIMER_FIRED:
+            self.tasks.close(event["TimerId"])
+        elif kind == history.EVENT_RAISED:
+            self._raise_event(event)
+        elif kind == history.EXECUTION_STARTED:
+            self._advance()
+        elif kind == history.EXECUTION_TERMINATED:
+            self.terminated = event["Input"]
+        elif kind == history.EXECUTION_SUSPENDED:
+            self.steered = event
+            self._suspend()
+        elif kind == history.EXECUTION_RESUMED:
+            self.steered = event
+            self._resume()
+
+    def _match(self, event: Event) -> None:
+        scheduled = self.tasks.match(event)
+        if isinstance(scheduled, SendRequest) and scheduled.request_id not in event["Input"]:
+            self._await_under_recorded_id(scheduled, event)
+
+    def _await_under_recorded_id(self, request: SendRequest, event: Event) -> None:
+        """A history from elsewhere: the answer will come under the id the request had there."""
+        if self.events.are_expected(request.request_id):
+            self.events.rename(request.request_id, json.loads(event["Input"])["id"].lower())
+
+    def _raise_event(self, event: Event) -> None:
+        if self.continued is not None:
+            self.carried.append(event)
+        else:
+            self.events.came(event["Name"])
+
+    def _suspend(self) -> None:
+        self._suspended = True
+        self.tasks.park()
+
+    def _resume(self) -> None:
+        self._suspended = False
+        self.tasks.unpark()
+        set_aside, self._set_aside = self._set_aside, []
+        for event in set_aside:
+            self.feed(event)
+
+    # The action list
+
+    def _each_in_turn(self, actions: Sequence[Action]) -> Iterator[Wait]:
+        for action in actions:
+            wait = self._invoke(action)
+            if not wait.done:
+                yield wait
+
+    def _advance(self) -> None:
+        try:
+            wait = next(self._steps)
+        except StopIteration:
+            self.at_end = True
+        except Refused as refused:
+            self.refusal = str(refused)
+        except Exception as error:  # the list holds what no host can read: that fails it there, too
+            self.refusal = f"{type(error).__name__}: {error}"
+        else:
+            self._awaited = wait
+            wait.then(self._advance)
+
+    def _invoke(self, action: Action) -> Wait:
+        return _INVOKE[action["actionType"]](self, action)
+
+    def _activity(self, action: Action) -> Wait:
+        name = action["functionName"]
+        if self._known.activity(name) is None:
+            return self._unknown("activity", name)
+        return self.tasks.schedule(CallActivity(self.tasks.take_id(), name, action["input"]))
+
+    def _http(self, action: Action) -> Wait:
+        request = json.dumps(action["httpRequest"])
+        return self.tasks.schedule(CallActivity(self.tasks.take_id(), HTTP_ACTIVITY, request))
+
+    def _child(self, action: Action) -> Wait:
+        name = action["functionName"]
+        if self._known.orchestrator(name) is None:
+            return self._unknown("orchestrator", name)
+        given_id, version = _text(action.get("instanceId")), _text(action.get("version"))
+        if given_id and given_id.lower() in self._taken_ids:
+            return self._drop(name, f"its id '{given_id}' is that of the caller or its parent")
+        if given_id and given_id.startswith("@"):
+            return self._drop(name, f"its id '{given_id}' begins with @, as only entities' ids do")
+        task_id = self.tasks.take_id()
+        instance_id = given_id or f"{self._execution_id}:{task_id}"
+        return self.tasks.schedule(CallChild(task_id, name, instance_id, version, action["input"]))
+
+    # In these two the host throws inside what it awaits, and swallows it: no id is taken, the list
+    # goes on, and the SDK waits for ever.
+
+    def _unknown(self, kind: str, name: str) -> Wait:
+        self.unknown.append((kind, name))
+        return Wait(done=True, failed=True)
+
+    def _drop(self, name: str, why: str) -> Wait:
+        self.dropped.append((name, why))
+        return Wait(done=True, failed=True)
+
+    def _activity_with_retry(self, action: Action) -> Wait:
+        return self._with_retry(action, self._activity)
+
+    def _child_with_retry(self, action: Action) -> Wait:
+        return self._with_retry(action, self._child)
+
+    def _with_retry(self, action: Action, call: Callable[[Action], Wait]) -> Wait:
+        options, name = action["retryOptions"], action["functionName"]
+        attempts = int(options["maxNumberOfAttempts"])
+        milliseconds = int(options["firstRetryIntervalInMilliseconds"])
+        if milliseconds > _LONGEST_PAUSE / _MILLISECOND:
+            return self._drop(name, f"it is to be retried after {milliseconds} ms, over six days")
+        if attempts < 1:
+            return self._drop(name, f"it is to be tried {attempts} times")
+        pause = milliseconds * _MILLISECOND
+        if self._is_unknown(action):
+            return call(action)
+        return retried(partial(call, action), self._timer_after, attempts, pause)
+
+    def _is_unknown(self, action: Action) -> bool:
+        name = action["functionName"]
+        find = self._known.activity if action["actionType"] == 1 else self._known.orchestrator
+        return find(name) is None
+
+    def _timer(self, action: Action) -> Wait:
+        fire_at = history.read_stamp(action["fireAt"])
+        timer = CreateTimer(self.tasks.take_id(), fire_at)
+        wait = self.tasks.schedule(timer)
+        if action["isCanceled"]:
+            self.tasks.close(timer.id, failed=True)
+        return wait
+
+    def _timer_after(self, pause: timedelta) -> Wait:
+        fire_at = history.read_stamp(self._began) + pause
+        return self.tasks.schedule(CreateTimer(self.tasks.take_id(), fire_at))
+
+    def _wait_for_event(self, action: Action) -> Wait:
+        return self.events.wait_for(str(action["externalEventName"]))
+
+    def _call_entity(self, action: Action) -> Wait:
+        name = action["instanceId"].split("@")[1]
+        if self._known.entity(name) is None:
+            return self._unknown("entity", name)
+        request = self._send(action, signal=False)
+        return self.events.wait_for(request.request_id)
+
+    def _signal_entity(self, action: Action) -> Wait:
+        name = action["instanceId"].split("@")[1]
+        if self._known.entity(name) is None:
+            self.unknown.append(("entity", name))
+            raise Refused(no_such_function("entity", name, self._known.durable_names("entity")))
+        self._send(action, signal=True)
+        return Wait(done=True)
+
+    def _send(self, action: Action, *, signal: bool) -> SendRequest:
+        task_id = self.tasks.take_id()
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._execution_id}:{task_id}"))
+        request = SendRequest(
+            task_id, action["instanceId"], action["operation"], action["input"], request_id, signal
+        )
+        self.tasks.send(request)
+        return request
+
+    def _continue_as_new(self, action: Action) -> Wait:
+        self.continued = action["input"]
+        return Wait(done=True)
+
+    def _when_any(self, action: Action) -> Wait:
+        return any_of([self._invoke(part) for part in action["compoundActions"]])
+
+    def _when_all(self, action: Action) -> Wait:
+        return all_of([self._invoke(part) for part in action["compoundActions"]])
+
+
+_INVOKE: dict[int, Callable[[Walk, Action], Wait]] = {
+    0: Walk._activity,
+    1: Walk._activity_with_retry,
+    2: Walk._child,
+    3: Walk._child_with_retry,
+    4: Walk._continue_as_new,
+    5: Walk._timer,
+    6: Walk._wait_for_event,
+    7: Walk._call_entity,
+    8: Walk._http,
+    9: Walk._signal_entity,
+    11: Walk._when_any,
+    12: Walk._when_all,
+}
+
+
+def _text(value: Any) -> str | None:
+    """A value as the host reads it where it wants words: a number counts as its digits."""
+    return None if value is None else str(value)

@@ -1,0 +1,109 @@
+"""Which settings of a `host.json` durablehost does nothing with."""
+
+from collections.abc import Iterator
+
+from durablehost.settings.host_json import HostJson
+
+# By section, in lower case: what is used, and what the real host knows besides.
+_USED = {
+    "extensions.durabletask": {
+        "defaultversion",
+        "hubname",
+        "maxconcurrentactivityfunctions",
+        "maxconcurrententityfunctions",
+        "maxconcurrentorchestratorfunctions",
+        "overridableexistinginstancestates",
+        "storageprovider",
+        "versionfailurestrategy",
+        "versionmatchstrategy",
+    },
+    "extensions.durabletask.storageprovider": {"connectionname", "connectionstringname"},
+    "extensions.http": {"routeprefix"},
+    "extensions.queues": {
+        "batchsize",
+        "maxdequeuecount",
+        "maxpollinginterval",
+        "messageencoding",
+        "newbatchthreshold",
+        "visibilitytimeout",
+    },
+    "extensions.blobs": {"maxdegreeofparallelism"},
+}
+_KNOWN = {
+    "extensions.durabletask": {
+        "appleaseoptions",
+        "entitymessagereorderwindowinminutes",
+        "extendedsessionidletimeoutinseconds",
+        "extendedsessionsenabled",
+        "grpcendpointenabled",
+        "httpsettings",
+        "localrpcendpointenabled",
+        "maxentityoperationbatchsize",
+        "maxgrpcmessagesizeinbytes",
+        "maxorchestrationactions",
+        "notifications",
+        "rollbackentityoperationsonexceptions",
+        "storeinputsinorchestrationhistory",
+        "throwstatusexceptionsonraiseevent",
+        "tracing",
+        "useapplease",
+        "usegracefulshutdown",
+    },
+    "extensions.http": {
+        "customheaders",
+        "dynamicthrottlesenabled",
+        "hsts",
+        "maxconcurrentrequests",
+        "maxoutstandingrequests",
+    },
+    "extensions.blobs": {"poisonblobthreshold"},
+}
+_KNOWN_AT_TOP = {
+    "aggregator",
+    "concurrency",
+    "customhandler",
+    "functions",
+    "healthmonitor",
+    "isdefaulthostconfig",
+    "manageddependencies",
+    "manageddependency",
+    "metadataprovidertimeout",
+    "retry",
+    "sendcanceledinvocationstoworker",
+    "singleton",
+    "telemetrymode",
+    "watchdirectories",
+    "watchfiles",
+}
+# Of these either all is used, or nothing in them would make a difference here.
+_SILENT = {"extensionbundle", "extensions", "functiontimeout", "logging", "version"}
+# Each store has settings of its own, so none can be said to be unknown.
+_OPEN = "extensions.durabletask.storageprovider"
+
+
+def unused_settings(host: HostJson) -> Iterator[str]:
+    """What the file sets in vain; of what the real host does not know either, that it is so."""
+    for name in host.values:
+        if name.lower() not in _SILENT:
+            yield _described(name, name.lower() in _KNOWN_AT_TOP)
+    for extension in host.section("extensions"):
+        path = f"extensions.{extension}"
+        if path.lower() in _USED:
+            yield from _unused_below(host, path)
+        else:
+            yield path
+
+
+def _unused_below(host: HostJson, path: str) -> Iterator[str]:
+    section = path.lower()
+    for name in host.section(path):
+        full = f"{path}.{name}"
+        if name.lower() not in _USED[section]:
+            known = section == _OPEN or name.lower() in _KNOWN.get(section, ())
+            yield _described(full, known)
+        elif full.lower() in _USED:
+            yield from _unused_below(host, full)
+
+
+def _described(path: str, known: bool) -> str:
+    return path if known else f"{path} (no such setting)"

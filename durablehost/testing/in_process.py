@@ -1,0 +1,144 @@
+"""HTTP without a port: a client whose every connection is a pair of sockets in this process."""
+
+import asyncio
+import io
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
+from azure.durable_functions.models.utils import http_utils
+from multidict import CIMultiDictProxy
+
+from durablehost.app.functions import FunctionTable
+from durablehost.calling.invoker import Invoker
+from durablehost.hub.client import Hub
+from durablehost.settings import Settings
+from durablehost.web.app import RPC, public_app, rpc_app
+from durablehost.web.auth import Keys
+from durablehost.web.http_functions import HttpFunctions
+from durablehost.web.management import Management, Saved
+from durablehost.web.urls import client_payload
+
+_ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
+_ONE_PIECE: Final = 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request came back with."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Front:
+    """The HTTP functions of an app, and the endpoint that its durable clients speak to."""
+
+    def __init__(
+        self, table: FunctionTable, settings: Settings, hub: Hub, saved: Saved, invoker: Invoker
+    ) -> None:
+        self._settings = settings
+        self._keys = Keys()
+        management = Management(
+            hub, saved, settings.hub_name, settings.connection_name, self._keys.durable
+        )
+        functions = HttpFunctions(table, settings, invoker, self._payload, self._keys)
+        self._apps = (
+            public_app(settings, self._keys, management, functions),
+            rpc_app(settings, management),
+        )
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._ends = AsyncExitStack()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request to the app; redirects are not followed."""
+        public = await self.lend_session()
+        async with public.request(
+            method,
+            _ORIGIN + path,
+            json=json,
+            data=_in_parts(data),
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def lend_session(self) -> aiohttp.ClientSession:
+        """Have the app's durable clients speak to this hub; the session for its own routes."""
+        if self._sessions is None:
+            public, rpc = [await self._session(app) for app in self._apps]
+            self._sessions = public, rpc
+        # The SDK keeps one session for all its clients, and takes the one it finds.
+        http_utils._client_session = self._sessions[1]
+        return self._sessions[0]
+
+    async def lend_client(self) -> str:
+        """The same; what a function gets for a client that no request came with."""
+        await self.lend_session()
+        return self._payload(_ORIGIN, {})
+
+    def _payload(self, origin: str, binding: Mapping[str, Any]) -> str:
+        settings = self._settings
+        return client_payload(
+            origin,
+            f"{_ORIGIN}{RPC}/",
+            settings.hub_name,
+            settings.connection_name,
+            self._keys.durable,
+            binding,
+        )
+
+    async def close(self) -> None:
+        await self._ends.aclose()
+
+    async def _session(self, app: web.Application) -> aiohttp.ClientSession:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
+        await runner.setup()
+        self._ends.push_async_callback(runner.cleanup)
+        session = aiohttp.ClientSession(connector=_Connector(runner))
+        self._ends.push_async_callback(session.close)
+        return session
+
+
+class _Connector(aiohttp.BaseConnector):
+    """Connects to one server, whatever the address."""
+
+    def __init__(self, runner: web.AppRunner) -> None:
+        super().__init__()
+        self._runner = runner
+
+    async def _create_connection(self, *asked: object) -> ResponseHandler:
+        loop = asyncio.get_running_loop()
+        server = self._runner.server
+        assert server is not None, "the runner is set up before the first request"
+        ours, theirs = socket.socketpair()
+        await loop.connect_accepted_socket(server, theirs)
+        _, protocol = await loop.create_connection(self._factory, sock=ours)
+        return protocol
+
+
+def _in_parts(data: bytes | str | None) -> bytes | str | io.BytesIO | None:
+    """A body as aiohttp wants it: it warns of a large one in one piece."""
+    return io.BytesIO(data) if isinstance(data, bytes) and len(data) > _ONE_PIECE else data
