@@ -28,8 +28,8 @@ from durablehost.hub import history
 from durablehost.hub.backend import EntityWork
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact
-from tests.durablehost.episodes import Episodes, call_of
-from tests.durablehost.episodes import called as called_with
+from tests.durablehost.episodes.stepping import Episodes, call_of
+from tests.durablehost.episodes.stepping import called as called_with
 
 Recorded = dict[str, Any]
 

@@ -1,0 +1,135 @@
+"""What functions of timers, queues and blobs are given, and what of bindings is not served."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+import pytest
+from azure.functions.meta import Datum
+
+from durablehost.app.functions import Function
+from durablehost.app.signatures import converter_of
+from durablehost.calling.invoker import Invoker
+from durablehost.errors import FunctionFailed
+from tests.durablehost.calling.declared import only
+
+TIMER = converter_of("timerTrigger").decode(
+    Datum('{"IsPastDue": true, "Schedule": {"AdjustForDST": true}}', "json"), trigger_metadata={}
+)
+MESSAGE = func.QueueMessage(id="m-1", body="{}")
+
+
+@pytest.fixture
+async def invoker() -> AsyncIterator[Invoker]:
+    invoker = Invoker(threads=1, own_loop=False)
+    yield invoker
+    await invoker.close()
+
+
+def queue(function: Callable[..., Any]) -> Function:
+    app = df.DFApp()
+    app.queue_trigger(arg_name="msg", queue_name="q", connection="c")(function)
+    return only(app)
+
+
+async def test_a_function_is_given_what_its_trigger_has(invoker: Invoker) -> None:
+    seen: list[Any] = []
+
+    def takes(msg: func.QueueMessage) -> None:
+        seen.append(msg)
+
+    await invoker.trigger(queue(takes), MESSAGE, "")
+
+    assert seen == [MESSAGE]
+
+
+async def test_a_function_that_asks_for_text_or_bytes_is_given_the_body(invoker: Invoker) -> None:
+    seen: list[Any] = []
+
+    def text(msg: str) -> None:
+        seen.append(msg)
+
+    def content(msg: bytes) -> None:
+        seen.append(msg)
+
+    await invoker.trigger(queue(text), MESSAGE, "")
+    await invoker.trigger(queue(content), MESSAGE, "")
+
+    assert seen == ["{}", b"{}"]
+
+
+async def test_a_timer_function_that_asks_for_text_is_given_json(invoker: Invoker) -> None:
+    seen: list[str] = []
+    app = df.DFApp()
+
+    @app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+    def tick(timer: str) -> None:
+        seen.append(timer)
+
+    await invoker.trigger(only(app), TIMER, "")
+
+    assert seen == ['{"Schedule": {"AdjustForDST": true}, "ScheduleStatus": {}, "IsPastDue": true}']
+
+
+async def test_a_trigger_function_that_returns_a_value_fails_in_the_workers_words(
+    invoker: Invoker,
+) -> None:
+    def returns(msg: func.QueueMessage) -> int:
+        return 5
+
+    with pytest.raises(FunctionFailed) as failed:
+        await invoker.trigger(queue(returns), MESSAGE, "")
+
+    assert failed.value.kind == "RuntimeError"
+    assert failed.value.message == (
+        "function 'returns' without a $return bindingreturned a non-None value"
+    )
+
+
+async def test_what_is_set_on_an_output_binding_is_said_to_be_lost(
+    invoker: Invoker, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = df.DFApp()
+
+    def answers(req: func.HttpRequest, out: func.Out[str], other: func.Out[str]) -> str:
+        out.set("message")
+        return "done"
+
+    declared = app.route(route="r")(answers)
+    declared = app.queue_output(arg_name="out", queue_name="q", connection="c")(declared)
+    app.queue_output(arg_name="other", queue_name="q", connection="c")(declared)
+
+    with caplog.at_level(logging.WARNING):
+        answer = await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")
+
+    assert answer.get_body() == b"done"
+    assert [record.getMessage() for record in caplog.records if "output binding" in record.msg] == [
+        "answers set its output binding out: durablehost delivers none, the value is lost"
+    ]
+
+
+async def test_an_answer_may_be_set_on_a_binding_of_its_own(invoker: Invoker) -> None:
+    app = df.DFApp()
+
+    def answers(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:
+        res.set(func.HttpResponse("set", status_code=201))
+
+    app.route(route="r", binding_arg_name="res")(answers)
+    answer = await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")
+
+    assert (answer.status_code, answer.get_body()) == (201, b"set")
+
+
+async def test_a_function_with_an_input_binding_fails_and_says_which(invoker: Invoker) -> None:
+    app = df.DFApp()
+
+    def answers(req: func.HttpRequest, blob: func.InputStream) -> str:
+        return "never"
+
+    declared = app.route(route="r")(answers)
+    app.blob_input(arg_name="blob", path="c/b", connection="c")(declared)
+
+    with pytest.raises(FunctionFailed, match=r"does not read the input binding blob \(blob\)"):
+        await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")

@@ -1,0 +1,192 @@
+"""Where functions run: threads, loops, and what becomes of both at the end."""
+
+import asyncio
+import json
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from durablehost.calling.invoker import Invoker
+from tests.durablehost.calling.declared import activity
+
+
+async def where(x: Any) -> list[Any]:
+    return [threading.current_thread().name, id(asyncio.get_running_loop())]
+
+
+async def test_async_functions_share_one_loop_in_a_thread_of_its_own() -> None:
+    invoker = Invoker(own_loop=True)
+
+    first = json.loads(await invoker.activity(activity(where), "null", "i"))
+    second = json.loads(await invoker.activity(activity(where), "null", "i"))
+    await invoker.close()
+
+    assert first == second
+    assert first[0] != threading.current_thread().name
+    assert first[1] != id(asyncio.get_running_loop())
+
+
+async def test_async_functions_run_on_the_callers_loop_where_that_is_wanted() -> None:
+    invoker = Invoker(own_loop=False)
+
+    name, loop = json.loads(await invoker.activity(activity(where), "null", "i"))
+    await invoker.close()
+
+    assert (name, loop) == (threading.current_thread().name, id(asyncio.get_running_loop()))
+
+
+async def test_an_async_function_that_blocks_does_not_stop_the_host() -> None:
+    invoker = Invoker(own_loop=True)
+    release = threading.Event()
+
+    async def blocks(x: Any) -> bool:
+        return release.wait(10)
+
+    calling = asyncio.create_task(invoker.activity(activity(blocks), "null", "i"))
+    await asyncio.sleep(0)
+    release.set()
+
+    assert await calling == "true"
+    await invoker.close()
+
+
+async def test_a_task_of_the_app_that_exits_does_not_end_the_loop_of_the_others() -> None:
+    invoker = Invoker(own_loop=True)
+
+    async def exits() -> None:
+        raise SystemExit(1)
+
+    async def starts_a_task(x: Any) -> None:
+        started = asyncio.create_task(exits())
+        with pytest.raises(SystemExit):
+            await started
+
+    await invoker.activity(activity(starts_a_task), "null", "i")
+
+    assert json.loads(await invoker.activity(activity(where), "null", "i"))
+    await invoker.close()
+
+
+async def test_as_many_sync_functions_run_at_once_as_there_are_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", "3")
+    invoker = Invoker(own_loop=False)
+    together = threading.Barrier(3)
+    function = activity(lambda x: together.wait(10) >= 0)
+
+    calls = [invoker.activity(function, "null", "i") for _ in range(6)]
+
+    assert await asyncio.gather(*calls) == ["true"] * 6
+    await invoker.close()
+
+
+async def test_sync_functions_wait_for_a_free_thread() -> None:
+    invoker = Invoker(threads=1, own_loop=False)
+    running: list[int] = []
+
+    def alone(x: Any) -> int:
+        running.append(x)
+        seen = len(running)
+        running.remove(x)
+        return seen
+
+    function = activity(alone)
+    calls = [invoker.activity(function, str(n), "i") for n in range(20)]
+
+    assert await asyncio.gather(*calls) == ["1"] * 20
+    await invoker.close()
+
+
+@pytest.mark.parametrize("junk", ["0", "-1", "many"])
+async def test_a_thread_count_that_is_none_is_said_and_passed_over(
+    junk: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", junk)
+    with caplog.at_level(logging.WARNING):
+        invoker = Invoker(own_loop=False)
+
+    assert f"PYTHON_THREADPOOL_THREAD_COUNT={junk!r}" in caplog.text
+    assert await invoker.activity(activity(lambda x: 1), "null", "i") == "1"
+    await invoker.close()
+
+
+@pytest.mark.parametrize("own_loop", [True, False])
+async def test_closing_leaves_no_thread_behind(own_loop: bool) -> None:
+    before = set(threading.enumerate())
+    invoker = Invoker(own_loop=own_loop)
+    await invoker.activity(activity(lambda x: x), "1", "i")
+    await invoker.activity(activity(where), "1", "i")
+
+    await invoker.close()
+
+    assert set(threading.enumerate()) <= before
+
+
+async def test_closing_cancels_async_functions_and_their_callers_hear_of_it() -> None:
+    invoker = Invoker(own_loop=True)
+    started, told = threading.Event(), threading.Event()
+
+    async def waits(x: Any) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.set()
+            raise
+
+    calling = asyncio.create_task(invoker.activity(activity(waits), "null", "i"))
+    await asyncio.to_thread(started.wait, 10)
+    await invoker.close()
+
+    assert told.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+
+
+async def test_closing_does_not_wait_for_a_sync_function_that_never_ends() -> None:
+    invoker = Invoker(own_loop=True)
+    started, release = threading.Event(), threading.Event()
+
+    def blocks(x: Any) -> bool:
+        started.set()
+        return release.wait(60)
+
+    calling = asyncio.create_task(invoker.activity(activity(blocks), "null", "i"))
+    await asyncio.to_thread(started.wait, 10)
+    await invoker.close()
+
+    assert not calling.done()
+    release.set()
+    assert await calling == "true"
+
+
+async def test_closing_drops_sync_functions_that_have_not_begun() -> None:
+    invoker = Invoker(threads=1, own_loop=False)
+    started, release = threading.Event(), threading.Event()
+
+    def blocks(x: Any) -> bool:
+        started.set()
+        return release.wait(60)
+
+    running = asyncio.create_task(invoker.activity(activity(blocks), "null", "i"))
+    await asyncio.to_thread(started.wait, 10)
+    waiting = asyncio.create_task(invoker.activity(activity(lambda x: x), "1", "i"))
+    await asyncio.sleep(0)
+    await invoker.close()
+    release.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await running == "true"
+
+
+@pytest.mark.parametrize("own_loop", [True, False])
+async def test_no_function_starts_once_closed(own_loop: bool) -> None:
+    invoker = Invoker(own_loop=own_loop)
+    await invoker.close()
+
+    with pytest.raises(RuntimeError, match="durablehost is stopping"):
+        await invoker.activity(activity(lambda x: x), "1", "i")

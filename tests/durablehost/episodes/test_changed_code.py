@@ -1,0 +1,175 @@
+"""Orchestrators that were changed under a running instance, and what the host says of it."""
+
+from typing import Any
+
+import pytest
+
+from durablehost.episodes.episode import Decision
+from tests.durablehost.episodes.stepping import (
+    Episodes,
+    completed,
+    findings,
+    output,
+    raised,
+    scripted,
+)
+
+ACT = {"actionType": 0, "functionName": "act", "input": "1"}
+OTHER = {"actionType": 0, "functionName": "other", "input": "1"}
+CHILD = {"actionType": 2, "functionName": "child", "input": "1", "instanceId": "c", "version": "1"}
+CHILD_AGAIN = CHILD | {"functionName": "flow"}
+TIMER = {"actionType": 5, "fireAt": "2026-01-02T00:00:00.000000Z", "isCanceled": False}
+SIGNAL = {"actionType": 9, "instanceId": "@counter@k", "operation": "add", "input": "1"}
+CALL = {"actionType": 7, "instanceId": "@counter@k", "operation": "get", "input": "1"}
+EVENT = {"actionType": 6, "externalEventName": "e", "reason": "ExternalEvent"}
+
+CHANGED = (
+    " Was a change made to the orchestrator code after this instance had already started running?"
+)
+BEGINNING = (
+    "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled "
+)
+
+
+def changed(before: Any, after: Any) -> Decision:
+    """The second episode of an instance whose code was changed after the first."""
+    instance = Episodes(call=scripted(before))
+    instance.begin()
+    instance.call = scripted(after)
+    return instance.next(raised("something"))
+
+
+@pytest.mark.parametrize(
+    ("before", "recorded"),
+    [
+        (ACT, "an activity task with sequence ID 0 and name 'act' (version ''),"),
+        (
+            CHILD,
+            "a sub-orchestration task with sequence ID 0 and name 'child'"
+            " (version '1', instance ID 'c'),",
+        ),
+        (TIMER, "a timer task with sequence number 0"),
+        (
+            SIGNAL,
+            "a send event task with sequence ID 0, type 'EventSent' name 'op',"
+            " instance ID '@counter@k',",
+        ),
+    ],
+    ids=["activity", "child", "timer", "signal"],
+)
+def test_what_the_code_does_no_more_fails_the_instance(before: Any, recorded: str) -> None:
+    decision = changed(before, EVENT)
+
+    assert decision.status == "Failed"
+    assert output(decision) == (
+        f"{BEGINNING}{recorded} but the current replay execution hasn't (yet?) scheduled this task."
+        + CHANGED
+    )
+    assert decision.events[-2]["Result"] == output(decision)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            ACT,
+            TIMER,
+            "an activity task with sequence number 0 named 'act', but the current orchestration"
+            " replay instead produced a CreateTimerOrchestratorAction action with this sequence"
+            " number.",
+        ),
+        (
+            CHILD,
+            ACT,
+            "a sub-orchestration task with sequence ID 0 and name 'child' (version '1', instance ID"
+            " 'c'), but the current orchestration replay instead produced a"
+            " ScheduleTaskOrchestratorAction action at this sequence number.",
+        ),
+        (
+            TIMER,
+            CALL,
+            "a timer task with sequence number 0 named but the current orchestration replay instead"
+            " produced a SendEventOrchestratorAction action with this sequence number.",
+        ),
+        (
+            CALL,
+            CHILD,
+            "a send event task with sequence ID 0, type 'EventSent', name 'op', instance ID"
+            " '@counter@k', but the current orchestration replay instead scheduled a"
+            " CreateSubOrchestrationAction task at this sequence number.",
+        ),
+    ],
+    ids=["activity", "child", "timer", "call of an entity"],
+)
+def test_what_the_code_does_otherwise_fails_the_instance(
+    before: Any, after: Any, words: str
+) -> None:
+    decision = changed(before, after)
+
+    assert decision.status == "Failed"
+    assert output(decision) == BEGINNING + words + CHANGED
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        (ACT, EVENT, "history has activity 'act' as its step 0; the code now does not do it."),
+        (TIMER, ACT, "history has a timer as its step 0; the code now has activity 'act' there."),
+        (CALL, TIMER, "history has a request to @counter@k as its step 0; the code now has the"),
+        (CHILD, ACT, "history has sub-orchestration 'child' as its step 0; the code now has"),
+        (ACT, OTHER, "history has a call of 'act'; the code now calls 'other'."),
+        (CHILD, CHILD_AGAIN, "history has a call of 'child'; the code now calls 'flow'."),
+    ],
+    ids=["gone", "other kind", "entity", "child", "renamed", "renamed child"],
+)
+def test_the_first_difference_is_said_side_by_side(
+    before: Any, after: Any, difference: str
+) -> None:
+    [finding] = [f for f in changed(before, after).findings if f.kind == "replay-differs"]
+
+    assert difference in finding.text
+
+
+@pytest.mark.parametrize(("before", "after"), [(ACT, OTHER), (CHILD, CHILD_AGAIN)])
+def test_another_name_goes_through_unnoticed_by_the_host(before: Any, after: Any) -> None:
+    decision = changed(before, after)
+
+    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert findings(decision) == ["replay-differs"]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ACT | {"input": "2"},
+        ACT | {"functionName": "ACT"},
+    ],
+    ids=["another input", "another case"],
+)
+def test_what_the_host_does_not_compare_is_no_difference(after: Any) -> None:
+    decision = changed(ACT, after)
+
+    assert (decision.status, decision.findings) == ("Running", [])
+
+
+def test_new_steps_at_the_end_are_no_difference() -> None:
+    instance = Episodes(call=scripted(ACT))
+    instance.begin()
+    instance.call = scripted(ACT, OTHER)
+
+    decision = instance.next(completed(0))
+
+    assert [item.id for item in decision.scheduled] == [1]
+    assert decision.findings == []
+
+
+def test_what_the_replay_had_decided_by_then_is_done_although_the_instance_fails() -> None:
+    both = {"actionType": 12, "compoundActions": [ACT, EVENT]}
+    instance = Episodes(call=scripted(TIMER))
+    instance.begin()
+    instance.call = scripted(both)
+
+    decision = instance.next(raised("something"))
+
+    assert decision.status == "Failed"
+    assert [item.id for item in decision.scheduled] == [0]

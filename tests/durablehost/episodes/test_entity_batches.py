@@ -1,0 +1,93 @@
+"""Batches of operations on an entity: what is kept, what is answered, what is remarked upon."""
+
+import json
+from typing import Any
+
+import pytest
+
+from durablehost.episodes.outcomes import operate
+from durablehost.hub.backend import EntityWork, Instance, Outcome
+from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event
+from tests.durablehost.episodes.stepping import START, batch_of
+
+
+def request(operation: str, value: Any = None, *, signal: bool = False) -> Event:
+    return {
+        "op": operation,
+        "signal": signal,
+        "input": json.dumps(json.dumps(value)),
+        "id": f"id of {operation}",
+        "parent": "i",
+        "parentExecution": "x",
+    }
+
+
+def counter(context: Any) -> None:
+    """An entity that knows `add`, `get`, `delete` and `explode`."""
+    match context.operation_name:
+        case "add":
+            context.set_state(context.get_state(lambda: 0) + context.get_input())
+        case "get":
+            context.set_result(context.get_state(lambda: 0))
+        case "delete":
+            context.destruct_on_exit()
+        case "explode":
+            context.set_state(-1)
+            raise ValueError("boom")
+
+
+def batch(instance: Instance | None, *requests: Event) -> Outcome:
+    work = EntityWork("@counter@k", instance, list(requests), ())
+    return operate(work, batch_of(counter), ManualClock(START))
+
+
+def results(outcome: Outcome) -> list[Any]:
+    answers = [json.loads(message.event["Input"]) for message in outcome.messages]
+    return [json.loads(answer["result"]) for answer in answers]
+
+
+def test_a_batch_is_done_in_order_and_each_call_is_answered() -> None:
+    outcome = batch(None, request("add", 2), request("add", 3, signal=True), request("get"))
+
+    assert results(outcome) == [None, 5]
+    assert [message.event["Name"] for message in outcome.messages] == ["id of add", "id of get"]
+    assert {(m.target, m.execution_id) for m in outcome.messages} == {("i", "x")}
+
+
+def test_the_state_is_there_in_the_next_batch() -> None:
+    kept = batch(None, request("add", 2)).instance
+
+    assert results(batch(kept, request("add", 1), request("get")))[1] == 3
+
+
+def test_a_deleted_entity_begins_anew() -> None:
+    kept = batch(None, request("add", 2)).instance
+    gone = batch(kept, request("delete")).instance
+
+    assert json.loads(gone.input or "")["state"] == "null"
+    assert results(batch(gone, request("get"))) == [0]
+
+
+def test_an_operation_that_fails_is_answered_with_its_words_and_leaves_its_state() -> None:
+    outcome = batch(None, request("explode"), request("get"))
+
+    failure = json.loads(outcome.messages[0].event["Input"])
+    assert (json.loads(failure["result"]), failure["exceptionType"]) == ("boom", "Error")
+    assert results(outcome)[1] == -1
+
+
+@pytest.mark.parametrize("text", [None, "5", '{"a": 1}'])
+def test_a_signal_whose_input_cannot_be_read_is_remarked_upon(text: str | None) -> None:
+    outcome = batch(None, request("add", signal=True) | {"input": text})
+
+    [finding] = outcome.findings
+    assert (finding.kind, finding.subject) == ("unreadable-signal", "add")
+
+
+def test_a_signal_that_fails_otherwise_is_not_taken_for_unreadable() -> None:
+    assert batch(None, request("explode", 5, signal=True)).findings == []
+
+
+def test_a_signal_that_nobody_reads_is_no_problem_whatever_its_input() -> None:
+    assert batch(None, request("get", signal=True) | {"input": "5"}).findings == []

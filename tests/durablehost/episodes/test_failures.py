@@ -1,0 +1,163 @@
+"""Failures of episodes: of the code, of the SDK, of names nobody has, of statuses too big."""
+
+from typing import Any
+
+import pytest
+
+from tests.durablehost.episodes.stepping import (
+    Context,
+    Episodes,
+    Flow,
+    called,
+    completed,
+    failed,
+    findings,
+    output,
+)
+
+
+def test_words_of_an_exception_become_words_of_the_failure() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        raise ValueError("no such order")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert output(decision) == "Orchestrator function 'flow' failed: no such order"
+    assert decision.events[-2]["Result"] == output(decision)
+    assert decision.events[-2]["OrchestrationStatus"] == "Failed"
+
+
+def test_an_exception_without_words_is_named_by_its_class() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        raise ValueError
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    assert output(instance.next(completed(0))).endswith("failed: <class 'ValueError'>")
+
+
+def test_a_failed_activity_that_nobody_catches_fails_the_instance() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(failed(0, "Activity function 'act' failed:  ValueError: no"))
+
+    assert output(decision) == (
+        "Orchestrator function 'flow' failed:"
+        " Activity function 'act' failed:  ValueError: no \n details"
+    )
+
+
+def test_a_caught_failure_lets_the_orchestrator_compensate() -> None:
+    def flow(context: Context) -> Flow:
+        try:
+            yield context.call_activity("act", "do")
+        except Exception as error:
+            yield context.call_activity("act", f"undo {type(error).__name__}")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    assert called(instance.next(failed(0))) == [(1, '"undo Exception"')]
+
+
+def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.task_any([context.call_activity("act", n) for n in range(2)])
+        raise ValueError("enough")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    waiting = instance.next(completed(0))
+    assert (waiting.status, findings(waiting)) == ("Running", ["kept-running"])
+    assert instance.next(completed(1)).status == "Failed"
+
+
+def test_a_result_that_is_no_json_fails_the_instance() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        return {1, 2}
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert output(decision).endswith("failed: Object of type set is not JSON serializable")
+
+
+class Silent(Exception):
+    """An exception that cannot be put into words."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("no such order"), "Exception: ValueError: no such order\nStack: "),
+        (SystemExit(3), "Exception: FunctionFailed: SystemExit: 3\nStack: "),
+        (Silent(), "Exception: Silent: Unhandled exception in function."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_failure_without_a_yield_is_told_by_the_worker(error: BaseException, words: str) -> None:
+    def flow(context: Context) -> None:
+        raise error
+
+    decision = Episodes(flow).begin()
+
+    assert decision.status == "Failed"
+    assert output(decision).startswith(
+        "Orchestrator function 'flow' failed: One or more errors occurred. (Result: Failure\n"
+        + words
+    )
+
+
+@pytest.mark.parametrize("junk", [5, "text", [1], {"a": 1}], ids=str)
+def test_a_yield_of_what_is_no_task_fails_the_instance(junk: Any) -> None:
+    def flow(context: Context) -> Flow:
+        yield junk
+
+    decision = Episodes(flow).begin()
+
+    assert decision.status == "Failed"
+    assert "has no attribute '_is_scheduled'" in output(decision)
+
+
+def test_the_same_after_an_activity_passes_for_changed_code_and_durablehost_says_what_it_was() -> (
+    None
+):
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        yield [context.call_activity("act")]
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert output(decision).startswith("Non-Deterministic workflow detected")
+    [finding] = decision.findings
+    assert finding.kind == "replay-cut-short"
+    assert "'list' object has no attribute '_is_scheduled'" in finding.text
+
+
+def test_a_yield_of_none_waits_forever_and_is_said_to() -> None:
+    def flow(context: Context) -> Flow:
+        yield None
+
+    decision = Episodes(flow).begin()
+
+    assert (decision.status, findings(decision)) == ("Running", ["cannot-go-on"])

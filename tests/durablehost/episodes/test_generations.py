@@ -1,0 +1,205 @@
+"""continue_as_new in episodes: what the next generation begins with, and when it begins."""
+
+import json
+from typing import Any
+
+import azure.durable_functions as df
+
+from tests.durablehost.episodes.stepping import (
+    LATER,
+    Context,
+    Episodes,
+    Flow,
+    called,
+    completed,
+    failed,
+    findings,
+    fired,
+    ids,
+    kinds,
+    output,
+    raised,
+)
+
+
+def count(context: Context) -> Flow:
+    given: Any = context.get_input()
+    n = given["n"]
+    yield context.call_activity("act", n)
+    context.continue_as_new({"n": n + 1})
+
+
+def counting(n: int, **options: Any) -> Episodes:
+    return Episodes(count, input=json.dumps({"n": n}), **options)
+
+
+def test_the_next_generation_begins_with_the_new_input() -> None:
+    instance = counting(1)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert decision.status == "ContinuedAsNew"
+    assert decision.next_input == '{"n": 2}'
+    assert (decision.output, decision.carried) == (None, [])
+
+
+def test_a_generation_that_continues_at_once_needs_no_yield() -> None:
+    def flow(context: Context) -> None:
+        context.continue_as_new(None)
+
+    decision = Episodes(flow).begin()
+
+    assert (decision.status, decision.next_input) == ("ContinuedAsNew", "null")
+
+
+def test_ids_begin_anew_in_a_generation() -> None:
+    assert called(counting(2, generation=1).begin()) == [(0, "2")]
+
+
+def test_the_first_episode_of_a_later_generation_ends_once_before_the_code_runs() -> None:
+    decision = counting(2, generation=1).begin()
+
+    assert kinds(decision.events) == [
+        "OrchestratorStarted",
+        "ExecutionStarted",
+        "OrchestratorCompleted",
+        "TaskScheduled",
+        "OrchestratorCompleted",
+    ]
+
+
+def test_the_second_episode_of_a_later_generation_is_like_any_other() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        yield context.call_activity("act")
+
+    instance = Episodes(flow, generation=1)
+    instance.begin()
+
+    assert kinds(instance.next(completed(0)).events) == [
+        "OrchestratorStarted",
+        "TaskCompleted",
+        "TaskScheduled",
+        "OrchestratorCompleted",
+    ]
+
+
+def test_a_later_generation_that_schedules_nothing_ends_its_first_episode_only_once() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.wait_for_external_event("go")
+
+    assert kinds(Episodes(flow, generation=1).begin().events) == [
+        "OrchestratorStarted",
+        "ExecutionStarted",
+        "OrchestratorCompleted",
+    ]
+
+
+def test_a_later_generation_that_ends_at_once_ends_its_first_episode_again() -> None:
+    decision = Episodes(lambda context: "end", generation=1).begin()
+
+    assert kinds(decision.events)[2:] == [
+        "OrchestratorCompleted",
+        "ExecutionCompleted",
+        "OrchestratorCompleted",
+    ]
+
+
+def collect(context: Context) -> Flow:
+    item = yield context.wait_for_external_event("item")
+    context.continue_as_new([item])
+
+
+def test_events_that_come_with_the_one_that_continues_are_carried_over() -> None:
+    instance = Episodes(collect)
+    instance.begin()
+
+    decision = instance.next(raised("item", 1), raised("item", 2), raised("other", 3))
+
+    assert decision.next_input == "[1]"
+    assert [(event["Name"], event["Input"]) for event in decision.carried] == [
+        ("item", "2"),
+        ("other", "3"),
+    ]
+
+
+def test_events_that_came_before_and_that_nobody_took_are_lost() -> None:
+    instance = Episodes(collect)
+    instance.begin()
+    instance.next(raised("other", 0))
+
+    assert instance.next(raised("item", 1)).carried == []
+
+
+def pending(context: Context) -> Flow:
+    timer = context.create_timer(LATER)
+    yield context.task_any([timer, context.wait_for_external_event("go")])
+    context.continue_as_new("again")
+
+
+def test_a_generation_waits_for_what_it_left_open_and_events_are_carried_meanwhile() -> None:
+    instance = Episodes(pending)
+    instance.begin()
+    waiting = instance.next(raised("go"))
+    assert waiting.status == "Running"
+    assert findings(waiting) == ["kept-running"]
+    assert instance.next(raised("go", "meanwhile")).status == "Running"
+
+    decision = instance.next(fired(0))
+
+    assert decision.status == "ContinuedAsNew"
+    assert [event["Input"] for event in decision.carried] == ['"meanwhile"']
+
+
+def test_signals_sent_in_the_last_episode_of_a_generation_are_sent() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        context.signal_entity(df.EntityId("counter", "k"), "add", 1)
+        context.continue_as_new(None)
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert (decision.status, ids(decision)) == ("ContinuedAsNew", [1])
+
+
+def test_calls_after_continue_as_new_are_not_made() -> None:
+    def flow(context: Context) -> Flow:
+        context.continue_as_new(None)
+        yield context.call_activity("act")
+
+    decision = Episodes(flow).begin()
+
+    assert (decision.status, decision.scheduled) == ("ContinuedAsNew", [])
+
+
+def test_an_orchestrator_that_raises_after_continue_as_new_fails() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.call_activity("act")
+        context.continue_as_new(None)
+        raise ValueError("after all")
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    decision = instance.next(completed(0))
+
+    assert decision.status == "Failed"
+    assert output(decision).endswith("failed: after all")
+
+
+def test_a_failure_before_continue_as_new_ends_the_instance() -> None:
+    instance = counting(1)
+    instance.begin()
+
+    assert instance.next(failed(0)).status == "Failed"
+
+
+def test_the_custom_status_of_a_generation_is_kept_until_the_next_has_had_an_episode() -> None:
+    instance = counting(2, generation=1, custom_status='{"page":1}')
+
+    assert instance.begin().custom_status == '{"page":1}'
+    assert instance.next(raised("anything")).custom_status is None
