@@ -1,6 +1,7 @@
 """Answers with a JSON body; above all the 202, with the links to what was started."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -59,6 +60,12 @@ def operation_url(req: func.HttpRequest, instance_id: str) -> str:
 
 
 def url_of(req: func.HttpRequest, path: str) -> str:
-    """The address of a path of this app, at the host that the caller spoke to."""
+    """The URL of a path of this app, as the caller can reach it.
+
+    It begins with the setting PUBLIC_URL. Without that setting it begins with the host of the
+    request, which behind a gateway can be the backend's own name.
+    """
+    if address := os.environ.get("PUBLIC_URL"):
+        return address.rstrip("/") + path
     asked = urlsplit(req.url)
     return f"{asked.scheme}://{asked.netloc}{path}"
