@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from durablehost.errors import CannotStart
 from durablehost.settings.host_json import HostJson, read_host_json
 from durablehost.settings.local_settings import LocalHost, read_local_settings
+from durablehost.settings.percent_names import resolve
 from durablehost.settings.unused_settings import unused_settings
 
 VersionMatch = Literal["None", "Strict", "CurrentOrOlder"]
@@ -45,7 +46,7 @@ class Settings:
     homepage: bool = True
     body_limit: int = BODY_LIMIT
     unused: tuple[str, ...] = ()  # settings durablehost read and does nothing with
-    raw: Mapping[str, Any] = field(default_factory=dict)  # host.json, overrides and %NAME% applied
+    raw: Mapping[str, Any] = field(default_factory=dict)  # host.json, overrides applied
 
 
 def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
@@ -103,6 +104,13 @@ def _hub_name(host: HostJson, environ: Mapping[str, str]) -> str:
     name = host.text(f"{DURABLE}.hubName")
     if name is None:
         return _hub_name_of_site(environ.get("WEBSITE_SITE_NAME"))
+    try:
+        name = resolve(name, environ)
+    except ValueError as error:
+        raise CannotStart(
+            f"{host.path}: {DURABLE}.hubName is {name!r}: {error} Set the name in the environment "
+            'or under "Values" in local.settings.json.'
+        ) from None
     if not name:
         raise host.wrong(f"{DURABLE}.hubName", name, "a name, or left out")
     if _is_in_azure_storage(host) and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{2,44}", name):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from durablehost.errors import CannotStart
 from durablehost.settings.json_files import read_json_object
 
 _OVERRIDE = re.compile(r"AzureFunctionsJobHost(?:__|:)(.+)", re.IGNORECASE)
-_REFERENCE = re.compile(r"%([A-Za-z_][\w.:-]*)%")
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
 _MINIMUM = '{"version": "2.0"}'
 
@@ -70,7 +69,7 @@ class HostJson:
 
 
 def read_host_json(folder: Path, environ: Mapping[str, str]) -> HostJson:
-    """The folder's `host.json`, with the environment's overrides and %NAME% put in."""
+    """The folder's `host.json`, with the values that the environment overrides."""
     path = folder / "host.json"
     if not os.path.exists(path):
         raise CannotStart(
@@ -82,9 +81,6 @@ def read_host_json(folder: Path, environ: Mapping[str, str]) -> HostJson:
     for name, text in sorted(environ.items()):
         if override := _OVERRIDE.fullmatch(name):
             _put(values, re.split(r"__|:", override[1]), text)
-    extensions = _spelling(values, "extensions")
-    if extensions in values:
-        values[extensions] = _expand(path, values[extensions], "extensions", environ)
     return HostJson(path, values)
 
 
@@ -124,30 +120,3 @@ def _from_environment(text: str, name: str) -> object:
     if name.lower().endswith(("version", "name")) or not _NUMBER.fullmatch(text):
         return text
     return float(text) if "." in text else int(text)
-
-
-def _expand(path: Path, value: Any, at: str, environ: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {k: _expand(path, v, f"{at}.{k}", environ) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_expand(path, v, f"{at}[{i}]", environ) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def from_environment(match: re.Match[str]) -> str:
-        found = next(_spelled(match[1], environ), None)
-        if found is None:
-            raise CannotStart(
-                f"{path}: {at} is {value!r}, and no setting is called {match[1]}. "
-                f'Set {match[1]} in the environment or under "Values" in local.settings.json.'
-            )
-        return found
-
-    return _REFERENCE.sub(from_environment, value)
-
-
-def _spelled(name: str, environ: Mapping[str, str]) -> Iterator[str]:
-    """The environment's values of a name, the exact spelling first: .NET ignores case here."""
-    if name in environ:
-        yield environ[name]
-    yield from (text for known, text in environ.items() if known.lower() == name.lower())

@@ -1,17 +1,21 @@
-"""`%NAME%` in a binding stands for the setting NAME."""
+"""`%NAME%` stands for the setting NAME: in triggers, in connections and in `hubName`."""
 
 from collections.abc import Mapping
 
 
 def setting(environ: Mapping[str, str], name: str) -> str | None:
-    """The setting of this name; case does not matter to the host."""
+    """The setting of this name, or None. The host ignores upper and lower case."""
     if name in environ:
         return environ[name]
     return next((environ[key] for key in environ if key.lower() == name.lower()), None)
 
 
 def resolve(text: str, environ: Mapping[str, str]) -> str:
-    """Put settings in place of `%NAME%`; raises ValueError in the host's words."""
+    """Replace each `%NAME%` by its setting. Raises ValueError with the host's message.
+
+    The rules are those of the host's `INameResolver`: whatever stands between two percent signs
+    is a name, there is no escape for a percent sign, and a value is not resolved again.
+    """
     resolved, rest = "", text
     while "%" in rest:
         before, _, rest = rest.partition("%")
@@ -19,7 +23,7 @@ def resolve(text: str, environ: Mapping[str, str]) -> str:
         if not closing:
             start = len(text) - len(name) - 1
             raise ValueError(f"The '%' at position {start} does not have a closing '%'")
-        value = setting(environ, name)
+        value = setting(environ, name) if name else None
         if value is None:
             raise ValueError(f"'%{name}%' does not resolve to a value.")
         resolved += before + value

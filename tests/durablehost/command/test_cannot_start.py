@@ -95,7 +95,10 @@ def test_a_folder_without_host_json_is_no_app(tmp_path: Path) -> None:
         ("{}", 'host.json is missing the required "version"'),
         ('{"version": "3.0"}', "version is '3.0'"),
         ('{"version": "2.0", "extensions": {"durableTask": {"hubName": "a b"}}}', "'a b'"),
-        ('{"version": "2.0", "extensions": {"durableTask": {"hubName": "%NO%"}}}', "called NO"),
+        (
+            '{"version": "2.0", "extensions": {"durableTask": {"hubName": "%NO%"}}}',
+            "'%NO%' does not resolve",
+        ),
         ('{"version": "2.0", "functionTimeout": "soon"}', "functionTimeout is 'soon'"),
     ],
 )

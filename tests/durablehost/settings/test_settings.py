@@ -257,16 +257,41 @@ def test_numbers_and_booleans_of_the_environment_are_such_in_raw(tmp_path: Path)
     }
 
 
-def test_a_name_in_percent_signs_is_looked_up_in_the_environment(tmp_path: Path) -> None:
-    settings = settings_of(tmp_path, durable={"hubName": "Hub%STAGE%"}, environ={"Stage": "Two"})
+@pytest.mark.parametrize(
+    ("hub_name", "environ", "resolved"),
+    [
+        ("Hub%STAGE%", {"Stage": "Two"}, "HubTwo"),
+        ("%A%%B%", {"A": "Pay", "B": "ables"}, "Payables"),
+        ("%MY HUB%", {"MY HUB": "Payables"}, "Payables"),
+    ],
+)
+def test_the_hub_name_can_name_settings(
+    tmp_path: Path, hub_name: str, environ: dict[str, str], resolved: str
+) -> None:
+    settings = settings_of(tmp_path, durable={"hubName": hub_name}, environ=environ)
 
-    assert settings.hub_name == "HubTwo"
-    assert settings.raw["extensions"]["durableTask"]["hubName"] == "HubTwo"
+    assert settings.hub_name == resolved
 
 
-def test_a_name_in_percent_signs_that_nobody_has_set_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotStart, match=r"hubName is '%HUB%', and no setting is called HUB\."):
-        settings_of(tmp_path, durable={"hubName": "%HUB%"})
+@pytest.mark.parametrize(
+    ("hub_name", "words"),
+    [
+        ("%HUB%", r"hubName is '%HUB%': '%HUB%' does not resolve to a value\. Set the name"),
+        ("Pay%", r"hubName is 'Pay%': The '%' at position 3 does not have a closing '%'"),
+        ("Pay%%ables", r"'%%' does not resolve to a value\."),
+    ],
+)
+def test_a_hub_name_that_does_not_resolve_is_refused(
+    tmp_path: Path, hub_name: str, words: str
+) -> None:
+    with pytest.raises(CannotStart, match=words):
+        settings_of(tmp_path, durable={"hubName": hub_name})
+
+
+def test_no_other_value_of_host_json_can_name_a_setting(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, durable={"defaultVersion": "%V%"}, environ={"V": "2.0"})
+
+    assert settings.default_version == "%V%"
 
 
 def test_a_value_of_local_settings_can_stand_in_percent_signs(tmp_path: Path) -> None:
