@@ -15,7 +15,7 @@ from pydantic import Field
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
 from http_api.instances import Instance, State, find, sdk_problems, unknown
-from http_api.listing import Listing, every_instance, list_page
+from http_api.listing import Listing, ListingClient
 from http_api.problems import Problem, answers_problems
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT, ENDS_BY_ITSELF, OPEN_EVENTS
@@ -33,13 +33,12 @@ class Reason(Query):
 
 
 @bp.route(route="operations", methods=["GET"])
-@bp.durable_client_input(client_name="client")
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
 @answers_problems
-async def list_operations(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def list_operations(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """List a page of operations in order of their ids; `after` is the last answer's `next`."""
-    page = await list_page(client, read_query(req, Listing))
+    client = ListingClient(starter)
+    page = await client.list_page(read_query(req, Listing))
     operations = [instance.as_operation() for instance in page.instances]
     return json_answer({"operations": operations, "next": page.next})
 
@@ -75,12 +74,11 @@ async def delete_operation(
 
 
 @bp.route(route="operations/{id}/cancel", methods=["POST"])
-@bp.durable_client_input(client_name="client")
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
 @answers_problems
-async def cancel_operation(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def cancel_operation(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """End an operation; work that has to clean up is asked to end by itself, children included."""
+    client = ListingClient(starter)
     reason = read_query(req, Reason).reason
     instance = await _going(req, client)
     await end_instance(client, instance, reason)
@@ -166,11 +164,11 @@ async def end_instance(
 
 
 async def end_below(
-    client: df.DurableOrchestrationClient, parent_id: str, reason: str, *, by_force: bool = False
+    client: ListingClient, parent_id: str, reason: str, *, by_force: bool = False
 ) -> int:
     """Ask all that goes on below an instance to end, or terminate it; return how many did."""
     asked = 0
-    async for child in every_instance(client, *_GOING, prefix=f"{parent_id}:"):
+    async for child in client.every_instance(*_GOING, prefix=f"{parent_id}:"):
         asked += 1
         with suppress(Problem), sdk_problems(child.id):  # a Problem where it ended meanwhile
             if by_force:

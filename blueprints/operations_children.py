@@ -16,7 +16,7 @@ from blueprints.operations import end_below, known_operation
 from http_api.answers import json_answer
 from http_api.bodies import read_query
 from http_api.instances import Instance, look_for
-from http_api.listing import Listing, Paging, list_page
+from http_api.listing import Listing, ListingClient, Paging
 from http_api.problems import answers_problems
 from orchestration.deadlines import sleep
 from orchestration.retrying import Retry, call_with_retry
@@ -46,12 +46,11 @@ class Ending(TypedDict):
 
 
 @bp.route(route="operations/{id}/children", methods=["GET"])
-@bp.durable_client_input(client_name="client")
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
 @answers_problems
-async def list_operation_children(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def list_operation_children(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """List a page of what is below an operation, in order of ids: each before its own children."""
+    client = ListingClient(starter)
     operation = await known_operation(req, client)
     below = {
         **read_query(req, Paging).model_dump(),
@@ -59,7 +58,7 @@ async def list_operation_children(
         "created_from": await _began(client, operation),
     }
     listing = Listing.model_validate({}).model_copy(update=below)
-    page = await list_page(client, listing)
+    page = await client.list_page(listing)
     children = [
         {"parent": child.id.rpartition(":")[0], **child.as_operation()} for child in page.instances
     ]
@@ -75,10 +74,10 @@ async def look_at_children(looking: Looking, client: df.DurableOrchestrationClie
 
 
 @bp.activity_trigger(input_name="ending")
-@bp.durable_client_input(client_name="client")
-async def end_children(ending: Ending, client: df.DurableOrchestrationClient) -> int:
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
+async def end_children(ending: Ending, starter: str) -> int:
     """Ask all that goes on below an instance to end; return how many did. Asking twice is once."""
-    by_force = ending["terminate"]
+    client, by_force = ListingClient(starter), ending["terminate"]
     return await end_below(client, ending["parent"], ending["reason"], by_force=by_force)
 
 

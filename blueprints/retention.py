@@ -18,7 +18,7 @@ import azure.functions as func
 from activities import clock
 from activities.settings import flag_setting, number_setting
 from http_api.instances import ENDED, Instance, sdk_problems
-from http_api.listing import every_page
+from http_api.listing import ListingClient
 from http_api.problems import Problem
 from orchestration import limits
 from orchestration.showing import time_text
@@ -34,11 +34,10 @@ log = logging.getLogger(__name__)
 
 
 @bp.timer_trigger(arg_name="timer", schedule=os.environ.get("RETENTION_SCHEDULE") or SCHEDULE)
-@bp.durable_client_input(client_name="client")
-async def purge_ended_instances(
-    timer: func.TimerRequest, client: df.DurableOrchestrationClient
-) -> None:
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
+async def purge_ended_instances(timer: func.TimerRequest, starter: str) -> None:
     """Purge what ended more than so many days ago, or only count it. Run twice it finds nothing."""
+    client = ListingClient(starter)
     days = number_setting("RETENTION_DAYS", DAYS, limits.KEPT_DAYS.most)
     dry_run = flag_setting("RETENTION_DRY_RUN")
     ended_before = clock.now() - timedelta(days=days)
@@ -88,11 +87,9 @@ async def _was_purged(client: df.DurableOrchestrationClient, instance_id: str) -
         return False
 
 
-async def _pages(
-    client: df.DurableOrchestrationClient, ended_before: datetime
-) -> AsyncIterator[list[Instance]]:
+async def _pages(client: ListingClient, ended_before: datetime) -> AsyncIterator[list[Instance]]:
     """What ended before a time, in pages; what was created after it cannot have."""
-    async for page in every_page(client, *ENDED, created_to=ended_before):
+    async for page in client.every_page(*ENDED, created_to=ended_before):
         yield [
             instance
             for instance in page

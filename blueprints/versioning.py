@@ -18,7 +18,7 @@ from activities.postings import Posting, PostingOrder, post_invoice
 from blueprints.chaining import InvoiceBody
 from http_api.answers import json_answer
 from http_api.bodies import read_body
-from http_api.listing import every_instance
+from http_api.listing import ListingClient
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
@@ -56,14 +56,13 @@ async def start_delivery_intake(
 
 
 @bp.route(route="versions", methods=["GET"])
-@bp.durable_client_input(client_name="client")
+@bp.generic_input_binding(arg_name="starter", type="durableClient")
 @answers_problems
-async def show_leaving_versions(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def show_leaving_versions(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """Count what has not ended of all that is leaving; one that says no version counts as old."""
+    client = ListingClient(starter)
     left: dict[str, list[str]] = defaultdict(list)
-    async for instance in every_instance(client, "Pending", "Running", "Suspended"):
+    async for instance in client.every_instance("Pending", "Running", "Suspended"):
         status = instance.custom_status if isinstance(instance.custom_status, dict) else {}
         if is_leaving(instance.name, status.get("version")):
             left[instance.name].append(instance.id)

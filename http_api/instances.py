@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
 import azure.durable_functions as df
-from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from http_api.problems import Problem, hub_unavailable
 from orchestration.failures import failure_of
@@ -44,7 +43,8 @@ class Instance:
     updated: datetime | None
 
     @classmethod
-    def of(cls, status: DurableOrchestrationStatus) -> Self:
+    def of(cls, status: Any) -> Self:
+        """Make it of what the SDK's `get_status` returns, whose class has no public name."""
         return cls(
             id=status.instance_id or "",
             name=status.name or "",
@@ -54,6 +54,20 @@ class Instance:
             output=status.output,
             created=status.created_time,
             updated=status.last_updated_time,
+        )
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Self:
+        """Make it of one entry of the host's own list."""
+        return cls(
+            id=row["instanceId"],
+            name=row["name"] or "",
+            state=row["runtimeStatus"],
+            input=_input(row.get("input")),
+            custom_status=row.get("customStatus"),
+            output=row.get("output"),
+            created=datetime.fromisoformat(row["createdTime"]),
+            updated=datetime.fromisoformat(row["lastUpdatedTime"]),
         )
 
     @property

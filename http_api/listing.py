@@ -1,14 +1,23 @@
-"""Lists of instances in pages, which the SDK's client cannot give: it knows the first page only."""
+"""Lists of instances in pages. The SDK's client returns the first page of a list only.
+
+A function that lists instances takes the host's binding as text and makes its client of it:
+
+    @bp.generic_input_binding(arg_name="starter", type="durableClient")
+    async def list_operations(req: func.HttpRequest, starter: str) -> func.HttpResponse:
+        client = ListingClient(starter)
+
+To the host this is the same binding as that of `durable_client_input`.
+"""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
+import aiohttp
 import azure.durable_functions as df
-from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from azure.durable_functions.models.utils import http_utils
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from http_api.bodies import Query
@@ -89,49 +98,55 @@ class Page:
         return coded.decode() or None
 
 
-async def list_page(client: df.DurableOrchestrationClient, listing: Listing) -> Page:
-    """Ask the host for a page. Raises Problem 503.
+class ListingClient(df.DurableOrchestrationClient):
+    """The SDK's client, and lists of instances."""
 
-    Entities are left out, so a page may hold fewer instances than asked for, or none.
-    """
-    # The client's own address and session, which have no public names.
-    url = f"{client._orchestration_bindings.rpc_base_url}instances/"
-    session = await http_utils._get_session()
-    headers = {_TOKEN: listing.after} if listing.after else {}
-    async with session.get(url, params=listing.as_host_query(), headers=headers) as answer:
-        if answer.status != 200:
-            raise hub_unavailable()
-        statuses = map(DurableOrchestrationStatus.from_json, await answer.json())
-        instances = [Instance.of(status) for status in statuses]
-        token = answer.headers.get(_TOKEN, "")
-    return Page([instance for instance in instances if not instance.id.startswith("@")], token)
+    def __init__(self, starter: str) -> None:
+        super().__init__(starter)
+        # The host's own API on the loopback interface, which the SDK's client calls as well.
+        self.instances_url: str = json.loads(starter)["rpcBaseUrl"] + "instances/"
 
+    async def list_page(self, listing: Listing) -> Page:
+        """Ask the host for a page. Raises Problem 503.
 
-async def every_instance(
-    client: df.DurableOrchestrationClient, *states: State, prefix: str = ""
-) -> AsyncIterator[Instance]:
-    """All instances in these states, page by page, however many they are."""
-    async for page in every_page(client, *states, prefix=prefix):
-        for instance in page:
-            yield instance
+        Entities are left out, so a page may hold fewer instances than asked for, or none.
+        """
+        query = listing.as_host_query()
+        headers = {_TOKEN: listing.after} if listing.after else {}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(self.instances_url, params=query, headers=headers) as answer,
+        ):
+            if answer.status != 200:
+                raise hub_unavailable()
+            instances = [Instance.of_row(row) for row in await answer.json()]
+            token = answer.headers.get(_TOKEN, "")
+        return Page([instance for instance in instances if not instance.id.startswith("@")], token)
 
+    async def every_instance(self, *states: State, prefix: str = "") -> AsyncIterator[Instance]:
+        """Yield all instances in these states. The host is asked for one page after another."""
+        async for page in self.every_page(*states, prefix=prefix):
+            for instance in page:
+                yield instance
 
-async def every_page(
-    client: df.DurableOrchestrationClient,
-    *states: State,
-    prefix: str = "",
-    created_to: datetime | None = None,
-) -> AsyncIterator[list[Instance]]:
-    """As `every_instance`, a page at a time; what is deleted on the way does not hide others."""
-    listing = Listing.model_validate(
-        {"status": ",".join(states), "prefix": prefix, "to": created_to, "top": limits.PAGE.most}
-    )
-    while True:
-        page = await list_page(client, listing)
-        yield page.instances
-        if not page.next_token:
-            return
-        listing = listing.model_copy(update={"after": page.next_token})
+    async def every_page(
+        self, *states: State, prefix: str = "", created_to: datetime | None = None
+    ) -> AsyncIterator[list[Instance]]:
+        """Yield the same in pages. Instances can be deleted between two pages: none is skipped."""
+        listing = Listing.model_validate(
+            {
+                "status": ",".join(states),
+                "prefix": prefix,
+                "to": created_to,
+                "top": limits.PAGE.most,
+            }
+        )
+        while True:
+            page = await self.list_page(listing)
+            yield page.instances
+            if not page.next_token:
+                return
+            listing = listing.model_copy(update={"after": page.next_token})
 
 
 def _utc(moment: datetime | None) -> str:

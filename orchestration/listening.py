@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
-from azure.durable_functions.models.Task import TimerTask
 
 from orchestration.events import CANCEL_EVENT
 from orchestration.steps import Steps
@@ -37,7 +36,7 @@ class Ears:
 
     def until(self, task: Any) -> Steps[None]:
         """Listen until an activity ends; or until the newest timer does, or the word to stop."""
-        is_timer = isinstance(task, TimerTask)
+        is_timer = hasattr(task, "cancel")  # of all tasks, only a timer can be cancelled
         self._timers += [task] if is_timer else []
         new: list[Any] = []
         while not task.is_completed and not (is_timer and self.is_told_to_stop):

@@ -1,4 +1,8 @@
-"""HTTP without a port: a client whose every connection is a pair of sockets in this process."""
+"""HTTP inside this process: the app's routes need no port, and its durable clients get one.
+
+A test's connection to the app is a pair of sockets. The endpoint of the durable clients listens on
+the loopback interface as well, because an app may call the `rpcBaseUrl` of its binding by itself.
+"""
 
 import asyncio
 import io
@@ -62,6 +66,7 @@ class Front:
             rpc_app(settings, management),
         )
         self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._rpc_url = ""  # known once it listens
         self._ends = AsyncExitStack()
 
     async def request(
@@ -88,8 +93,11 @@ class Front:
     async def lend_session(self) -> aiohttp.ClientSession:
         """Have the app's durable clients speak to this hub; the session for its own routes."""
         if self._sessions is None:
-            public, rpc = [await self._session(app) for app in self._apps]
-            self._sessions = public, rpc
+            public, rpc = [await self._runner(app) for app in self._apps]
+            await web.TCPSite(rpc, "127.0.0.1", 0).start()
+            host, port = rpc.addresses[0]
+            self._rpc_url = f"http://{host}:{port}{RPC}/"
+            self._sessions = self._session(public), self._session(rpc)
         # The SDK keeps one session for all its clients, and takes the one it finds.
         http_utils._client_session = self._sessions[1]
         return self._sessions[0]
@@ -103,7 +111,7 @@ class Front:
         settings = self._settings
         return client_payload(
             origin,
-            f"{_ORIGIN}{RPC}/",
+            self._rpc_url,
             settings.hub_name,
             settings.connection_name,
             self._keys.durable,
@@ -113,10 +121,13 @@ class Front:
     async def close(self) -> None:
         await self._ends.aclose()
 
-    async def _session(self, app: web.Application) -> aiohttp.ClientSession:
+    async def _runner(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
         await runner.setup()
         self._ends.push_async_callback(runner.cleanup)
+        return runner
+
+    def _session(self, runner: web.AppRunner) -> aiohttp.ClientSession:
         session = aiohttp.ClientSession(connector=_Connector(runner))
         self._ends.push_async_callback(session.close)
         return session

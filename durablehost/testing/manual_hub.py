@@ -1,8 +1,8 @@
 """A task hub whose time and work are in the hands of a test.
 
-There is no port, no sleep, and no thread left behind. Time stands still unless a test moves it
-(`advance`), or asks for something that takes time (`run_until_ended`, `run_until_custom_status`):
-then it jumps to the next timer whenever nothing else is to do.
+There is no fixed port, no sleep, and no thread left behind. Time stands still unless a test moves
+it (`advance`), or asks for something that takes time (`run_until_ended`,
+`run_until_custom_status`): then it jumps to the next timer whenever nothing else is to do.
 """
 
 import json

@@ -84,10 +84,21 @@ def request(route: dict[str, str] | None = None, body: object = None) -> func.Ht
     return func.HttpRequest("POST", "https://pay.example/api", body=content, route_params=route)
 
 
+# These list instances, so they take the binding itself and not the SDK's client.
+LISTING = (
+    operations.list_operations,
+    operations.cancel_operation,
+    operations_children.list_operation_children,
+    versioning.show_leaving_versions,
+)
+
+
 async def assert_503(
     function: Callable[..., Awaitable[func.HttpResponse]], req: func.HttpRequest, client: str
 ) -> None:
-    answer = await function(req=req, client=client)
+    parameter = "starter" if function in LISTING else "client"
+
+    answer = await function(req=req, **{parameter: client})
 
     assert answer.status_code == 503
     assert json.loads(answer.get_body())["code"] == "hub_unavailable"

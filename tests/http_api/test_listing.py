@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 
@@ -114,3 +115,14 @@ async def test_a_query_that_is_not_right_is_refused_and_not_ignored(
 @pytest.mark.parametrize("query", ["code=a-key&clientId=me", "CODE=a-key&ClientID=me"])
 async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub, query: str) -> None:
     assert await listed(hub, f"?{query}") == ([], None)
+
+
+def test_a_function_that_lists_has_the_same_binding_as_one_that_takes_the_sdks_client(
+    app: FunctionTable,
+) -> None:
+    bindings = {
+        function.name: [{**binding, "name": ""} for binding in function.client_bindings]
+        for function in app.functions
+    }
+
+    assert bindings["list_operations"] == bindings["show_operation"]
