@@ -95,7 +95,7 @@ PURE = (
     "episodes.waits",
     "episodes.walk",
 )
-PURE_KNOWS = ("app.functions", "episodes", "hub.findings", "hub.history")
+PURE_KNOWS = ("app.functions", "episodes", "hub.problems", "hub.history")
 LEAVES = ("app.functions", "errors", "hub.clock", "hub.history")
 
 SAY_NOTHING = {"base", "common", "core", "helpers", "managers", "misc", "services", "utils"}

@@ -78,7 +78,7 @@ class FunctionTable:
 
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
-    remarks: tuple[str, ...] = ()  # on functions that load and then fail at every call
+    warnings: tuple[str, ...] = ()  # about functions that load and fail at every call
     folder: Path | None = None  # the app's, where it was loaded from one
     _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, init=False, repr=False)
 

@@ -61,8 +61,8 @@ def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
     names = {function.name for function in left_out}
     serving = [function for function in functions if function.name not in names]
     _check_names_differ(functions, left_out)
-    remarks = [remark for function in serving if (remark := _remark(function))]
-    return FunctionTable(tuple(serving), tuple(left_out), tuple(remarks))
+    warnings = [warning for function in serving if (warning := _warning(function))]
+    return FunctionTable(tuple(serving), tuple(left_out), tuple(warnings))
 
 
 def complaint(says: str, place: Place, advised: str) -> str:
@@ -249,7 +249,7 @@ def _check_names_differ(functions: Sequence[Function], left_out: Sequence[LeftOu
         seen[function.name.lower()] = function
 
 
-def _remark(function: Function) -> str | None:
+def _warning(function: Function) -> str | None:
     user_function = function.user_function or function.handler
     is_async = inspect.iscoroutinefunction(user_function) or inspect.isasyncgenfunction(
         user_function

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut
-from durablehost.hub.findings import Finding
+from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 from durablehost.web.routes import methods_of, route_of
 
@@ -113,7 +113,7 @@ def _sections(
     for kind, title, where in _TRIGGERED:
         yield title, _aligned(table.of_kind(kind), partial(_field, where))
     yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
-    yield "To mind", [*table.remarks, *filter(None, map(_unserved, table.functions))]
+    yield "Warnings", [*table.warnings, *filter(None, map(_unserved, table.functions))]
     yield "Settings of host.json without effect here", settings.unused
 
 
@@ -160,9 +160,9 @@ def _unserved(function: Function) -> str:
     )
 
 
-def tell(instance_id: str, name: str, finding: Finding) -> None:
-    """Say what was noticed about an instance."""
-    log.warning("%s", _printable(f"{instance_id} ({name}) {finding.text}"))
+def tell(instance_id: str, name: str, problem: Problem) -> None:
+    """Log a problem of an instance."""
+    log.warning("%s", _printable(f"{instance_id} ({name}) {problem.text}"))
 
 
 def _printable(text: str) -> str:

@@ -22,7 +22,7 @@ from durablehost.episodes.outcomes import NotForThisApp
 from durablehost.errors import DurablehostError, HubFull
 from durablehost.hub.backend import Backend, EntityWork, OrchestrationWork, Outcome
 from durablehost.hub.clock import Clock
-from durablehost.hub.findings import Finding
+from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _LONGEST_PAUSE_SECONDS: Final = 1.0  # a machine that slept, or is set right, is
 _NEVER: Final = sys.maxsize
 _STOPPING: Final = "durablehost is stopping; try again when it has started anew."
 
-Tell = Callable[[str, str, Finding], None]  # instance id, name, finding
+Tell = Callable[[str, str, Problem], None]  # instance id, name, problem
 
 
 class Caller(Protocol):
@@ -76,7 +76,7 @@ class Engine:
         self._replays = Replays(table, caller.orchestrate, clock, settings, self.wake)
         most = settings.max_concurrent_activities
         self._activities = Activities(backend, runner, most, self.wake)
-        self._found: list[tuple[str, str, Finding]] = []
+        self._found: list[tuple[str, str, Problem]] = []
 
     def wake(self, target: str = "") -> None:
         """Something came in; from outside, for this instance, which does not let it wait."""
@@ -176,8 +176,8 @@ class Engine:
             log.warning("The hub can be written again.")
         self._answer(None)
         found, self._found = self._found, []
-        for instance_id, name, finding in found:
-            self._tell(instance_id, name, finding)
+        for instance_id, name, problem in found:
+            self._tell(instance_id, name, problem)
         return more
 
     def _answer(self, failure: HubFull | None) -> None:
@@ -260,18 +260,18 @@ class Engine:
         instance = outcome.instance
         self._backend.commit_orchestration(orchestration, outcome)
         self._broken.pop(instance.id, None)
-        self._note(instance.id, instance.name, outcome.findings)
+        self._note(instance.id, instance.name, outcome.problems)
         self._gathering.after(instance.id, outcome.least, cost)
 
     def _refuse(self, orchestration: OrchestrationWork, refused: NotForThisApp) -> None:
         instance = orchestration.instance
-        self._note(instance.id, instance.name, [refused.finding])
+        self._note(instance.id, instance.name, [refused.problem])
         self._backend.abandon_orchestration(orchestration)
 
-    def _note(self, instance_id: str, name: str, findings: list[Finding]) -> None:
-        if findings:
-            new = self._backend.note(instance_id, findings, self._clock.now())
-            self._found += [(instance_id, name, finding) for finding in new]
+    def _note(self, instance_id: str, name: str, problems: list[Problem]) -> None:
+        if problems:
+            new = self._backend.note(instance_id, problems, self._clock.now())
+            self._found += [(instance_id, name, problem) for problem in new]
 
     # Entities
 
@@ -288,7 +288,7 @@ class Engine:
             return
         try:
             self._backend.commit_entity(entity, outcome)
-            self._note(entity.id, function.durable_name, outcome.findings)
+            self._note(entity.id, function.durable_name, outcome.problems)
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from durablehost.app.functions import Known, no_such_function
 from durablehost.episodes.changed_code import NonDeterministic
-from durablehost.episodes.noticing import Look
+from durablehost.episodes.episode_problems import problems_of
 from durablehost.episodes.scheduled import Scheduled, as_event
 from durablehost.episodes.sdk_turn import Answer, Turn, ask, failed, words_of_failure
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history
-from durablehost.hub.findings import Finding
 from durablehost.hub.history import Event, compact
+from durablehost.hub.problems import Problem
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Decision:
     output: str | None  # JSON text
     custom_status: str | None  # JSON text
     scheduled: list[Scheduled]
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     next_input: str | None = None  # continue_as_new: JSON text of the next generation's input
     carried: list[Event] = field(default_factory=list)  # events the next generation begins with
     least: int = 1  # how many completions it takes until something can come of them
@@ -80,8 +80,9 @@ class _Conclusion:
             as_event(item, now, self.turn.instance_id, self.turn.execution_id) for item in scheduled
         ]
         decision = Decision(events, status, output, self._custom_status(), scheduled)
-        look = Look(self.turn, self.answer, self.walk, self.fault, self.table)
-        decision.findings = list(look.findings(status))
+        decision.problems = problems_of(
+            self.turn, self.answer, self.walk, self.fault, self.table, status
+        )
         decision.least = self.walk.least
         if status == "ContinuedAsNew":
             decision.next_input = self.walk.continued

@@ -17,7 +17,7 @@ from durablehost.episodes.scheduled import (
     request_input,
 )
 from durablehost.episodes.sdk_turn import Turn
-from durablehost.hub import findings, history
+from durablehost.hub import history, problems
 from durablehost.hub.backend import (
     EntityWork,
     Instance,
@@ -29,17 +29,17 @@ from durablehost.hub.backend import (
 )
 from durablehost.hub.client import started, state_of
 from durablehost.hub.clock import Clock
-from durablehost.hub.findings import Finding
 from durablehost.hub.history import EXTENSION, Event, compact
+from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 
 
 class NotForThisApp(Exception):
     """The instance has a version that this app does not run; it stays as it is."""
 
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.text)
-        self.finding = finding
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
 
 
 def orchestrate(
@@ -74,7 +74,7 @@ def _of_other_version(work: OrchestrationWork, clock: Clock, settings: Settings)
     instance = work.instance
     if settings.version_failure == "Reject":
         raise NotForThisApp(
-            findings.version_never_runs(
+            problems.version_never_runs(
                 instance.version, settings.default_version, settings.version_match
             )
         )
@@ -117,7 +117,7 @@ class _Episode:
         outcome = Outcome(
             instance,
             decision.events,
-            findings=decision.findings,
+            problems=decision.problems,
             least=decision.least,
         )
         for item in decision.scheduled:
@@ -139,7 +139,7 @@ class _Episode:
             created=self._now,
             updated=self._now,
         )
-        outcome = Outcome(instance, findings=decision.findings, new_generation=True)
+        outcome = Outcome(instance, problems=decision.problems, new_generation=True)
         for item in decision.scheduled:  # signals sent in the same breath
             self._send(item, outcome)
         first = [started(instance, self._now), *decision.carried]
@@ -237,7 +237,7 @@ def operate(work: EntityWork, call: Callable[[str], str], clock: Clock) -> Outco
         if not request["signal"]:
             outcome.messages.append(_reply(request, result, clock))
         elif result["isError"] and not _readable(request["input"]):
-            outcome.findings.append(findings.unreadable_signal(request["op"], request["input"]))
+            outcome.problems.append(problems.unreadable_signal(request["op"], request["input"]))
     return outcome
 
 

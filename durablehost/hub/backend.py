@@ -10,8 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from durablehost.hub.findings import Finding
 from durablehost.hub.history import Event
+from durablehost.hub.problems import Problem, StoredProblem
 
 Status = Literal[
     "Pending",
@@ -128,7 +128,7 @@ class Outcome:
     messages: list[Message] = field(default_factory=list)
     # Instances to start, with their first event. Where an id is in use its parent hears so.
     children: list[tuple[Instance, Message]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     new_generation: bool = False  # the history begins anew, `events` are dropped
     least: int = 1  # how many completions it takes until something can come of them
 
@@ -143,17 +143,6 @@ class Query:
     created_to: datetime | None = None
     after: str = ""  # an id: the page begins behind it
     top: int | None = 100  # None: all
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A finding, and the instance it is about."""
-
-    instance_id: str
-    kind: str
-    subject: str
-    text: str
-    at: datetime
 
 
 class Backend(Protocol):
@@ -248,12 +237,12 @@ class Backend(Protocol):
         """Delete instances with all that belongs to them; how many there were."""
         ...
 
-    def problems(self, instance_id: str | None = None) -> list[Problem]:
-        """What has been noticed, oldest first."""
+    def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
+        """The problems of an instance, or of all, oldest first."""
         ...
 
-    def note(self, instance_id: str, findings: Iterable[Finding], at: datetime) -> list[Finding]:
-        """Keep findings; returns those that are new."""
+    def note(self, instance_id: str, problems: Iterable[Problem], at: datetime) -> list[Problem]:
+        """Keep the problems of an instance; returns those that are new."""
         ...
 
     def release(self, now: datetime) -> None:

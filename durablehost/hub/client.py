@@ -27,12 +27,12 @@ from durablehost.hub.backend import (
     Instance,
     Message,
     Parent,
-    Problem,
     Query,
     is_entity,
 )
 from durablehost.hub.clock import Clock
 from durablehost.hub.history import Event, compact
+from durablehost.hub.problems import StoredProblem
 
 
 class Hub:
@@ -109,8 +109,8 @@ class Hub:
         """The history of its current execution, oldest first."""
         return self._backend.history(instance_id)
 
-    def problems(self, instance_id: str) -> Sequence[Problem]:
-        """What durablehost has noticed about an instance."""
+    def problems(self, instance_id: str) -> Sequence[StoredProblem]:
+        """The problems durablehost has noticed in an instance."""
         return self._backend.problems(instance_id)
 
     def list_instances(self, query: Query) -> Sequence[Instance]:

@@ -20,11 +20,10 @@ from durablehost.hub.backend import (
     Message,
     OrchestrationWork,
     Outcome,
-    Problem,
     Query,
 )
-from durablehost.hub.findings import Finding
 from durablehost.hub.history import Event, sub_orchestration_failed
+from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import MEMORY, Database
 from durablehost.store.hubfile import HubLock
 from durablehost.store.records import Records
@@ -211,14 +210,14 @@ class SqliteBackend:
         self._inboxes.purge(instance_id)
         return True
 
-    # Findings, and what the host keeps
+    # Problems, and what the host keeps
 
-    def problems(self, instance_id: str | None = None) -> list[Problem]:
+    def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
         return self._tables.problems(instance_id)
 
     @_all_or_nothing
-    def note(self, instance_id: str, findings: Iterable[Finding], at: datetime) -> list[Finding]:
-        return [finding for finding in findings if self._tables.note(instance_id, finding, at)]
+    def note(self, instance_id: str, problems: Iterable[Problem], at: datetime) -> list[Problem]:
+        return [problem for problem in problems if self._tables.note(instance_id, problem, at)]
 
     def get_value(self, key: str) -> str | None:
         return self._tables.value(key)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from durablehost.hub.backend import ActivityWork, Instance, Message, Parent, Problem, Query
-from durablehost.hub.findings import Finding
+from durablehost.hub.backend import ActivityWork, Instance, Message, Parent, Query
 from durablehost.hub.history import Event, read_stamp, stamp, to_text
+from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import Database, Row
 
 _COLUMNS: Final = (
@@ -163,25 +163,25 @@ class Tables:
     def drop_activity(self, number: int) -> None:
         self._database.write("DELETE FROM activities WHERE number = ?", (number,))
 
-    # Findings, and what the host keeps
+    # Problems, and what the host keeps
 
-    def problems(self, instance_id: str | None) -> list[Problem]:
+    def problems(self, instance_id: str | None) -> list[StoredProblem]:
         where, values = (
             ("", ()) if instance_id is None else ("WHERE instance_id = ?", (instance_id,))
         )
         rows = self._database.read(
-            f"SELECT instance_id, kind, subject, text, at FROM problems {where} ORDER BY at", values
+            f"SELECT kind, subject, text, instance_id, at FROM problems {where} ORDER BY at", values
         )
         return [
-            Problem(instance, kind, subject, text, read_stamp(at))
-            for instance, kind, subject, text, at in rows
+            StoredProblem(kind, subject, text, instance, read_stamp(at))
+            for kind, subject, text, instance, at in rows
         ]
 
-    def note(self, instance_id: str, finding: Finding, at: datetime) -> bool:
+    def note(self, instance_id: str, problem: Problem, at: datetime) -> bool:
         """Whether it is the first of its kind and subject."""
         cursor = self._database.write(
             "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?)",
-            (instance_id, finding.kind, finding.subject, finding.text, stamp(at)),
+            (instance_id, problem.kind, problem.subject, problem.text, stamp(at)),
         )
         return cursor.rowcount > 0
 

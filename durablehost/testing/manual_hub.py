@@ -16,10 +16,11 @@ from durablehost.app.ncrontab import parse
 from durablehost.calling.http_activity import HttpCaller
 from durablehost.calling.invoker import Invoker
 from durablehost.episodes.scheduled import HTTP_ACTIVITY
-from durablehost.hub.backend import ActivityWork, Instance, Message, Problem, Query
+from durablehost.hub.backend import ActivityWork, Instance, Message, Query
 from durablehost.hub.client import Hub
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact, event_raised
+from durablehost.hub.problems import StoredProblem
 from durablehost.settings import Settings, settings_for_tests
 from durablehost.store import MEMORY, SqliteBackend
 from durablehost.testing.in_process import Answer, Front
@@ -231,8 +232,8 @@ class ManualHub:
         """The state of an entity, None where it has none. Raises InstanceNotFound."""
         return json.loads(self._hub.entity_state(entity, key))
 
-    def problems(self, instance_id: str | None = None) -> list[Problem]:
-        """What durablehost noticed and the real host would not say."""
+    def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
+        """The problems of an instance, or of all, which the real host would not report."""
         return self._backend.problems(instance_id)
 
     # Time and work

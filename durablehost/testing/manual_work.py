@@ -148,12 +148,12 @@ class ManualWork:
                     orchestration, call, self._table, self._clock, self._settings
                 )
             except NotForThisApp as refused:
-                self._backend.note(instance.id, [refused.finding], self._clock.now())
+                self._backend.note(instance.id, [refused.problem], self._clock.now())
                 self._backend.abandon_orchestration(orchestration)
                 continue
             self._count_commit()
             self._backend.commit_orchestration(orchestration, outcome)
-            self._backend.note(instance.id, outcome.findings, self._clock.now())
+            self._backend.note(instance.id, outcome.problems, self._clock.now())
             self._backend.flush()
             if instance.id in seen:
                 break
@@ -173,7 +173,7 @@ class ManualWork:
             )
             self._count_commit()
             self._backend.commit_entity(entity, outcome)
-            self._backend.note(entity.id, outcome.findings, self._clock.now())
+            self._backend.note(entity.id, outcome.problems, self._clock.now())
             self._backend.flush()
         return did
 

@@ -51,7 +51,7 @@ def replay(app: object, recorded: Sequence[Event], *news: Event) -> Replayed:
         decision.status,
         json.loads(decision.output or "null"),
         [describe(item) for item in decision.scheduled],
-        [finding.text for finding in decision.findings],
+        [problem.text for problem in decision.problems],
     )
 
 

@@ -42,8 +42,8 @@ class Admin:
         run_now: RunNow,
         problems: Problems,
     ) -> None:
-        """`run_now` runs a timer, queue or blob function on an input; `problems` lists what
-        durablehost has noticed, of one instance or of all."""
+        """`run_now` runs a timer, queue or blob function on an input; `problems` lists the
+        problems of one instance or of all."""
         self._functions = {function.name.lower(): function for function in table.functions}
         self._table = table
         self._settings = settings

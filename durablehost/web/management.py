@@ -141,14 +141,14 @@ class Management:
                 with_input=with_input,
             )
         shown = shown_instance(instance, with_input=with_input, events=events)
-        headers = self._noticed(instance_id)
+        headers = self._problems_header(instance_id)
         if not instance.ended:
             return _json(shown, 202, {"Location": asked.url, "Retry-After": "5", **headers})
         failed = instance.status == "Failed" and asked.flag("returnInternalServerErrorOnFailure")
         return _json(shown, 500 if failed else 200, headers)
 
-    def _noticed(self, instance_id: str) -> dict[str, str]:
-        """A header beside the host's own answer, where there is something to say of an instance."""
+    def _problems_header(self, instance_id: str) -> dict[str, str]:
+        """A header beside those of the host, if the instance has problems."""
         count = len(self._hub.problems(instance_id))
         where = f"/admin/durablehost/problems?instanceId={quote(instance_id, safe='')}"
         return {"X-Durablehost-Problems": f"{count}; see {where}"} if count else {}

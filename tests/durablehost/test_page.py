@@ -1,4 +1,4 @@
-"""docs/durablehost.md says what durablehost is: its options, its findings, its words."""
+"""docs/durablehost.md says what durablehost is: its options, its problems, its messages."""
 
 import inspect
 import re
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from durablehost.hub import findings
+from durablehost.hub import problems
 from tests.durablehost_process import outcome, running
 from tests.source import ROOT
 
 PAGE = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
 [APP] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 REFUSED, LEFT_OUT = re.findall(r"^```text\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
-KINDS = re.findall(r'Finding\(\s*"([a-z-]+)"', inspect.getsource(findings))
+KINDS = re.findall(r'Problem\(\s*"([a-z-]+)"', inspect.getsource(problems))
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> s
 
 
 @pytest.mark.parametrize(
-    ("text", "remark"),
+    ("text", "warning"),
     [
         (
             '@app.orchestration_trigger(context_name="context")\nasync def work(context): ...',
@@ -193,14 +193,14 @@ def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> s
         ),
     ],
 )
-def test_what_loads_but_fails_at_every_call_is_remarked_on(
-    load: LoadText, text: str, remark: str
+def test_what_loads_but_fails_at_every_call_has_a_warning(
+    load: LoadText, text: str, warning: str
 ) -> None:
     table = load(text)
 
     assert len(table.functions) == 1
-    assert remark in table.remarks[0]
-    assert table.remarks[0].startswith("function_app.py:")
+    assert warning in table.warnings[0]
+    assert table.warnings[0].startswith("function_app.py:")
 
 
 def test_two_functions_of_one_name_are_both_placed(load: LoadText) -> None:

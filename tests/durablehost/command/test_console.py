@@ -8,7 +8,7 @@ import pytest
 
 from durablehost.app.functions import Function, FunctionTable, LeftOut, Place
 from durablehost.command import console
-from durablehost.hub.findings import Finding, unknown_function
+from durablehost.hub.problems import Problem, unknown_function
 from durablehost.settings import Settings
 
 PLACE = Place("function_app.py", 7)
@@ -76,7 +76,7 @@ def test_what_was_left_out_is_shown_with_the_hosts_words_and_what_to_write(
         "  act (function_app.py:7)\n"
         "    It is in error.\n"
         "    Write `x`.\n\n"
-        "To mind:\n"
+        "Warnings:\n"
         "  function_app.py:9: it fails.\n\n"
         "The app has no functions.\n\n"
     )
@@ -85,7 +85,7 @@ def test_what_was_left_out_is_shown_with_the_hosts_words_and_what_to_write(
 def test_no_name_of_a_caller_moves_the_cursor_or_forges_a_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    console.tell("@counter@a\n12:00:00 error: forged\x1b[2J", "counter", Finding("k", "s", "é ✓."))
+    console.tell("@counter@a\n12:00:00 error: forged\x1b[2J", "counter", Problem("k", "s", "é ✓."))
 
     assert [record.getMessage() for record in caplog.records] == [
         "@counter@a\\n12:00:00 error: forged\\x1b[2J (counter) é ✓."

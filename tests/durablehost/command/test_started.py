@@ -157,7 +157,7 @@ def test_the_first_page_lists_the_functions_with_links(without_keys: Started) ->
         assert words in page.text
 
 
-def test_what_durablehost_notices_is_listed_for_an_instance_and_for_all(
+def test_problems_are_listed_for_an_instance_and_for_all(
     without_keys: Started,
 ) -> None:
     without_keys.manage("POST", "/orchestrators/waiting/one")

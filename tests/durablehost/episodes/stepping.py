@@ -206,6 +206,6 @@ def output(decision: Decision) -> Any:
     return json.loads(decision.output)
 
 
-def findings(decision: Decision) -> list[str]:
-    """The kinds of what was noticed."""
-    return [finding.kind for finding in decision.findings]
+def problems(decision: Decision) -> list[str]:
+    """The kinds of the problems."""
+    return [problem.kind for problem in decision.problems]

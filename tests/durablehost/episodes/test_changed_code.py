@@ -8,8 +8,8 @@ from durablehost.episodes.episode import Decision
 from tests.durablehost.episodes.stepping import (
     Episodes,
     completed,
-    findings,
     output,
+    problems,
     raised,
     scripted,
 )
@@ -125,9 +125,9 @@ def test_what_the_code_does_otherwise_fails_the_instance(
 def test_the_first_difference_is_said_side_by_side(
     before: Any, after: Any, difference: str
 ) -> None:
-    [finding] = [f for f in changed(before, after).findings if f.kind == "replay-differs"]
+    [problem] = [f for f in changed(before, after).problems if f.kind == "replay-differs"]
 
-    assert difference in finding.text
+    assert difference in problem.text
 
 
 @pytest.mark.parametrize(("before", "after"), [(ACT, OTHER), (CHILD, CHILD_AGAIN)])
@@ -135,7 +135,7 @@ def test_another_name_goes_through_unnoticed_by_the_host(before: Any, after: Any
     decision = changed(before, after)
 
     assert (decision.status, decision.scheduled) == ("Running", [])
-    assert findings(decision) == ["replay-differs"]
+    assert problems(decision) == ["replay-differs"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_another_name_goes_through_unnoticed_by_the_host(before: Any, after: Any
 def test_what_the_host_does_not_compare_is_no_difference(after: Any) -> None:
     decision = changed(ACT, after)
 
-    assert (decision.status, decision.findings) == ("Running", [])
+    assert (decision.status, decision.problems) == ("Running", [])
 
 
 def test_new_steps_at_the_end_are_no_difference() -> None:
@@ -160,7 +160,7 @@ def test_new_steps_at_the_end_are_no_difference() -> None:
     decision = instance.next(completed(0))
 
     assert [item.id for item in decision.scheduled] == [1]
-    assert decision.findings == []
+    assert decision.problems == []
 
 
 def test_what_the_replay_had_decided_by_then_is_done_although_the_instance_fails() -> None:

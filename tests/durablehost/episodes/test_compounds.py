@@ -7,8 +7,8 @@ from tests.durablehost.episodes.stepping import (
     called,
     completed,
     failed,
-    findings,
     output,
+    problems,
     raised,
 )
 
@@ -129,5 +129,5 @@ def test_an_event_that_wins_a_race_leaves_the_activity_to_end_by_itself() -> Non
     instance = Episodes(flow)
     instance.begin()
 
-    assert findings(instance.next(raised("stop"))) == ["kept-running"]
+    assert problems(instance.next(raised("stop"))) == ["kept-running"]
     assert output(instance.next(completed(0))) == "stopped"

@@ -17,10 +17,10 @@ from tests.durablehost.episodes.stepping import (
     child_failed,
     completed,
     failed,
-    findings,
     fired,
     ids,
     output,
+    problems,
     timers,
 )
 
@@ -119,7 +119,7 @@ def test_a_timer_cancelled_after_a_retry_makes_the_replay_differ_from_the_histor
         " scheduled a timer task with sequence number 2 named but the current orchestration"
         " replay instead produced a ScheduleTaskOrchestratorAction action"
     )
-    assert findings(decision) == ["replay-differs"]
+    assert problems(decision) == ["replay-differs"]
 
 
 def test_a_timer_cancelled_without_any_retry_does_no_harm() -> None:
@@ -147,6 +147,6 @@ def test_a_group_in_a_group_that_fails_and_then_ends_again_fails_as_if_code_had_
 
     assert decision.status == "Failed"
     assert output(decision).startswith("Non-Deterministic workflow detected")
-    [finding] = decision.findings
-    assert finding.kind == "replay-cut-short"
-    assert "completed twice" in finding.text
+    [problem] = decision.problems
+    assert problem.kind == "replay-cut-short"
+    assert "completed twice" in problem.text

@@ -15,10 +15,10 @@ from tests.durablehost.episodes.stepping import (
     called,
     child_completed,
     child_failed,
-    findings,
     ids,
     kinds,
     output,
+    problems,
     replied,
 )
 
@@ -132,7 +132,7 @@ def test_an_answer_is_found_in_a_history_that_was_recorded_elsewhere() -> None:
     decision = instance.next(history.event_raised(START, other_id, json.dumps({"result": "7"})))
 
     assert ids(decision) == [1]
-    assert findings(decision) == []
+    assert problems(decision) == []
 
 
 def test_a_child_is_started_under_an_id_made_of_the_parents_execution() -> None:
@@ -195,6 +195,6 @@ def test_a_child_under_an_id_it_cannot_have_is_dropped_and_waited_for_forever(
     decision = Episodes(flow, parent_id="Parent").begin()
 
     assert (decision.status, decision.scheduled) == ("Running", [])
-    dropped, stuck = decision.findings
+    dropped, stuck = decision.problems
     assert (dropped.kind, stuck.kind) == ("dropped-call", "cannot-go-on")
     assert why in dropped.text

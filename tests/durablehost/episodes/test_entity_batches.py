@@ -1,4 +1,4 @@
-"""Batches of operations on an entity: what is kept, what is answered, what is remarked upon."""
+"""Batches of operations on an entity: what is kept, what is answered, which problems it has."""
 
 import json
 from typing import Any
@@ -78,16 +78,16 @@ def test_an_operation_that_fails_is_answered_with_its_words_and_leaves_its_state
 
 
 @pytest.mark.parametrize("text", [None, "5", '{"a": 1}'])
-def test_a_signal_whose_input_cannot_be_read_is_remarked_upon(text: str | None) -> None:
+def test_a_signal_whose_input_cannot_be_read_is_a_problem(text: str | None) -> None:
     outcome = batch(None, request("add", signal=True) | {"input": text})
 
-    [finding] = outcome.findings
-    assert (finding.kind, finding.subject) == ("unreadable-signal", "add")
+    [problem] = outcome.problems
+    assert (problem.kind, problem.subject) == ("unreadable-signal", "add")
 
 
 def test_a_signal_that_fails_otherwise_is_not_taken_for_unreadable() -> None:
-    assert batch(None, request("explode", 5, signal=True)).findings == []
+    assert batch(None, request("explode", 5, signal=True)).problems == []
 
 
 def test_a_signal_that_nobody_reads_is_no_problem_whatever_its_input() -> None:
-    assert batch(None, request("get", signal=True) | {"input": "5"}).findings == []
+    assert batch(None, request("get", signal=True) | {"input": "5"}).problems == []

@@ -7,9 +7,9 @@ from tests.durablehost.episodes.stepping import (
     Flow,
     called,
     completed,
-    findings,
     fired,
     output,
+    problems,
     raised,
 )
 
@@ -119,7 +119,7 @@ def test_an_event_in_another_case_is_used_up_and_the_orchestrator_waits_on() -> 
 
     used_up = instance.next(raised("approval", 1))
     assert used_up.status == "Running"
-    assert findings(used_up) == ["event-name-case"]
+    assert problems(used_up) == ["event-name-case"]
 
     # the SDK goes on with the right one, but the host no longer waits for any
     assert output(instance.next(raised("Approval", 2))) == 2
@@ -143,7 +143,7 @@ def test_an_event_of_a_name_nobody_waits_for_changes_nothing() -> None:
 
     decision = instance.next(raised("other"))
 
-    assert (decision.status, decision.scheduled, decision.findings) == ("Running", [], [])
+    assert (decision.status, decision.scheduled, decision.problems) == ("Running", [], [])
 
 
 def test_an_event_comes_in_as_the_value_it_was_sent_as() -> None:

@@ -11,8 +11,8 @@ from tests.durablehost.episodes.stepping import (
     called,
     completed,
     failed,
-    findings,
     output,
+    problems,
 )
 
 
@@ -79,7 +79,7 @@ def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> Non
     instance.begin()
 
     waiting = instance.next(completed(0))
-    assert (waiting.status, findings(waiting)) == ("Running", ["kept-running"])
+    assert (waiting.status, problems(waiting)) == ("Running", ["kept-running"])
     assert instance.next(completed(1)).status == "Failed"
 
 
@@ -149,9 +149,9 @@ def test_the_same_after_an_activity_passes_for_changed_code_and_durablehost_says
     decision = instance.next(completed(0))
 
     assert output(decision).startswith("Non-Deterministic workflow detected")
-    [finding] = decision.findings
-    assert finding.kind == "replay-cut-short"
-    assert "'list' object has no attribute '_is_scheduled'" in finding.text
+    [problem] = decision.problems
+    assert problem.kind == "replay-cut-short"
+    assert "'list' object has no attribute '_is_scheduled'" in problem.text
 
 
 def test_a_yield_of_none_waits_forever_and_is_said_to() -> None:
@@ -160,4 +160,4 @@ def test_a_yield_of_none_waits_forever_and_is_said_to() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, findings(decision)) == ("Running", ["cannot-go-on"])
+    assert (decision.status, problems(decision)) == ("Running", ["cannot-go-on"])

@@ -13,11 +13,11 @@ from tests.durablehost.episodes.stepping import (
     called,
     completed,
     failed,
-    findings,
     fired,
     ids,
     kinds,
     output,
+    problems,
     raised,
 )
 
@@ -143,7 +143,7 @@ def test_a_generation_waits_for_what_it_left_open_and_events_are_carried_meanwhi
     instance.begin()
     waiting = instance.next(raised("go"))
     assert waiting.status == "Running"
-    assert findings(waiting) == ["kept-running"]
+    assert problems(waiting) == ["kept-running"]
     assert instance.next(raised("go", "meanwhile")).status == "Running"
 
     decision = instance.next(fired(0))

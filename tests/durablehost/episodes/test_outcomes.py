@@ -174,8 +174,8 @@ def test_an_instance_of_a_version_the_app_does_not_run_is_refused_with_a_reason(
     with pytest.raises(NotForThisApp) as refused:
         first_episode(again, Settings(default_version="2.0"), version="3.0")
 
-    assert refused.value.finding.kind == "version-mismatch"
-    assert "has version '3.0' and stays Pending" in refused.value.finding.text
+    assert refused.value.problem.kind == "version-mismatch"
+    assert "has version '3.0' and stays Pending" in refused.value.problem.text
 
 
 def test_it_fails_instead_where_host_json_says_so_and_its_parent_hears_no_reason() -> None:

@@ -15,9 +15,9 @@ from tests.durablehost.episodes.stepping import (
     child_failed,
     completed,
     failed,
-    findings,
     fired,
     output,
+    problems,
     timers,
 )
 
@@ -133,9 +133,9 @@ def test_a_pause_under_a_second_is_no_pause_and_is_said_to_be_none() -> None:
         yield context.call_activity_with_retry("act", df.RetryOptions(500, 3))
 
     instance = Episodes(flow)
-    assert findings(instance.begin()) == []
+    assert problems(instance.begin()) == []
 
-    assert findings(instance.next(failed(0))) == ["short-timer"]
+    assert problems(instance.next(failed(0))) == ["short-timer"]
 
 
 DAYS = 24 * 60 * 60 * 1000
@@ -158,7 +158,7 @@ def test_a_retry_the_host_refuses_is_never_made_and_waited_for_forever(
     decision = Episodes(flow).begin()
 
     assert (decision.status, decision.scheduled) == ("Running", [])
-    dropped, stuck = decision.findings
+    dropped, stuck = decision.problems
     assert dropped.kind == "dropped-call"
     assert why in dropped.text
     assert stuck.kind == "cannot-go-on"

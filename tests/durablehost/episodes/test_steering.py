@@ -12,10 +12,10 @@ from tests.durablehost.episodes.stepping import (
     called,
     completed,
     failed,
-    findings,
     ids,
     kinds,
     output,
+    problems,
     raised,
     resumed,
     suspended,
@@ -101,7 +101,7 @@ def test_a_suspended_instance_is_not_said_to_be_stuck() -> None:
     instance.begin()
     instance.next(suspended())
 
-    assert findings(instance.next(completed(0))) == []
+    assert problems(instance.next(completed(0))) == []
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from tests.durablehost.episodes.stepping import (
     Flow,
     called,
     completed,
-    findings,
     ids,
     kinds,
     output,
+    problems,
     scripted,
 )
 
@@ -60,7 +60,7 @@ def test_a_call_to_nobody_waits_forever_and_is_said_to(make: Any) -> None:
 
     assert (decision.status, decision.scheduled) == ("Running", [])
     assert kinds(decision.events)[2:] == ["OrchestratorCompleted"]
-    assert findings(decision) == ["unknown-function", "cannot-go-on"]
+    assert problems(decision) == ["unknown-function", "cannot-go-on"]
 
 
 def test_in_a_group_a_call_to_nobody_takes_no_id_and_gets_its_neighbours_result() -> None:
@@ -71,7 +71,7 @@ def test_in_a_group_a_call_to_nobody_takes_no_id_and_gets_its_neighbours_result(
 
     instance = Episodes(flow)
     first = instance.begin()
-    assert (ids(first), findings(first)) == ([0], ["unknown-function"])
+    assert (ids(first), problems(first)) == ([0], ["unknown-function"])
 
     assert output(instance.next(completed(0, "of act"))) == ["nobody", "of act"]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from durablehost.hub.backend import Backend, Outcome, Parent, Query
-from durablehost.hub.findings import Finding
+from durablehost.hub.problems import Problem
 from tests.durablehost.store.storing import (
     LATER,
     NOW,
@@ -66,7 +66,7 @@ def test_a_list_holds_what_was_asked_for_in_order_of_ids(
 
 def test_purged_instances_leave_nothing_behind(backend: Backend) -> None:
     bring(backend, "a", "Completed")
-    backend.note("a", [Finding("kind", "subject", "text")], NOW)
+    backend.note("a", [Problem("kind", "subject", "text")], NOW)
     backend.send(event("a", "Late", due=LATER))
     backend.flush()
 
@@ -105,13 +105,13 @@ def test_kept_values_are_replaced_by_later_ones(backend: Backend) -> None:
 
 
 def test_a_finding_is_new_once(backend: Backend) -> None:
-    finding = Finding("kind", "subject", "text")
+    problem = Problem("kind", "subject", "text")
 
-    first = backend.note("a", [finding], NOW)
-    second = backend.note("a", [finding, Finding("kind", "other", "text")], LATER)
+    first = backend.note("a", [problem], NOW)
+    second = backend.note("a", [problem, Problem("kind", "other", "text")], LATER)
     backend.flush()
 
-    assert first == [finding]
+    assert first == [problem]
     assert [one.subject for one in second] == ["other"]
     assert [(one.instance_id, one.subject) for one in backend.problems()] == [
         ("a", "subject"),

@@ -1,4 +1,4 @@
-"""What durablehost notices: each thing is said when it is so, and not when it is not."""
+"""Problems of episodes: each is reported when there is one, and not when there is none."""
 
 import json
 import re
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from durablehost.hub.findings import unknown_function, unreadable_signal
+from durablehost.hub.problems import unknown_function, unreadable_signal
 from tests.durablehost.episodes.stepping import (
     LATER,
     Context,
     Episodes,
     Flow,
     completed,
-    findings,
     fired,
+    problems,
     raised,
     suspended,
 )
@@ -32,10 +32,10 @@ def test_the_name_nearest_to_an_unknown_one_is_offered_with_all_the_others() -> 
     def flow(context: Context) -> Flow:
         yield context.call_activity("Othr")
 
-    finding = Episodes(flow).begin().findings[0]
+    problem = Episodes(flow).begin().problems[0]
 
-    assert finding.subject == "activity Othr"
-    assert finding.text == (
+    assert problem.subject == "activity Othr"
+    assert problem.text == (
         "calls the activity 'Othr', which nobody has, and so it waits for ever, as on Azure."
         " Did you mean 'other'? Known activities: 'act', 'other'."
     )
@@ -73,25 +73,25 @@ def test_an_unreadable_signal_is_told_by_what_would_have_been_read(
     assert re.search(advice, unreadable_signal("add", value).text)
 
 
-def test_a_known_name_is_not_remarked_upon() -> None:
+def test_a_known_name_is_no_problem() -> None:
     def flow(context: Context) -> Flow:
         yield context.call_activity("Act")
 
-    assert findings(Episodes(flow).begin()) == []
+    assert problems(Episodes(flow).begin()) == []
 
 
 # Instances that cannot go on
 
 
 def test_an_orchestrator_that_waits_for_an_event_can_go_on() -> None:
-    assert findings(Episodes(waits).begin()) == []
+    assert problems(Episodes(waits).begin()) == []
 
 
 def test_an_orchestrator_that_waits_for_work_can_go_on() -> None:
     def flow(context: Context) -> Flow:
         yield context.create_timer(LATER)
 
-    assert findings(Episodes(flow).begin()) == []
+    assert problems(Episodes(flow).begin()) == []
 
 
 def test_an_instance_kept_running_is_told_by_what() -> None:
@@ -106,15 +106,15 @@ def test_an_instance_kept_running_is_told_by_what() -> None:
         yield context.task_any(tasks)
 
     instance = Episodes(flow)
-    assert findings(instance.begin()) == []
+    assert problems(instance.begin()) == []
 
-    [finding] = instance.next(raised("Go")).findings
+    [problem] = instance.next(raised("Go")).problems
 
-    assert finding.kind == "kept-running"
+    assert problem.kind == "kept-running"
     assert (
         "until this ends: activity 'act', sub-orchestration 'child' (c),"
         " the timer for 2026-01-01T01:00:00.000000Z."
-    ) in finding.text
+    ) in problem.text
 
 
 def test_an_instance_that_ends_with_its_orchestrator_is_not_kept_running() -> None:
@@ -124,8 +124,8 @@ def test_an_instance_that_ends_with_its_orchestrator_is_not_kept_running() -> No
     instance = Episodes(flow)
     instance.begin()
 
-    assert findings(instance.next(completed(0))) == []
-    assert findings(instance.next(completed(1))) == []
+    assert problems(instance.next(completed(0))) == []
+    assert problems(instance.next(completed(1))) == []
 
 
 def test_an_instance_kept_running_by_a_wait_the_sdk_has_left_is_told_by_which_event() -> None:
@@ -138,10 +138,10 @@ def test_an_instance_kept_running_by_a_wait_the_sdk_has_left_is_told_by_which_ev
     instance.begin()
     instance.next(raised("Go"))
 
-    [finding] = instance.next(completed(0)).findings
+    [problem] = instance.next(completed(0)).problems
 
-    assert finding.kind == "kept-running"
-    assert "until this ends: the wait for another event 'Go'." in finding.text
+    assert problem.kind == "kept-running"
+    assert "until this ends: the wait for another event 'Go'." in problem.text
 
 
 def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
@@ -153,7 +153,7 @@ def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert findings(instance.next(fired(0))) == ["unknown-function", "cannot-go-on"]
+    assert problems(instance.next(fired(0))) == ["unknown-function", "cannot-go-on"]
 
 
 # Events in another spelling
@@ -163,10 +163,10 @@ def test_an_event_in_another_case_is_said_with_both_spellings() -> None:
     instance = Episodes(waits)
     instance.begin()
 
-    finding = instance.next(raised("GO")).findings[0]
+    problem = instance.next(raised("GO")).problems[0]
 
-    assert (finding.kind, finding.subject) == ("event-name-case", "GO")
-    assert "was sent the event 'GO' but waits for 'Go'" in finding.text
+    assert (problem.kind, problem.subject) == ("event-name-case", "GO")
+    assert "was sent the event 'GO' but waits for 'Go'" in problem.text
 
 
 def test_an_event_in_another_case_is_said_even_where_it_came_before_the_wait() -> None:
@@ -176,9 +176,9 @@ def test_an_event_in_another_case_is_said_even_where_it_came_before_the_wait() -
 
     instance = Episodes(flow)
     instance.begin()
-    assert findings(instance.next(raised("go"))) == []
+    assert problems(instance.next(raised("go"))) == []
 
-    assert "event-name-case" in findings(instance.next(completed(0)))
+    assert "event-name-case" in problems(instance.next(completed(0)))
 
 
 def test_an_event_in_another_case_that_takes_nobodys_place_is_let_pass() -> None:
@@ -190,14 +190,14 @@ def test_an_event_in_another_case_that_takes_nobodys_place_is_let_pass() -> None
     instance.begin()
     instance.next(raised("Go"))
 
-    assert findings(instance.next(raised("go"))) == []
+    assert problems(instance.next(raised("go"))) == []
 
 
-def test_an_event_under_its_own_name_is_not_remarked_upon() -> None:
+def test_an_event_under_its_own_name_is_no_problem() -> None:
     instance = Episodes(waits)
     instance.begin()
 
-    assert findings(instance.next(raised("Go"), raised("Other"))) == []
+    assert problems(instance.next(raised("Go"), raised("Other"))) == []
 
 
 # Timers
@@ -206,14 +206,14 @@ def test_an_event_under_its_own_name_is_not_remarked_upon() -> None:
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.999, True), (0.001, True), (1.0, False), (0.0, False), (-5.0, False)]
 )
-def test_a_timer_of_less_than_a_second_is_remarked_upon(seconds: float, said: bool) -> None:
+def test_a_timer_of_less_than_a_second_is_a_problem(seconds: float, said: bool) -> None:
     def flow(context: Context) -> Flow:
         yield context.create_timer(context.current_utc_datetime + timedelta(seconds=seconds))
 
-    assert findings(Episodes(flow).begin()) == (["short-timer"] if said else [])
+    assert problems(Episodes(flow).begin()) == (["short-timer"] if said else [])
 
 
-def test_a_short_timer_is_remarked_upon_when_it_is_set_and_not_in_every_replay() -> None:
+def test_a_short_timer_is_reported_when_it_is_set_and_not_in_every_replay() -> None:
     def flow(context: Context) -> Flow:
         yield context.create_timer(context.current_utc_datetime + timedelta(seconds=0.5))
         yield context.create_timer(context.current_utc_datetime + timedelta(seconds=5))
@@ -221,46 +221,46 @@ def test_a_short_timer_is_remarked_upon_when_it_is_set_and_not_in_every_replay()
     instance = Episodes(flow)
     instance.begin()
 
-    assert findings(instance.next(fired(0))) == []
+    assert problems(instance.next(fired(0))) == []
 
 
 # Inputs
 
 
 @pytest.mark.parametrize("value", [None, {"a": 1}, {}, "5", '"text"', '{"a": 1}'], ids=repr)
-def test_an_input_that_can_be_read_is_not_remarked_upon(value: Any) -> None:
+def test_an_input_that_can_be_read_is_no_problem(value: Any) -> None:
     def flow(context: Context) -> Flow:
         context.get_input()
         yield context.wait_for_external_event("Go")
 
-    assert findings(Episodes(flow, input=value).begin()) == []
+    assert problems(Episodes(flow, input=value).begin()) == []
 
 
 @pytest.mark.parametrize("value", [5, 0, True, [], [1], "text", ""], ids=repr)
 def test_an_input_that_get_input_cannot_read_is_said_with_the_input(value: Any) -> None:
-    finding = Episodes(waits, input=value).begin().findings[0]
+    problem = Episodes(waits, input=value).begin().problems[0]
 
-    assert finding.kind == "unreadable-input"
-    assert f"was started with {json.dumps(value)} by plain HTTP" in finding.text
+    assert problem.kind == "unreadable-input"
+    assert f"was started with {json.dumps(value)} by plain HTTP" in problem.text
 
 
 def test_an_unreadable_input_is_said_once() -> None:
     instance = Episodes(waits, input=[1])
     instance.begin()
 
-    assert findings(instance.next(suspended())) == []
+    assert problems(instance.next(suspended())) == []
 
 
 # Custom status
 
 
 @pytest.mark.parametrize(("kilobytes", "said"), [(13, False), (14, True), (16, True), (17, False)])
-def test_a_custom_status_near_its_limit_is_remarked_upon(kilobytes: int, said: bool) -> None:
+def test_a_custom_status_near_its_limit_is_a_problem(kilobytes: int, said: bool) -> None:
     def flow(context: Context) -> Flow:
         context.set_custom_status("x" * (kilobytes * 512))
         yield context.wait_for_external_event("Go")
 
     decision = Episodes(flow).begin()
 
-    assert ("custom-status-size" in findings(decision)) == said
+    assert ("custom-status-size" in problems(decision)) == said
     assert decision.status == ("Failed" if kilobytes == 17 else "Running")

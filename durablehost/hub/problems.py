@@ -1,4 +1,4 @@
-"""What durablehost says where the real host is silent: sentences a developer can act on."""
+"""The problems durablehost reports and the real host does not, each with advice."""
 
 import difflib
 import json
@@ -12,17 +12,25 @@ _NAMES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing worth saying about an instance; said once for each (kind, subject)."""
+class Problem:
+    """A problem of an instance. The hub keeps one for each kind and subject."""
 
     kind: str
     subject: str
     text: str
 
 
-def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Finding:
+@dataclass(frozen=True, slots=True)
+class StoredProblem(Problem):
+    """A problem as the hub keeps it: with its instance, and when it was first noticed."""
+
+    instance_id: str
+    at: datetime
+
+
+def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Problem:
     why = f"It was left out: {left_out}" if left_out else _which_there_are(kind, name, known)
-    return Finding(
+    return Problem(
         "unknown-function",
         f"{kind} {name}",
         f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
@@ -52,8 +60,8 @@ def _plural(kind: str) -> str:
     return {"activity": "activities", "entity": "entities"}.get(kind, kind + "s")
 
 
-def dropped_call(name: str, why: str) -> Finding:
-    return Finding(
+def dropped_call(name: str, why: str) -> Problem:
+    return Problem(
         "dropped-call",
         name,
         f"calls '{name}', and the host drops the call without a word: {why}."
@@ -61,8 +69,8 @@ def dropped_call(name: str, why: str) -> Finding:
     )
 
 
-def cannot_go_on() -> Finding:
-    return Finding(
+def cannot_go_on() -> Problem:
+    return Problem(
         "cannot-go-on",
         "",
         "cannot go on: it has not returned, and nothing it waits for can come. Look for a call to"
@@ -70,9 +78,9 @@ def cannot_go_on() -> Finding:
     )
 
 
-def kept_running(by: Iterable[str]) -> Finding:
+def kept_running(by: Iterable[str]) -> Problem:
     kept_by = ", ".join(sorted(by))
-    return Finding(
+    return Problem(
         "kept-running",
         "",
         f"has returned, but stays Running until this ends: {kept_by}. Cancel a timer that lost its"
@@ -80,8 +88,8 @@ def kept_running(by: Iterable[str]) -> Finding:
     )
 
 
-def event_in_other_case(name: str, waited_for: str) -> Finding:
-    return Finding(
+def event_in_other_case(name: str, waited_for: str) -> Problem:
+    return Problem(
         "event-name-case",
         name,
         f"was sent the event '{name}' but waits for '{waited_for}'. Case matters in event names:"
@@ -89,9 +97,9 @@ def event_in_other_case(name: str, waited_for: str) -> Finding:
     )
 
 
-def short_timer(fire_at: datetime, now: datetime) -> Finding:
+def short_timer(fire_at: datetime, now: datetime) -> Problem:
     seconds = (fire_at - now).total_seconds()
-    return Finding(
+    return Problem(
         "short-timer",
         "",
         f"set a timer for {max(seconds, 0):.3g} s. Azure Storage takes whole seconds, rounded down:"
@@ -99,8 +107,8 @@ def short_timer(fire_at: datetime, now: datetime) -> Finding:
     )
 
 
-def replay_differs(history_has: str, code_does: str) -> Finding:
-    return Finding(
+def replay_differs(history_has: str, code_does: str) -> Problem:
+    return Problem(
         "replay-differs",
         "",
         "was started by other code than is running now. First difference:"
@@ -109,8 +117,8 @@ def replay_differs(history_has: str, code_does: str) -> Finding:
     )
 
 
-def replay_cut_short(raised: str) -> Finding:
-    return Finding(
+def replay_cut_short(raised: str) -> Problem:
+    return Problem(
         "replay-cut-short",
         "",
         "raised where the SDK tells the host no actions, so that on Azure it fails with"
@@ -118,9 +126,9 @@ def replay_cut_short(raised: str) -> Finding:
     )
 
 
-def unreadable_input(value: Any) -> Finding:
+def unreadable_input(value: Any) -> Problem:
     shown = json.dumps(value)
-    return Finding(
+    return Problem(
         "unreadable-input",
         "",
         f"was started with {_shorten(shown)} by plain HTTP, which `context.get_input()` cannot"
@@ -129,14 +137,14 @@ def unreadable_input(value: Any) -> Finding:
     )
 
 
-def unreadable_signal(operation: str, value_text: str | None) -> Finding:
+def unreadable_signal(operation: str, value_text: str | None) -> Problem:
     if value_text:
         was = f"with {_shorten(value_text)} by plain HTTP"
         advised = "Send it through the SDK's client"
     else:
         was = "without an input"
         advised = "Read the input only in the operations that have one"
-    return Finding(
+    return Problem(
         "unreadable-signal",
         operation,
         f"was signalled '{operation}' {was}; its `context.get_input()` raised and the operation"
@@ -144,8 +152,8 @@ def unreadable_signal(operation: str, value_text: str | None) -> Finding:
     )
 
 
-def big_custom_status(kilobytes: int) -> Finding:
-    return Finding(
+def big_custom_status(kilobytes: int) -> Problem:
+    return Problem(
         "custom-status-size",
         "",
         f"has a custom status of {kilobytes} KB. At 16 KB (as UTF-16) the orchestration fails:"
@@ -153,8 +161,8 @@ def big_custom_status(kilobytes: int) -> Finding:
     )
 
 
-def version_never_runs(version: str | None, here: str | None, strategy: str) -> Finding:
-    return Finding(
+def version_never_runs(version: str | None, here: str | None, strategy: str) -> Problem:
+    return Problem(
         "version-mismatch",
         "",
         f"has version {version!r} and stays Pending: host.json's defaultVersion is {here!r} and"

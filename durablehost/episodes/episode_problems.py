@@ -1,0 +1,104 @@
+"""Finds the problems of an episode that the real host does not report."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from durablehost.app.functions import Kind, Known
+from durablehost.episodes.changed_code import NonDeterministic, described
+from durablehost.episodes.scheduled import CreateTimer, describe
+from durablehost.episodes.sdk_turn import STATUS_LIMIT_KB, Answer, Turn, status_kilobytes
+from durablehost.episodes.walk import Walk
+from durablehost.hub import history, problems
+from durablehost.hub.problems import Problem
+
+_KINDS: Final[dict[str, Kind]] = {
+    "orchestrator": "orchestration",
+    "activity": "activity",
+    "entity": "entity",
+}
+
+
+def problems_of(
+    turn: Turn,
+    answer: Answer,
+    walk: Walk,
+    fault: NonDeterministic | None,
+    table: Known,
+    status: str,
+) -> list[Problem]:
+    """The problems of an episode after which the instance has this status."""
+    found = [_unknown_function(kind, name, table) for kind, name in walk.unknown]
+    found += [problems.dropped_call(name, why) for name, why in walk.dropped]
+    found += _of_replay(walk, answer, fault)
+    found += _of_timers(walk, turn.now)
+    if not turn.past:
+        found += _of_input(turn.input)
+    found += [
+        problems.event_in_other_case(sent, waited_for) for sent, waited_for in walk.events.misheard
+    ]
+    size = status_kilobytes(answer.custom_status)
+    if problems.NEAR_STATUS_LIMIT_KB <= size <= STATUS_LIMIT_KB:
+        found.append(problems.big_custom_status(size))
+    if status == "Running":
+        found += _of_waiting(walk, answer)
+    return found
+
+
+def _unknown_function(kind: str, name: str, table: Known) -> Problem:
+    of_kind = _KINDS[kind]
+    return problems.unknown_function(
+        kind, name, table.durable_names(of_kind), table.why_left_out(of_kind, name)
+    )
+
+
+def _of_replay(walk: Walk, answer: Answer, fault: NonDeterministic | None) -> Iterable[Problem]:
+    if fault is not None:
+        yield _of_fault(fault, answer)
+        return
+    for event, scheduled in walk.tasks.matched:
+        name = event.get("Name")
+        now = str(getattr(scheduled, "name", name))
+        if event["EventType"] != history.EVENT_SENT and name and name.lower() != now.lower():
+            yield problems.replay_differs(f"a call of '{name}'", f"calls '{now}'")
+            return
+
+
+def _of_fault(fault: NonDeterministic, answer: Answer) -> Problem:
+    if answer.raised is not None:
+        return problems.replay_cut_short(answer.raised)
+    had = described(fault.event)
+    does = "does not do it" if fault.instead is None else f"has {describe(fault.instead)} there"
+    return problems.replay_differs(had, does)
+
+
+def _of_timers(walk: Walk, now: datetime) -> Iterable[Problem]:
+    for timer in walk.tasks.scheduled.values():
+        if isinstance(timer, CreateTimer) and 0 < (timer.fire_at - now).total_seconds() < 1:
+            yield problems.short_timer(timer.fire_at, now)
+
+
+def _of_input(input_text: str | None) -> Iterable[Problem]:
+    value = json.loads(input_text or "null")
+    if value is None or isinstance(value, dict):
+        return
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except (ValueError, RecursionError):
+            yield problems.unreadable_input(value)
+        return
+    yield problems.unreadable_input(value)
+
+
+def _of_waiting(walk: Walk, answer: Answer) -> Iterable[Problem]:
+    if answer.done or answer.error is not None:
+        keeping = [describe(item) for item in walk.tasks.open.values()]
+        if not walk.at_end:
+            keeping += [f"the wait for another event '{name}'" for name in walk.events.expected]
+        yield problems.kept_running(keeping)
+        return
+    # An event that came in another case can still be sent under the name it is waited for.
+    if walk.at_end and not walk.tasks.open and not walk.events.misheard:
+        yield problems.cannot_go_on()
