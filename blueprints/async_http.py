@@ -31,7 +31,7 @@ from http_api.starting import ensure_started
 from http_api.waiting import wait_until_ended
 from orchestration import limits
 from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.failures import Failure, failure_of
+from orchestration.failures import Failure
 from orchestration.ids import IdPart, report_id
 from orchestration.log import log_once
 from orchestration.settling import settle_map
@@ -182,6 +182,7 @@ def _shown(req: func.HttpRequest, report: Instance) -> func.HttpResponse:
     state = _state(report)
     shown: dict[str, Any] = {
         **links_of(req, report.id),
+        "runtimeStatus": report.state,
         "state": state,
         "step": (report.custom_status or {}).get("step"),
         "percent": percent_of(report),
@@ -192,8 +193,8 @@ def _shown(req: func.HttpRequest, report: Instance) -> func.HttpResponse:
     if state == "completed":
         counts = {name: report.output[name] for name in ("lines", "totals")}
         shown |= counts | {"resultUri": f"{here}/result"}
-    elif state == "failed":
-        shown["failure"] = failure_of(report.output).as_data()
+    elif report.failure:
+        shown["failure"] = report.failure.as_data()
     return json_answer(shown, 200, {"Location": here})
 
 

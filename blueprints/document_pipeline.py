@@ -37,11 +37,10 @@ from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
 from blueprints.chaining import invoice_intake
 from blueprints.document_pipeline_judging import PATIENT, Reviewed, judge, show_step
-from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
-from http_api.starting import ensure_started
+from http_api.starting import ensure_started, started
 from orchestration import limits
 from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
@@ -106,7 +105,7 @@ async def start_document_intake(
         content = await _sent(req)
         await asyncio.to_thread(require_pdf, content)
         instance_id, existing = await _start_once(client, content)
-    return accepted(req, instance_id, status=200 if existing and existing.has_ended else 202)
+    return started(req, instance_id, existing)
 
 
 @bp.blob_trigger(arg_name="scan", path=f"{SCANS}/{{name}}", connection="AzureWebJobsStorage")
@@ -227,8 +226,8 @@ async def _start_once(
     instance_id = document_id(digest)
     await keep_original(instance_id, content)
     work = {"digest": digest, "bytes": len(content)}
-    started = await ensure_started(client, "document_intake", instance_id, work, {**terms})
-    return instance_id, started
+    existing = await ensure_started(client, "document_intake", instance_id, work, {**terms})
+    return instance_id, existing
 
 
 @contextmanager

@@ -12,10 +12,10 @@ import azure.functions as func
 from pydantic import BaseModel, Field
 
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
-from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import look_for
 from http_api.problems import answers_problems
+from http_api.starting import started
 from orchestration import limits
 from orchestration.deadlines import SHORTEST
 from orchestration.events import INTERVAL_EVENT, cancel_reason, event_data
@@ -79,13 +79,14 @@ async def start_ledger_sweep(
     """Start the sweep if there is none, or none that goes on; one that goes on is left alone."""
     asked = read_body(req, SweepBody)
     sweep = await look_for(client, sweep_id())
-    if sweep is None or sweep.has_ended:
-        try:
-            await client.start_new("ledger_sweep", sweep_id(), asked.model_dump())
-        except Exception as error:  # the client raises nothing narrower
-            if "already exists" not in str(error):
-                raise  # otherwise somebody was faster, and there is a sweep
-    return accepted(req, sweep_id())
+    if sweep and not sweep.has_ended:
+        return started(req, sweep.id, sweep)
+    try:
+        await client.start_new("ledger_sweep", sweep_id(), asked.model_dump())
+    except Exception as error:  # the client raises nothing narrower
+        if "already exists" not in str(error):
+            raise  # otherwise somebody was faster, and there is a sweep
+    return started(req, sweep_id(), None)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)

@@ -28,16 +28,18 @@ def accepted(
     instance_id: str,
     status: int = 202,
     retry_after_seconds: int = RETRY_AFTER_SECONDS,
+    **more: object,
 ) -> func.HttpResponse:
     """The answer to a start, with the links that clients of Durable Functions know.
 
     They point at the app's own operations: the host's carry a key to every instance of the hub.
+    `more` is added to the body.
     """
     links = links_of(req, instance_id)
     headers = {"Location": links["statusQueryGetUri"]}
     if status == 202:
         headers["Retry-After"] = str(retry_after_seconds)
-    return json_answer(links, status, headers)
+    return json_answer({**links, **more}, status, headers)
 
 
 def links_of(req: func.HttpRequest, instance_id: str) -> dict[str, str]:

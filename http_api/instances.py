@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 import azure.durable_functions as df
 
 from http_api.problems import Problem, hub_unavailable
-from orchestration.failures import failure_of
+from orchestration.failures import Failure, failure_of
 
 # Under this name, an orchestrator that continues as new keeps what it adds to its input.
 SO_FAR: Final = "so_far"
@@ -82,16 +82,20 @@ class Instance:
     def has_ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed, None if it did not."""
+        return failure_of(self.output) if self.state == "Failed" else None
+
     def as_operation(self) -> dict[str, Any]:
-        """The shape of Durable's own status; but a failure is a code and a sentence."""
-        failed = self.state == "Failed"
+        """The shape of Durable's own status, with a failure as a code and a sentence."""
         return {
             "name": self.name,
             "instanceId": self.id,
             "runtimeStatus": self.state,
             "input": self.input,
             "customStatus": self.custom_status,
-            "output": failure_of(self.output).as_data() if failed else self.output,
+            "output": self.failure.as_data() if self.failure else self.output,
             "createdTime": _time(self.created),
             "lastUpdatedTime": _time(self.updated),
         }

@@ -21,13 +21,29 @@ async def start_once(
 ) -> func.HttpResponse:
     """Start an instance, or find the one that was started with the same work.
 
-    202 while it runs, 200 once it has ended, 409 where it was started with other work. So `work`
-    holds nothing that differs between two requests for the same. What the app's settings say at
-    this moment, and may say otherwise later, goes into `settings`; work with it is an object.
+    Returns 202 while the instance runs and 200 once it has ended, as `started` does. Raises
+    Problem 409 if the instance was started with other work, so `work` must be the same in every
+    request for it. Values of the app's settings, which may change between two requests, go into
+    `settings`; `work` is an object then.
     """
     existing = await ensure_started(client, orchestrator, instance_id, work, settings)
-    has_ended = existing is not None and existing.has_ended
-    return accepted(req, instance_id, status=200 if has_ended else 202)
+    return started(req, instance_id, existing)
+
+
+def started(
+    req: func.HttpRequest, instance_id: str, existing: Instance | None
+) -> func.HttpResponse:
+    """The answer of a starter: links and `runtimeStatus`, and `failure` if the instance failed.
+
+    `existing` is the instance that was found, None if this request started it.
+    """
+    if existing is None:
+        return accepted(req, instance_id, runtimeStatus="Pending")
+    status = 200 if existing.has_ended else 202
+    if existing.failure is None:
+        return accepted(req, instance_id, status, runtimeStatus=existing.state)
+    failure = existing.failure.as_data()
+    return accepted(req, instance_id, status, runtimeStatus=existing.state, failure=failure)
 
 
 async def ensure_started(
@@ -37,7 +53,7 @@ async def ensure_started(
     work: Any,
     settings: Mapping[str, Any] | None = None,
 ) -> Instance | None:
-    """As `start_once`; return the instance that was found, None for one that is new."""
+    """As `start_once`; return the instance that was found, None if this call started it."""
     existing = await look_for(client, instance_id)
     if existing is None:
         try:

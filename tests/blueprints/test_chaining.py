@@ -148,8 +148,22 @@ async def test_asking_twice_is_one_intake(hub: ManualHub, sandbox: Sandbox) -> N
     second = await hub.request("POST", "/api/invoices", json=INVOICE)
 
     assert (first.status, second.status) == (202, 200)
-    assert second.json() == first.json()
+    assert second.json() == first.json() | {"runtimeStatus": "Completed"}
     assert len(hub.calls("post_invoice")) == 1
+
+
+async def test_asking_again_for_an_intake_that_failed_says_that_it_failed_and_why(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    invoice = INVOICE | {"order": "PO-7"}
+    first = await hub.request("POST", "/api/invoices", json=invoice)
+
+    again = await hub.request("POST", "/api/invoices", json=invoice)
+
+    failure = {"code": "order_unknown", "message": "there is no order PO-7"}
+    assert (again.status, again.json()["failure"]) == (200, failure)
+    states = [answer.json()["runtimeStatus"] for answer in (first, again)]
+    assert states == ["Pending", "Failed"]
 
 
 async def test_many_who_ask_in_one_moment_start_one_intake(

@@ -113,6 +113,7 @@ async def test_known_work_is_found_and_not_started(
     answer = await start_once(REQUEST, client, "work", "i", dict(reversed(WORK.items())))
 
     assert (answer.status_code, host.started) == (status, 0)
+    assert json.loads(answer.get_body())["runtimeStatus"] == state
 
 
 async def test_work_is_known_in_every_generation(
