@@ -40,5 +40,5 @@ class Place:
 
 
 @pytest.fixture
-def place(app: FunctionTable, hub: ManualHub, sandbox: object, tmp_path: Path) -> Place:
-    return Place(app, tmp_path / "hub.db", hub.clock.now())
+def place(durable_app: FunctionTable, hub: ManualHub, sandbox: object, tmp_path: Path) -> Place:
+    return Place(durable_app, tmp_path / "hub.db", hub.clock.now())

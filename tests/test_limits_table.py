@@ -44,7 +44,7 @@ def has_length(constraint: Any) -> bool:
     return getattr(constraint, "max_length", None) is not None
 
 
-def test_no_field_of_a_request_is_without_an_end(app: FunctionTable) -> None:
+def test_no_field_of_a_request_is_without_an_end(durable_app: FunctionTable) -> None:
     ours = [
         model
         for kind in (Body, Query)

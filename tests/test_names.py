@@ -25,33 +25,33 @@ def routes(app: FunctionTable) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_what_only_reads_is_a_get_and_says_so_in_its_name(app: FunctionTable) -> None:
-    found = routes(app)
+def test_what_only_reads_is_a_get_and_says_so_in_its_name(durable_app: FunctionTable) -> None:
+    found = routes(durable_app)
 
     against = [each for each in found if each[0].startswith(READING) != (each[1] == "GET")]
     assert len(found) > 30
     assert against == []
 
 
-def test_a_route_has_one_word_of_lower_case_a_part(app: FunctionTable) -> None:
+def test_a_route_has_one_word_of_lower_case_a_part(durable_app: FunctionTable) -> None:
     form = re.compile(r"([a-z]+(-[a-z]+)*|\{[a-z]+\})(/([a-z]+(-[a-z]+)*|\{[a-z]+\}))*")
 
-    assert [path for _, _, path in routes(app) if not form.fullmatch(path)] == []
+    assert [path for _, _, path in routes(durable_app) if not form.fullmatch(path)] == []
 
 
-def test_a_starter_has_the_name_of_what_it_starts(app: FunctionTable) -> None:
+def test_a_starter_has_the_name_of_what_it_starts(durable_app: FunctionTable) -> None:
     started = {
         each.name.removeprefix("start_").removesuffix("_from_blob")
-        for each in app.functions
+        for each in durable_app.functions
         if each.name.startswith("start_")
     }
 
     assert len(started) > 14
-    assert started <= set(app.durable_names("orchestration"))
+    assert started <= set(durable_app.durable_names("orchestration"))
 
 
-def test_an_activity_is_a_verb_and_what_it_acts_on(app: FunctionTable) -> None:
-    activities = [each.name for each in app.functions if each.kind == "activity"]
+def test_an_activity_is_a_verb_and_what_it_acts_on(durable_app: FunctionTable) -> None:
+    activities = [each.name for each in durable_app.functions if each.kind == "activity"]
 
     assert len(activities) > 30
     assert [name for name in activities if "_" not in name] == []

@@ -67,8 +67,10 @@ class HttpCaller:
             raise OSError(f"{type(error).__name__}: {error}") from None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """Close the connections; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
 def _visible(headers: CIMultiDictProxy[str]) -> dict[str, str | list[str]]:

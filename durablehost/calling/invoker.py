@@ -80,6 +80,15 @@ class Invoker:
         coroutine = _call_async(call, value, client_payload, instance_id)
         return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
 
+    async def disconnect(self) -> None:
+        """Close what the SDK's clients have open on this event loop; their next call opens it."""
+        await _close_client_session()
+
+    def end_threads(self) -> None:
+        """Start no other functions, and wait a moment for sync ones; for use without a loop."""
+        self._pool.close()
+        self._pool.join(0.4)
+
     async def close(self) -> None:
         """Cancel async functions, start no others, and wait a moment for what still runs.
 

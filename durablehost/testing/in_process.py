@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -61,11 +62,11 @@ class Front:
             hub, saved, settings.hub_name, settings.connection_name, self._keys.durable
         )
         functions = HttpFunctions(table, settings, invoker, self._payload, self._keys)
-        self._apps = (
-            public_app(settings, self._keys, management, functions),
-            rpc_app(settings, management),
-        )
+        # An aiohttp application belongs to one event loop, so these are made on each.
+        self._make_public_app = partial(public_app, settings, self._keys, management, functions)
+        self._make_rpc_app = partial(rpc_app, settings, management)
         self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that the sessions belong to
         self._rpc_url = ""  # known once it listens
         self._ends = AsyncExitStack()
 
@@ -92,12 +93,16 @@ class Front:
 
     async def lend_session(self) -> aiohttp.ClientSession:
         """Have the app's durable clients speak to this hub; the session for its own routes."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # the one before was left without `close`, and has ended
+            self._sessions, self._ends = None, AsyncExitStack()
         if self._sessions is None:
-            public, rpc = [await self._runner(app) for app in self._apps]
+            public = await self._runner(self._make_public_app())
+            rpc = await self._runner(self._make_rpc_app())
             await web.TCPSite(rpc, "127.0.0.1", 0).start()
             host, port = rpc.addresses[0]
             self._rpc_url = f"http://{host}:{port}{RPC}/"
-            self._sessions = self._session(public), self._session(rpc)
+            self._sessions, self._loop = (self._session(public), self._session(rpc)), loop
         # The SDK keeps one session for all its clients, and takes the one it finds.
         http_utils._client_session = self._sessions[1]
         return self._sessions[0]
@@ -119,6 +124,8 @@ class Front:
         )
 
     async def close(self) -> None:
+        """Close the connections; the next request opens new ones."""
+        self._sessions = None
         await self._ends.aclose()
 
     async def _runner(self, app: web.Application) -> web.AppRunner:

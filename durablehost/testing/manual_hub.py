@@ -83,11 +83,20 @@ class ManualHub:
         await self.close()
 
     async def close(self) -> None:
-        """End everything."""
+        """End everything; what a hub file has is kept."""
+        await self.disconnect()
+        self.shut()
+
+    async def disconnect(self) -> None:
+        """Close what is open on the running event loop; the next call opens it on its own loop."""
         await self._front.close()
-        self._backend.close()
         await self._http.close()
-        await self._invoker.close()
+        await self._invoker.disconnect()
+
+    def shut(self) -> None:
+        """Close the store and end the threads of functions, once `disconnect` has been awaited."""
+        self._backend.close()
+        self._invoker.end_threads()
 
     # Activities
 

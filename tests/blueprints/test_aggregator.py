@@ -137,7 +137,7 @@ async def test_the_state_of_a_shard_does_not_grow_for_ever(hub: ManualHub) -> No
 
 
 async def test_a_crash_loses_no_event_that_was_taken_and_doubles_none_that_is_sent_again(
-    app: FunctionTable, hot: None
+    durable_app: FunctionTable, hot: None
 ) -> None:
     async def run(hub: ManualHub) -> None:
         taken.clear()
@@ -148,7 +148,7 @@ async def test_a_crash_loses_no_event_that_was_taken_and_doubles_none_that_is_se
 
     taken: set[int] = set()
     crashes = 0
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         crashes += 1
         await hub.run_until_idle()
         events, _ = await counted(hub) if hub.instances() else (0, 0)
@@ -460,14 +460,16 @@ async def test_a_ranking_that_is_not_right_names_the_field(
     assert hub.instances() == []
 
 
-async def test_a_crash_between_any_two_steps_ranks_the_same(app: FunctionTable, hot: None) -> None:
+async def test_a_crash_between_any_two_steps_ranks_the_same(
+    durable_app: FunctionTable, hot: None
+) -> None:
     async def run(hub: ManualHub) -> None:
         for number, vendor in enumerate(("acme", "b", "c"), 1):
             await post(hub, "e-1", vendor, amount_cents=number)
         await rank(hub, "now", top=2)
 
     crashes = 0
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         crashes += 1
         await run(hub)
 
@@ -480,9 +482,9 @@ async def test_a_crash_between_any_two_steps_ranks_the_same(app: FunctionTable, 
 
 
 def test_the_queue_function_listens_to_the_queue_that_the_setting_names(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
-    [function] = [each for each in app.functions if each.name == QUEUE_FUNCTION]
+    [function] = [each for each in durable_app.functions if each.name == QUEUE_FUNCTION]
 
     assert function.trigger["queueName"] == "vendor-events"
     assert function.trigger["connection"] == "AzureWebJobsStorage"

@@ -204,7 +204,9 @@ async def test_days_that_nobody_closed_are_closed_with_the_next(hub: ManualHub) 
     assert await counted(hub, day=NEXT_DAY) == (2, 200)
 
 
-async def test_a_day_is_not_closed_while_another_one_is(app: FunctionTable, follow: Follow) -> None:
+async def test_a_day_is_not_closed_while_another_one_is(
+    durable_app: FunctionTable, follow: Follow
+) -> None:
     async def run(hub: ManualHub) -> None:
         follow(hub)
         await post(hub, "e-1")
@@ -212,7 +214,7 @@ async def test_a_day_is_not_closed_while_another_one_is(app: FunctionTable, foll
         await close(hub, DAY)
 
     refused = 0
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         begun = any(each.id == CLOSING for each in hub.instances())
         if not begun:
             continue
@@ -230,7 +232,7 @@ async def test_a_day_is_not_closed_while_another_one_is(app: FunctionTable, foll
 
 
 async def test_a_cancel_does_not_leave_a_day_half_closed(
-    app: FunctionTable, follow: Follow
+    durable_app: FunctionTable, follow: Follow
 ) -> None:
     async def run(hub: ManualHub) -> None:
         follow(hub)
@@ -239,7 +241,7 @@ async def test_a_cancel_does_not_leave_a_day_half_closed(
         await close(hub, DAY)
 
     cancelled = 0
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         answer = await hub.request("POST", f"/api/operations/{CLOSING}/cancel")
         cancelled += answer.status == 202
         await run(hub)
@@ -249,7 +251,7 @@ async def test_a_cancel_does_not_leave_a_day_half_closed(
 
 
 async def test_no_event_is_lost_or_doubled_whenever_it_comes_while_a_day_is_closed(
-    app: FunctionTable, follow: Follow
+    durable_app: FunctionTable, follow: Follow
 ) -> None:
     """Events come before and after the closing, and after a crash between any two of its steps."""
 
@@ -262,7 +264,7 @@ async def test_no_event_is_lost_or_doubled_whenever_it_comes_while_a_day_is_clos
         await close(hub, DAY)
 
     days = set()
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         for number in range(6):
             await post(hub, f"amid-{number}")
         await post(hub, "amid", "newcomer")

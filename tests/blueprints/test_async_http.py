@@ -198,7 +198,7 @@ async def test_work_ends_although_nothing_can_be_cleaned_up(
 
 
 async def test_a_crash_between_any_two_steps_writes_the_same_report(
-    app: FunctionTable, cabinet: Cabinet
+    durable_app: FunctionTable, cabinet: Cabinet
 ) -> None:
     async def run(hub: ManualHub) -> None:
         cabinet.results.clear()
@@ -207,7 +207,7 @@ async def test_a_crash_between_any_two_steps_writes_the_same_report(
         await start(hub)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID)["lines"] == 78
@@ -216,7 +216,7 @@ async def test_a_crash_between_any_two_steps_writes_the_same_report(
 
 
 async def test_a_crash_after_a_cancel_leaves_nothing_behind(
-    app: FunctionTable, cabinet: Cabinet
+    durable_app: FunctionTable, cabinet: Cabinet
 ) -> None:
     async def run(hub: ManualHub) -> None:
         cabinet.results.clear()
@@ -225,7 +225,7 @@ async def test_a_crash_after_a_cancel_leaves_nothing_behind(
         await start(hub)
         await hub.request("POST", CANCEL)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.request("POST", CANCEL)
         await hub.run_until_ended(ID)
 

@@ -212,13 +212,13 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 
 
 async def test_a_crash_between_any_two_steps_posts_once(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await hub.request("POST", "/api/invoices", json=INVOICE)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.status(ID) == "Completed"

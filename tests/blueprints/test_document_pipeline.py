@@ -449,14 +449,14 @@ async def test_without_a_storage_that_answers_nothing_is_started(
 
 
 async def test_a_crash_between_any_two_steps_posts_once_and_tells_once(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     content = scanned()
 
     async def run(hub: ManualHub) -> None:
         await take_in(hub, content)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(id_of(content))
 
         assert hub.output(id_of(content)) == POSTED
@@ -466,7 +466,7 @@ async def test_a_crash_between_any_two_steps_posts_once_and_tells_once(
 
 
 async def test_a_crash_between_any_two_steps_of_a_review_asks_once_and_takes_the_correction(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     content = scanned("INV-1 ?0.4")
 
@@ -477,7 +477,7 @@ async def test_a_crash_between_any_two_steps_of_a_review_asks_once_and_takes_the
         await take_in(hub, content)
         await review(hub)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_idle()
         if not hub.instance(id_of(content)).ended:
             await review(hub)
@@ -490,14 +490,14 @@ async def test_a_crash_between_any_two_steps_of_a_review_asks_once_and_takes_the
 
 
 async def test_a_crash_between_any_two_steps_puts_an_unreadable_file_aside_once(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     content = b"%PDF-1.7\n" + scanned("")
 
     async def run(hub: ManualHub) -> None:
         await take_in(hub, content)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(id_of(content))
 
         assert hub.output(id_of(content))["outcome"] == "quarantined"

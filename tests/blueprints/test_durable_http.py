@@ -515,7 +515,7 @@ async def test_a_cancelled_check_calls_no_more(hub: ManualHub, sandbox: Sandbox)
 
 @pytest.mark.parametrize("token", ["", TOKEN])
 async def test_a_crash_between_any_two_steps_changes_nothing(
-    app: FunctionTable, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str
+    durable_app: FunctionTable, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("TAX_TOKEN", token)
 
@@ -525,7 +525,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
         await check(hub)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID)["valid"] is True

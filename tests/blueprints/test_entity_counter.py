@@ -245,12 +245,12 @@ async def test_a_full_counter_gives_no_number_and_says_so(hub: ManualHub) -> Non
     assert hub.entity_state("counter", "invoices-2026") == {"value": LIMIT, "drawn": 0}
 
 
-async def test_a_crash_between_any_two_steps_leaves_no_gap(app: FunctionTable) -> None:
+async def test_a_crash_between_any_two_steps_leaves_no_gap(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         await draw(hub, "INV-1")
         await draw(hub, "INV-2")
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_idle()
         for document in ("INV-1", "INV-2", "INV-3"):
             await draw(hub, document)
@@ -260,12 +260,12 @@ async def test_a_crash_between_any_two_steps_leaves_no_gap(app: FunctionTable) -
         assert hub.problems() == []
 
 
-async def test_a_cancel_does_not_cut_a_draw_off_and_leave_a_gap(app: FunctionTable) -> None:
+async def test_a_cancel_does_not_cut_a_draw_off_and_leave_a_gap(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         await draw(hub, "INV-1")
 
     cancelled = 0
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         answer = await hub.request("POST", f"/api/operations/{ID}/cancel")
         cancelled += answer.status == 202
         await draw(hub, "INV-1")

@@ -307,9 +307,9 @@ async def beat_for_long(hub: ManualHub) -> None:
 
 
 async def test_a_stop_between_any_two_steps_takes_effect_within_a_beat(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
-    async for hub in every_crash(app, beat_for_long):
+    async for hub in every_crash(durable_app, beat_for_long):
         if hub.instances() == []:
             continue  # it stopped before it had begun
         beats = len(minutes(hub))
@@ -322,8 +322,8 @@ async def test_a_stop_between_any_two_steps_takes_effect_within_a_beat(
         assert hub.problems(ID) == []
 
 
-async def test_all_that_is_sent_between_any_two_steps_is_heard(app: FunctionTable) -> None:
-    async for hub in every_crash(app, beat_for_long):
+async def test_all_that_is_sent_between_any_two_steps_is_heard(durable_app: FunctionTable) -> None:
+    async for hub in every_crash(durable_app, beat_for_long):
         if hub.instances() == []:
             continue
         await send(hub, 2)

@@ -253,7 +253,7 @@ async def test_a_shard_of_a_batch_that_was_cut_off_does_not_come_in_the_way_of_t
 
 
 async def test_a_crash_between_any_two_steps_changes_no_total(
-    app: FunctionTable, cabinet: Cabinet
+    durable_app: FunctionTable, cabinet: Cabinet
 ) -> None:
     cabinet.fill(8)
     cabinet.files["coffee"] = 1
@@ -263,7 +263,7 @@ async def test_a_crash_between_any_two_steps_changes_no_total(
         cabinet.serve(hub)
         await run(hub, at_once=4)
 
-    async for hub in every_crash(app, run_batch):
+    async for hub in every_crash(durable_app, run_batch):
         await hub.run_until_ended(ID)
 
         assert (hub.output(ID)["totals"], hub.output(ID)["failed"]) == ({"EUR": 3600}, 1)

@@ -385,13 +385,13 @@ async def test_without_a_key_nothing_is_started(
 
 
 async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await ask(hub)
         await decide(hub, await link(sandbox, LEAD))
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_idle()
         if not hub.instance(ID).ended:
             await decide(hub, await link(sandbox, LEAD))
@@ -403,7 +403,7 @@ async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
 
 
 async def test_a_crash_between_any_two_steps_reminds_each_time_once(
-    app: FunctionTable, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    durable_app: FunctionTable, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", "100")
 
@@ -411,7 +411,7 @@ async def test_a_crash_between_any_two_steps_reminds_each_time_once(
         await ask(hub)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID)["outcome"] == "expired"

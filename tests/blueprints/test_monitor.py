@@ -322,7 +322,7 @@ async def test_a_suspended_watch_can_be_cancelled(hub: ManualHub, pending: None)
     assert hub.output(ID)["outcome"] == "cancelled"
 
 
-async def test_a_crash_between_any_two_steps_changes_nothing(app: FunctionTable) -> None:
+async def test_a_crash_between_any_two_steps_changes_nothing(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         settles = hub.clock.now() + timedelta(seconds=4400)  # in the second generation
 
@@ -333,7 +333,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(app: FunctionTable)
         await watch(hub)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         looks = LOOKS_A_GENERATION + 2

@@ -360,7 +360,7 @@ async def test_the_custom_status_says_how_far_it_is(hub: ManualHub) -> None:
 
 
 async def test_a_crash_between_any_two_steps_changes_nothing(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await sandbox.mend()
@@ -368,7 +368,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
         await ask(hub, "USD")
         await hub.run_until_ended(f"rates:{DAY}:USD")
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await output(hub, "USD")
         await hub.run_until_idle()
 
@@ -379,7 +379,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
 
 
 async def test_a_crash_during_a_probe_leaves_no_breaker_half_open_for_ever(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         for _ in range(FAILURES):
@@ -389,7 +389,7 @@ async def test_a_crash_during_a_probe_leaves_no_breaker_half_open_for_ever(
         await ask(hub, "USD")
         await hub.run_until_ended(f"rates:{DAY}:USD")
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.advance(OPEN_FOR + PROBE_WITHIN)
         await output(hub, "USD")
         await output(hub, "GBP")

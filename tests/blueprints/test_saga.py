@@ -406,13 +406,13 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 
 
 async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await hub.request("POST", "/api/payments", json=PAYMENT)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID)["outcome"] == "paid"
@@ -423,7 +423,7 @@ async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
 
 
 async def test_a_crash_between_any_two_undos_leaves_a_payment_undone(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await sandbox.reset()
@@ -432,7 +432,7 @@ async def test_a_crash_between_any_two_undos_leaves_a_payment_undone(
         await hub.request("POST", "/api/payments", json=PAYMENT)
         await hub.run_until_ended(ID)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.status(ID) in ("Completed", "Failed")

@@ -130,7 +130,7 @@ async def test_a_report_that_cannot_be_sent_changes_nothing_else(
 
 
 async def test_a_crash_between_any_two_steps_closes_each_vendor_once(
-    app: FunctionTable, sandbox: Sandbox, books: Books
+    durable_app: FunctionTable, sandbox: Sandbox, books: Books
 ) -> None:
     async def close(hub: ManualHub) -> None:
         await sandbox.reset()
@@ -140,7 +140,7 @@ async def test_a_crash_between_any_two_steps_closes_each_vendor_once(
         hub.fail_activity("reconcile_vendor_month", BUSY, on_call=1)
         await run(hub, lanes=2)
 
-    async for hub in every_crash(app, close):
+    async for hub in every_crash(durable_app, close):
         output = await ended(hub)
 
         assert (output["closed"], output["failed"], output["left"]) == (2, 1, 0)
@@ -396,7 +396,7 @@ async def test_an_ended_close_cannot_be_cancelled(hub: ManualHub) -> None:
 
 @pytest.mark.parametrize("vendors_a_generation", [1, 25])
 async def test_a_cancel_between_any_two_steps_leaves_none_running(
-    app: FunctionTable, monkeypatch: pytest.MonkeyPatch, vendors_a_generation: int
+    durable_app: FunctionTable, monkeypatch: pytest.MonkeyPatch, vendors_a_generation: int
 ) -> None:
     size = "blueprints.sub_orchestrations_lanes.VENDORS_A_GENERATION"
     monkeypatch.setattr(size, vendors_a_generation)
@@ -408,7 +408,7 @@ async def test_a_cancel_between_any_two_steps_leaves_none_running(
         hub.fail_activity("reconcile_vendor_month", BUSY, on_call=2)
         await run(hub, lanes=2)
 
-    async for hub in every_crash(app, close):
+    async for hub in every_crash(durable_app, close):
         await cancel(hub)
         output = await ended(hub)
 

@@ -169,13 +169,13 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 
 @pytest.mark.parametrize("settings", [OLD, NEW], ids=["1.0", "2.0"])
 async def test_a_crash_between_any_two_steps_posts_once(
-    app: FunctionTable, sandbox: Sandbox, settings: Settings
+    durable_app: FunctionTable, sandbox: Sandbox, settings: Settings
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await ask(hub)
         await goods_arrive(hub)
 
-    async for hub in every_crash(app, run, settings):
+    async for hub in every_crash(durable_app, run, settings):
         await hub.run_until_idle()
         await goods_arrive(hub)
         await hub.run_until_ended(ID)
@@ -230,37 +230,37 @@ async def test_a_retry_begins_anew_and_so_as_it_is_done_now(
     ],
 )
 def test_todays_code_goes_on_where_a_recorded_history_stands(
-    app: FunctionTable, name: str, status: str, schedules: list[str]
+    durable_app: FunctionTable, name: str, status: str, schedules: list[str]
 ) -> None:
     in_flight = recorded(name)
     arrived = history.event_raised(
         history.read_stamp(in_flight[-1]["Timestamp"]), GOODS_EVENT, '"{}"'
     )
 
-    standing, gone_on = replay(app, in_flight), replay(app, in_flight, arrived)
+    standing, gone_on = replay(durable_app, in_flight), replay(durable_app, in_flight, arrived)
 
     assert (standing.status, standing.schedules, standing.problems) == ("Running", [], [])
     assert (gone_on.status, gone_on.schedules, gone_on.problems) == (status, schedules, [])
 
 
-def test_todays_code_ends_a_recorded_history_as_it_ended(app: FunctionTable) -> None:
+def test_todays_code_ends_a_recorded_history_as_it_ended(durable_app: FunctionTable) -> None:
     events = recorded("delivery_intake-1.0-posted")
     [ended] = [event for event in events if event["EventType"] == history.EXECUTION_COMPLETED]
 
-    replayed = replay(app, events)
+    replayed = replay(durable_app, events)
 
     assert (replayed.status, replayed.problems) == ("Completed", [])
     assert replayed.output == json.loads(ended["Result"])
 
 
-def test_without_the_branch_a_recorded_history_would_not_fit(app: FunctionTable) -> None:
+def test_without_the_branch_a_recorded_history_would_not_fit(durable_app: FunctionTable) -> None:
     """What 2.0 does is another history: that of 1.0, said to be of 2.0, fails."""
     events = [
         event | {"Version": "2.0"} if event["EventType"] == history.EXECUTION_STARTED else event
         for event in recorded("delivery_intake-1.0-waiting")
     ]
 
-    replayed = replay(app, events)
+    replayed = replay(durable_app, events)
 
     assert replayed.status == "Failed"
     assert "the code now has activity 'match_order' there" in replayed.problems[0]
@@ -332,8 +332,10 @@ async def test_more_than_a_page_is_counted_and_some_of_it_named(
     assert (row["left"], len(row["instances"])) == (103, NAMED_INSTANCES)
 
 
-async def test_what_has_not_said_its_version_yet_is_counted_as_old(app: FunctionTable) -> None:
-    async with ManualHub(app, settings=replace(NEW, version_match="Strict")) as hub:
+async def test_what_has_not_said_its_version_yet_is_counted_as_old(
+    durable_app: FunctionTable,
+) -> None:
+    async with ManualHub(durable_app, settings=replace(NEW, version_match="Strict")) as hub:
         await hub.start("delivery_intake", INVOICE, version="1.0")
 
         assert await versions(hub) == {
@@ -359,9 +361,9 @@ def test_what_is_leaving_is_a_name_or_what_is_older_than_a_version(
     assert is_leaving(orchestrator, version) is leaving
 
 
-def test_what_is_leaving_is_there_and_not_what_is_started(app: FunctionTable) -> None:
-    started = settings_for_tests(app.folder).default_version
-    assert set(LEAVING) <= set(app.durable_names("orchestration"))
+def test_what_is_leaving_is_there_and_not_what_is_started(durable_app: FunctionTable) -> None:
+    started = settings_for_tests(durable_app.folder).default_version
+    assert set(LEAVING) <= set(durable_app.durable_names("orchestration"))
     assert not is_leaving("delivery_intake", started)
 
 

@@ -48,7 +48,7 @@ def tell_the_audit(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @pytest.fixture
-def second(app: FunctionTable) -> FunctionTable:
+def second(durable_app: FunctionTable) -> FunctionTable:
     """The second deployment: a new first step, by version."""
 
     def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
@@ -56,18 +56,18 @@ def second(app: FunctionTable) -> FunctionTable:
             yield from tell_the_audit(context)
         return (yield from as_today(context))
 
-    return with_new(app, "orchestration", payment_approval)
+    return with_new(durable_app, "orchestration", payment_approval)
 
 
 @pytest.fixture
-def careless(app: FunctionTable) -> FunctionTable:
+def careless(durable_app: FunctionTable) -> FunctionTable:
     """The same new first step, for everybody."""
 
     def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
         yield from tell_the_audit(context)
         return (yield from as_today(context))
 
-    return with_new(app, "orchestration", payment_approval)
+    return with_new(durable_app, "orchestration", payment_approval)
 
 
 @pytest.fixture

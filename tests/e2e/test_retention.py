@@ -14,11 +14,11 @@ INVOICE = {"vendor": "acme", "order": "PO-1", "amount_cents": 500, "currency": "
 
 
 @pytest.fixture
-async def years(tmp_path: Path, app: FunctionTable) -> Path:
+async def years(tmp_path: Path, durable_app: FunctionTable) -> Path:
     """A hub in which 150 instances ended 100 days ago, and one goes on."""
     data = tmp_path / "hub.db"
     start = datetime.now(UTC) - timedelta(days=100)
-    async with ManualHub(app, start=start, data=data) as hub:
+    async with ManualHub(durable_app, start=start, data=data) as hub:
         hub.replace_activity("match_order", lambda invoice: invoice)
         hub.replace_activity("post_invoice", lambda order: {"id": "p-1", "amount_cents": 1})
         for number in range(150):

@@ -211,24 +211,24 @@ async def fail_and_look(
 
 @pytest.mark.parametrize("pattern", WORK)
 async def test_of_what_an_activity_raises_nothing_is_shown(
-    hub: ManualHub, app: FunctionTable, sandbox: Sandbox, pattern: str
+    hub: ManualHub, durable_app: FunctionTable, sandbox: Sandbox, pattern: str
 ) -> None:
     path, body = WORK[pattern]
 
-    await fail_and_look(hub, app, path, body)
+    await fail_and_look(hub, durable_app, path, body)
 
 
 @pytest.mark.azurite
 @pytest.mark.parametrize("pattern", WORK_ON_BLOBS)
 async def test_of_what_an_activity_raises_over_blobs_nothing_is_shown(
-    hub: ManualHub, app: FunctionTable, filed: Filed, pattern: str
+    hub: ManualHub, durable_app: FunctionTable, filed: Filed, pattern: str
 ) -> None:
     await filed.put({"invoice.pdf": b"%PDF-1.7"})
     path, body = WORK_ON_BLOBS[pattern]
     if "blob" in body:
         body = {"blob": f"{filed.prefix}invoice.pdf"}
 
-    await fail_and_look(hub, app, path, body)
+    await fail_and_look(hub, durable_app, path, body)
 
 
 def test_each_pattern_with_activities_is_seen_to_fail() -> None:

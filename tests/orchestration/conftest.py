@@ -195,5 +195,5 @@ def between(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @pytest.fixture(scope="session")
-def app() -> FunctionTable:
+def durable_app() -> FunctionTable:
     return index_app(parts)

@@ -250,12 +250,12 @@ async def test_an_asker_that_dies_with_the_probe_blocks_nobody_for_ever(hub: Man
 
 
 async def test_a_crash_between_any_two_steps_of_a_probe_leaves_it_closed(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await hub.start("probe", ["bank", 2], instance_id="prober")
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended("prober")
         await hub.run_until_idle()
 

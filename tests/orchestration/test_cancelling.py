@@ -143,26 +143,26 @@ async def test_a_cancel_without_words_cancels(hub: ManualHub, data: object) -> N
     assert hub.output(ID) == ["did a", "cancelled: "]
 
 
-async def test_a_crash_between_any_two_steps_changes_nothing(app: FunctionTable) -> None:
+async def test_a_crash_between_any_two_steps_changes_nothing(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         hub.fail_activity("do_work", BUSY, on_call=1)
         await start(hub)
         await hub.advance(timedelta(seconds=3))
         assert hub.status(ID) == "Completed"
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID) == ["did a", "did b", "did c"]
         assert hub.problems(ID) == []
 
 
-async def test_a_crash_after_a_cancel_changes_nothing(app: FunctionTable) -> None:
+async def test_a_crash_after_a_cancel_changes_nothing(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         cancelled_during(hub, "b", lambda: "did b late")
         await start(hub)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended(ID)
 
         assert hub.output(ID) == ["did a", "cancelled: enough"]

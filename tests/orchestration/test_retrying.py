@@ -92,19 +92,19 @@ async def test_many_instances_do_not_return_in_the_same_moment(hub: ManualHub) -
 
 
 async def test_after_a_crash_between_any_two_steps_the_pauses_are_the_same(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
     async def run(hub: ManualHub) -> None:
         hub.replace_activity("do_work", failing)
         await hub.start("retrier", {}, instance_id="i")
         await hub.run_until_ended("i")
 
-    async with ManualHub(app) as undisturbed:
+    async with ManualHub(durable_app) as undisturbed:
         await run(undisturbed)
         expected = fires(undisturbed, "i")
     assert len(set(expected)) == 4
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended("i")
 
         assert fires(hub, "i") == expected

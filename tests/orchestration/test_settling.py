@@ -152,13 +152,13 @@ async def test_of_nothing_nothing_succeeds(hub: ManualHub) -> None:
 
 
 async def test_a_crash_between_any_two_steps_of_a_race_leads_to_the_same_winner(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
     async def run(hub: ManualHub) -> None:
         hub.fail_activity("do_work", REFUSED, on_call=1)
         await hub.start("racer", ["a", "b"], instance_id="i")
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_ended("i")
 
         assert hub.output("i")[1] == f"did after {hub.output('i')[0]}"
