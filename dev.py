@@ -27,6 +27,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  # whoever has an older one is tol
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+NEWEST_VENV = ROOT / ".venv-newest"
 PYTHON = str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 AZURITE = ROOT / ".azurite"
 AZURITE_VERSION = "3.37.0"
@@ -237,6 +238,35 @@ def set_up_python() -> None:
     stamp.write_text(f"{python}\0{packages}", "utf-8")
 
 
+def set_up_newest_python() -> str:
+    """Install the newest versions into `.venv-newest` and return its Python.
+
+    A version is newer than what requirements.txt names and has the same major number: another
+    major number is a decision, not an update.
+    """
+    python = str(NEWEST_VENV / Path(PYTHON).relative_to(VENV))
+    if not Path(python).exists():
+        say("making .venv-newest")
+        subprocess.run([PYTHON, "-m", "venv", "--clear", str(NEWEST_VENV)], check=True)
+    say("installing the newest packages by pip: a minute")
+    pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    newest = ["--upgrade", "--upgrade-strategy", "eager", *newest_requirements()]
+    if subprocess.run([*pip, *newest, "-e", f"{ROOT}[dev]"], check=False).returncode:
+        raise Failed("pip could not install the packages; what it said stands above")
+    listed = [python, "-m", "pip", "list", "--format", "freeze"]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    names = {requirement.partition(">")[0] for requirement in newest_requirements()}
+    say("testing with " + ", ".join(each for each in found if each.partition("=")[0] in names))
+    return python
+
+
+def newest_requirements() -> list[str]:
+    """What requirements.txt pins, from that version on and below the next major number."""
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    pinned = re.findall(r"^([\w.-]+)==((\d+)[\w.]*)", "\n".join(lines), re.MULTILINE)
+    return [f"{name}>={version},<{int(major) + 1}" for name, version, major in pinned]
+
+
 def set_up_azurite(wanted: bool = True) -> bool:
     """Install Azurite unless it is there; False where it is not to be had."""
     if not wanted:
@@ -364,9 +394,10 @@ def sandbox(chosen: argparse.Namespace) -> int:
 def test(chosen: argparse.Namespace) -> int:
     """The tests; what follows -- goes to pytest."""
     set_up_python()
+    python = set_up_newest_python() if chosen.newest else PYTHON
     azurite = set_up_azurite(not chosen.no_azurite)
     env: dict[str, str] = {}
-    pytest = [PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+    pytest = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
     with Children() as children:
         if azurite:
             connection = start_azurite(children, free_ports(3), "--inMemoryPersistence")
@@ -435,8 +466,9 @@ def setup(chosen: argparse.Namespace) -> int:
 
 
 def clean(chosen: argparse.Namespace) -> int:
-    """Remove caches, task hubs and blobs; with --all .venv and .azurite as well."""
-    doomed = [ROOT / name for name in (*REMADE, *((".venv", ".azurite") if chosen.all else ()))]
+    """Remove caches, task hubs and blobs; with --all the environments and .azurite as well."""
+    installed = (VENV.name, NEWEST_VENV.name, ".azurite") if chosen.all else ()
+    doomed = [ROOT / name for name in (*REMADE, *installed)]
     ours = [folder for folder in ROOT.iterdir() if folder.is_dir() and folder.name[0] != "."]
     doomed += [found for cache in CACHES for found in ROOT.glob(cache)]
     doomed += [found for folder in ours for found in folder.rglob("__pycache__")]
@@ -458,6 +490,9 @@ def command_line() -> argparse.ArgumentParser:
         if function is run:
             command.add_argument("app", nargs="?", default=".", help="folder of the app to serve")
             command.add_argument("--port", type=int, default=DURABLEHOST_PORT)
+        if function is test:
+            newest = "with the newest packages, in an environment beside .venv"
+            command.add_argument("--newest", action="store_true", help=newest)
         if function is clean:
             command.add_argument("--all", action="store_true")
     for name, place in (("bench", "bench"), ("chaos", "tests.chaos")):

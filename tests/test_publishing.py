@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import dev
 from durablehost.settings.host_json import read_host_json
 from durablehost.settings.unused_settings import unused_settings
 from tests.source import ROOT, tracked_files
@@ -49,6 +51,12 @@ def is_ignored(path: Path) -> bool:
     return any(fnmatch(part, pattern) for part in path.parts for pattern in ignored)
 
 
+def requirements() -> list[Requirement]:
+    """What requirements.txt names, without its comments."""
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    return [Requirement(text) for text in (line.split("#")[0].strip() for line in lines) if text]
+
+
 def needed(requirement: Requirement) -> Iterator[str]:
     """The distributions that installing a requirement brings, itself included."""
     name = re.sub(r"[-_.]+", "-", requirement.name).lower()
@@ -65,9 +73,7 @@ def needed(requirement: Requirement) -> Iterator[str]:
 
 def modules_not_in_azure() -> set[str]:
     """The top-level modules installed here that requirements.txt does not bring."""
-    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
-    wanted = [Requirement(text) for text in (line.split("#")[0].strip() for line in lines) if text]
-    installed = {name for requirement in wanted for name in needed(requirement)}
+    installed = {name for requirement in requirements() for name in needed(requirement)}
     normal = {
         module: {re.sub(r"[-_.]+", "-", name).lower() for name in names}
         for module, names in packages_distributions().items()
@@ -122,19 +128,33 @@ def test_what_is_sent_loads_with_what_requirements_name(deployed):
     assert "start_invoice_intake" in loaded.stdout.split()
 
 
-def test_every_requirement_has_both_bounds():
-    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
-        if text := line.split("#")[0].strip():
-            bounds = {specifier.operator for specifier in Requirement(text).specifier}
-            assert bounds == {">=", "<"}, text
+def test_what_is_installed_in_azure_is_what_was_tested():
+    """One version each: `dev.py setup` installs the same file for the tests."""
+    wanted = requirements()
+
+    assert [text for text in map(str, wanted) if not re.fullmatch(r"[\w-]+==[\d.]+", text)] == []
+    assert {"azure-functions-durable", "pydantic"} < {each.name for each in wanted}
 
 
-def test_no_storage_library_is_allowed_that_does_not_know_azurite_by_its_short_name() -> None:
-    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
-    [allowed] = [Requirement(line.partition("#")[0]) for line in lines if "storage-blob" in line]
+def test_the_newest_versions_to_test_with_are_of_the_same_major_number():
+    newest = {each.name: each for each in map(Requirement, dev.newest_requirements())}
 
-    assert "UseDevelopmentStorage=true" in (ROOT / "local.settings.json.example").read_text("utf-8")
-    assert not allowed.specifier.contains("12.27.1")
+    assert newest.keys() == {each.name for each in requirements()}
+    for pinned in requirements():
+        [version] = (each.version for each in pinned.specifier)
+        major, minor, *_ = map(int, version.split("."))
+        allowed = newest[pinned.name].specifier
+        assert allowed.contains(version)
+        assert allowed.contains(f"{major}.{minor + 1}.0")
+        assert not allowed.contains(f"{major + 1}.0.0")
+
+
+def test_a_release_of_durabletask_that_steals_credentials_cannot_be_installed() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    developing = map(Requirement, extras["optional-dependencies"]["dev"])
+    [durabletask] = [each for each in developing if each.name == "durabletask"]
+
+    assert list(durabletask.specifier.filter(["1.4.1", "1.4.2", "1.4.3"])) == []
 
 
 def test_the_host_knows_every_setting_of_host_json() -> None:
