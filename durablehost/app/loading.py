@@ -6,22 +6,23 @@ import inspect
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 import azure.functions as func
 from azure.functions.decorators.function_app import Function as SdkFunction
 from azure.functions.decorators.function_app import FunctionRegister
 
+from durablehost import sdk_patches
 from durablehost.app import advice
 from durablehost.app.functions import FunctionTable, Place
 from durablehost.app.indexing import NOTHING_LOADS, build_table, complaint
 from durablehost.app.source import decorators_of, place_of, relative, user_function_of
 from durablehost.errors import AppDoesNotLoad
 
-_TABLE = "_durablehost_function_table"  # where an app keeps what was found in it
 # The app folder last loaded from, and the modules that came out of it.
 _loaded: dict[Path, set[str]] = {}
 
@@ -44,11 +45,10 @@ def index_app(app: FunctionRegister, folder: Path | None = None) -> FunctionTabl
 
     Raises AppDoesNotLoad where on Azure no function would load.
     """
-    # The SDK lists an app's functions only once.
-    table = vars(app).get(_TABLE)
+    table = sdk_patches.remembered_table(app)
     if table is None:
         table = replace(build_table(_functions_of(app)), folder=folder)
-        setattr(app, _TABLE, table)
+        sdk_patches.remember_table(app, table)
     return cast(FunctionTable, table)
 
 
@@ -207,17 +207,21 @@ def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
     try:
         return list(app.get_functions())
     except ValueError as error:  # two of one name, one without a trigger, or a second call
-        if unlistable := _unlistable(app):
+        builders = sdk_patches.builders_of(app)
+        if builders is None:
+            raise AppDoesNotLoad(f"{type(error).__name__}: {error}\n\n{NOTHING_LOADS}") from error
+        if unlistable := _unlistable(builders):
             says = f"{type(error).__name__}: {error}"
             message = complaint(says, *unlistable)
             raise AppDoesNotLoad(f"{message}\n\n{NOTHING_LOADS}") from error
-        return [builder.build(app.auth_level) for builder in app._function_builders]
+        return [builder.build(app.auth_level) for builder in builders]
 
 
-def _unlistable(app: FunctionRegister) -> tuple[Place, str] | None:
+def _unlistable(builders: Sequence[Any]) -> tuple[Place, str] | None:
+    """The function that the SDK cannot list: its message names the function, not its line."""
     seen: dict[str, Place] = {}
-    for builder in app._function_builders:  # the SDK names the function, not where it stands
-        function = builder._function
+    for builder in builders:
+        function = sdk_patches.function_of(builder)
         name = str(function.get_function_name())
         user_function = user_function_of(function.get_user_function())
         place = place_of(user_function)

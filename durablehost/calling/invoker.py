@@ -1,22 +1,16 @@
 """Calls the app's functions: the one place where code of the app is run by durablehost."""
 
 import asyncio
-import importlib
-import json
 import logging
 import os
 import traceback
-import warnings
 from functools import partial
 from typing import cast
 
 import azure.functions as func
-from azure.durable_functions.models.utils import http_utils
-from azure.functions.meta import Datum
 
+from durablehost import sdk_patches
 from durablehost.app.functions import Function
-from durablehost.app.signatures import converter_of
-from durablehost.calling import sdk_patches
 from durablehost.calling.bindings import Call
 from durablehost.calling.threads import DaemonPool, LoopThread
 from durablehost.errors import FunctionFailed
@@ -39,9 +33,7 @@ class Invoker:
         self._pool = DaemonPool(threads or _thread_count())
         self._loop_thread = LoopThread() if own_loop else None
         self._calls: dict[int, Call] = {}  # each holds its function, so that no id comes twice
-        _spend_notices()
-        _let_replays_warn_in_the_log()
-        sdk_patches.lend()
+        sdk_patches.apply()
 
     def orchestrate(self, function: Function, body: str) -> str:
         """Run one turn of an orchestrator; what the SDK raises is raised unchanged."""
@@ -82,7 +74,7 @@ class Invoker:
 
     async def disconnect(self) -> None:
         """Close what the SDK's clients have open on this event loop; their next call opens it."""
-        await _close_client_session()
+        await sdk_patches.close_client_session()
 
     def end_threads(self) -> None:
         """Start no other functions, and wait a moment for sync ones; for use without a loop."""
@@ -97,9 +89,9 @@ class Invoker:
         """
         self._pool.close()
         if self._loop_thread is None:
-            await _close_client_session()
+            await sdk_patches.close_client_session()
         else:
-            self._loop_thread.close(_close_client_session)
+            self._loop_thread.close(sdk_patches.close_client_session)
         joiner = DaemonPool(1)
         await joiner.run(self._join)
         joiner.close()
@@ -157,50 +149,6 @@ def _failure_of(error: BaseException) -> FunctionFailed:
     return FunctionFailed(type(error).__name__, message, "".join(frames.format()))
 
 
-class _Log:
-    """Stands for the module `warnings` where the SDK replays a history."""
-
-    @staticmethod
-    def warn(message: object) -> None:
-        log.debug("%s", message)
-
-
-def _let_replays_warn_in_the_log() -> None:
-    """Keep the SDK from warning of every event that comes before it is waited for.
-
-    That is nobody's mistake, and where warnings are errors it would fail the orchestration.
-    """
-    replay = importlib.import_module("azure.durable_functions.models.TaskOrchestrationExecutor")
-    vars(replay)["warnings"] = _Log
-
-
-class _Sample:
-    """A class of the kind the SDK's codec warns of once a process."""
-
-    @staticmethod
-    def from_json(_: object) -> None:
-        return None
-
-
-def _spend_notices() -> None:
-    """Have the SDK say now, unheard, what it would warn of at the first activity.
-
-    It complains of the worker's own call: no app can do anything about it, and where warnings
-    are errors an activity would fail.
-    """
-    sample = {"__class__": _Sample.__name__, "__module__": __name__, "__data__": None}
-    texts = ["null"]
-    if not os.environ.get("AZURE_FUNCTIONS_DURABLE_STRICT_TYPING"):
-        texts.append(json.dumps(sample))
-    notices = logging.getLogger("azure.functions.DurableFunctions")
-    was_disabled, notices.disabled = notices.disabled, True
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for text in texts:
-            converter_of("activityTrigger").decode(Datum(text, "json"), trigger_metadata={})
-    notices.disabled = was_disabled
-
-
 def _thread_count() -> int:
     default = min(32, (os.cpu_count() or 1) + 4)
     text = os.environ.get(_THREADS_VARIABLE, "")
@@ -210,14 +158,3 @@ def _thread_count() -> int:
         return int(text)
     log.warning("%s=%r: write a number above 0; %d is used", _THREADS_VARIABLE, text, default)
     return default
-
-
-async def _close_client_session() -> None:
-    """The SDK's clients share a session that nobody closes; it must be closed on its own loop."""
-    session = http_utils._client_session
-    if session is not None and session._loop is not asyncio.get_running_loop():
-        return
-    await http_utils._close_session()
-    await asyncio.sleep(0)  # its transports close in the loop's next turn
-    # A lock somebody waited for stays bound to this loop; the next loop would fail on it.
-    http_utils._session_lock = asyncio.Lock()

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from durablehost import BEGAN
+from durablehost import BEGAN, sdk_patches
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import load_app
 from durablehost.calling.http_activity import HttpCaller
@@ -169,6 +169,8 @@ class Host:
 
     def _show(self, origin: str) -> None:
         console.show_app(self._table, origin, self._settings)
+        if misfits := sdk_patches.misfits():
+            console.say(misfits)
         console.say(f"Hub: {self._options.data}")
         if self._options.keys is not None:
             console.say(f"Keys: asked for, those in {self._options.keys}")

@@ -17,9 +17,9 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
-from azure.durable_functions.models.utils import http_utils
 from multidict import CIMultiDictProxy
 
+from durablehost import sdk_patches
 from durablehost.app.functions import FunctionTable
 from durablehost.calling.invoker import Invoker
 from durablehost.hub.client import Hub
@@ -103,8 +103,7 @@ class Front:
             host, port = rpc.addresses[0]
             self._rpc_url = f"http://{host}:{port}{RPC}/"
             self._sessions, self._loop = (self._session(public), self._session(rpc)), loop
-        # The SDK keeps one session for all its clients, and takes the one it finds.
-        http_utils._client_session = self._sessions[1]
+        sdk_patches.lend_client_session(self._sessions[1])
         return self._sessions[0]
 
     async def lend_client(self) -> str:

@@ -6,11 +6,13 @@ it (`advance`), or asks for something that takes time (`run_until_ended`,
 """
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from durablehost import sdk_patches
 from durablehost.app.loading import table_of
 from durablehost.app.ncrontab import parse
 from durablehost.calling.http_activity import HttpCaller
@@ -44,6 +46,8 @@ class ManualHub:
 
         Without `settings` the folder's host.json counts, and where there is none its defaults.
         """
+        if misfits := sdk_patches.misfits():
+            warnings.warn(misfits, stacklevel=2)
         self._table = table_of(app)
         self._settings = settings or settings_for_tests(self._table.folder)
         self.clock = ManualClock(start)
@@ -295,7 +299,7 @@ class ManualHub:
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:
     """The name of a decorated function, which is a builder of the SDK's and no function."""
-    function = getattr(orchestrator, "_function", None)
+    function = sdk_patches.function_of(orchestrator)
     trigger = function.get_trigger() if function else None
     name = getattr(trigger, "orchestration", None) or (
         function.get_function_name() if function else orchestrator.__name__

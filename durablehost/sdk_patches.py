@@ -1,0 +1,250 @@
+"""Everything that durablehost changes in the SDK, and every private part of the SDK that it uses.
+
+Nothing here is public in the SDK, so a new release may drop any of it. Each entry of `PATCHES`
+therefore knows whether the installed SDK still has what it needs. A patch that does not fit is
+left out, and `misfits` says what no longer works.
+"""
+
+import asyncio
+import collections
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Final, cast
+
+import aiohttp
+import azure.functions as func
+from azure.functions.decorators.function_app import FunctionRegister
+from dateutil.parser import parse  # type: ignore[import-untyped]  # ships no types
+
+log = logging.getLogger(__name__)
+
+_EVENTS: Final = "azure.durable_functions.models.history.HistoryEvent"
+_EXECUTOR: Final = "azure.durable_functions.models.TaskOrchestrationExecutor"
+_HTTP: Final = "azure.durable_functions.models.utils.http_utils"
+_CODEC: Final = "azure.functions._durable_functions"
+_NOTICES: Final = ("_loose_codec_notice_emitted", "_no_expected_type_notice_emitted")
+_DECORATORS: Final = "azure.functions.decorators.function_app"
+_TABLE: Final = "_durablehost_function_table"
+
+
+def _module(name: str) -> Any:
+    """A module of the SDK; an object without attributes where the SDK has none of this name."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return object()
+
+
+# Time stamps of the history
+
+
+_STAMP: Final = "2026-01-01T00:00:00Z"
+_ZONE: Final = parse(_STAMP).tzinfo  # dateutil's class for UTC depends on the machine's time zone
+
+
+@lru_cache(maxsize=8192)  # every episode reads the stamps of the earlier ones again
+def read_stamp(text: str) -> datetime:
+    """Return what dateutil makes of a time stamp, including the class of its time zone.
+
+    dateutil guesses the format, which takes most of the time of a replay. durablehost writes one
+    format only, and the standard library reads that a hundred times as fast. dateutil still
+    reads any other text.
+    """
+    if len(text) >= len(_STAMP) and text[10] == "T" and text[-1] == "Z":
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=_ZONE)
+        except ValueError:
+            pass  # dateutil knows more formats
+    return cast(datetime, parse(text))
+
+
+def _stamps_fit() -> bool:
+    return getattr(_module(_EVENTS), "dt_parse", None) in (parse, read_stamp)
+
+
+def _read_stamps_quickly() -> None:
+    _module(_EVENTS).dt_parse = read_stamp
+
+
+# The executor of orchestrators
+
+
+_PAYLOAD: Final = ("SetTaskValuePayload", ("is_success", "task_id_key"))
+_Payload: Final = collections.namedtuple(*_PAYLOAD)  # type: ignore[misc]  # of no fixed class
+
+
+def _namedtuple(*given: Any, **options: Any) -> Any:
+    """Return the class that the SDK's executor would otherwise make anew for each episode."""
+    if given == _PAYLOAD and not options:
+        return _Payload
+    return collections.namedtuple(*given, **options)
+
+
+def _namedtuple_fits() -> bool:
+    return getattr(_module(_EXECUTOR), "namedtuple", None) in (collections.namedtuple, _namedtuple)
+
+
+def _share_namedtuple() -> None:
+    _module(_EXECUTOR).namedtuple = _namedtuple
+
+
+class _LogsWarnings:
+    """Stands for the module `warnings` in the SDK's executor."""
+
+    @staticmethod
+    def warn(message: object) -> None:
+        log.debug("%s", message)
+
+
+def _warnings_fit() -> bool:
+    return getattr(_module(_EXECUTOR), "warnings", None) in (warnings, _LogsWarnings)
+
+
+def _log_warnings() -> None:
+    """The SDK warns of each event that arrives before the orchestrator waits for it.
+
+    Nobody did anything wrong then.
+    """
+    _module(_EXECUTOR).warnings = _LogsWarnings
+
+
+# The JSON codec of azure-functions
+
+
+def _notices_fit() -> bool:
+    codec = _module(_CODEC)
+    if not hasattr(codec, "df_loads"):
+        return True  # releases before 1.26 have no notices
+    return all(hasattr(codec, name) for name in _NOTICES)
+
+
+def _silence_notices() -> None:
+    """The codec warns once that its caller should pass a type.
+
+    The caller is the host, so the author of an app can do nothing about it.
+    """
+    codec = _module(_CODEC)
+    for name in _NOTICES:
+        if hasattr(codec, name):
+            setattr(codec, name, True)
+
+
+# The HTTP session of the durable clients
+
+
+def _session_fits() -> bool:
+    http = _module(_HTTP)
+    names = ("_client_session", "_close_session", "_session_lock")
+    return all(hasattr(http, name) for name in names)
+
+
+def lend_client_session(session: aiohttp.ClientSession) -> None:
+    """Have all durable clients use this session: the SDK keeps one for all of them."""
+    if _session_fits():
+        _module(_HTTP)._client_session = session
+
+
+async def close_client_session() -> None:
+    """Close the session that the durable clients share, if it belongs to the running loop.
+
+    The SDK never closes it.
+    """
+    http = _module(_HTTP)
+    if not _session_fits():
+        return
+    session = http._client_session
+    if session is not None and session._loop is not asyncio.get_running_loop():
+        return
+    await http._close_session()
+    await asyncio.sleep(0)  # its transports close in the loop's next turn
+    # A lock that somebody waited for stays bound to this loop, and the next loop would fail on it.
+    http._session_lock = asyncio.Lock()
+
+
+# What the decorators declared
+
+
+def builders_of(app: FunctionRegister) -> Sequence[Any] | None:
+    """Return the builder of each function of an app; None if the SDK does not show them."""
+    builders: Sequence[Any] | None = getattr(app, "_function_builders", None)
+    if builders is None or not all(hasattr(builder, "_function") for builder in builders):
+        return None
+    return builders
+
+
+def function_of(builder: object) -> Any:
+    """Return the function of a builder, which is what a decorator returns; None for others."""
+    return getattr(builder, "_function", None)
+
+
+def _builders_fit() -> bool:
+    app: Any = func.FunctionApp()
+    new_builder = getattr(_module(_DECORATORS), "FunctionBuilder", None)
+    return (
+        builders_of(app) is not None
+        and new_builder is not None
+        and hasattr(new_builder(_builders_fit, ""), "_function")
+    )
+
+
+def remember_table(app: FunctionRegister, table: object) -> None:
+    """Keep a function table with its app, because the SDK lists the functions of an app once."""
+    setattr(app, _TABLE, table)
+
+
+def remembered_table(app: FunctionRegister) -> object:
+    """Return the function table that was kept with an app, or None."""
+    return vars(app).get(_TABLE)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One thing that durablehost changes in the SDK, or a private part of the SDK that it uses."""
+
+    name: str
+    without_it: str  # what a user notices where it does not fit
+    fits: Callable[[], bool]
+    apply: Callable[[], None] | None = None  # None where durablehost only reads
+
+
+PATCHES: Final = (
+    Patch("time stamps", "replays are slow", _stamps_fit, _read_stamps_quickly),
+    Patch("named tuple", "episodes are slower", _namedtuple_fits, _share_namedtuple),
+    Patch(
+        "early events",
+        "an orchestration may fail where warnings are errors",
+        _warnings_fit,
+        _log_warnings,
+    ),
+    Patch(
+        "codec notices",
+        "an activity may fail where warnings are errors",
+        _notices_fit,
+        _silence_notices,
+    ),
+    Patch("client session", "durable clients do not reach a hub under test", _session_fits),
+    Patch("declared functions", "errors in declarations are not located", _builders_fit),
+)
+
+
+def apply() -> None:
+    """Apply the patches that fit the installed SDK; applying them again changes nothing."""
+    for patch in PATCHES:
+        if patch.apply is not None and patch.fits():
+            patch.apply()
+
+
+def misfits() -> str:
+    """One line that names the patches that do not fit the installed SDK; empty if all fit."""
+    unfit = [f"{patch.name} ({patch.without_it})" for patch in PATCHES if not patch.fits()]
+    if not unfit:
+        return ""
+    packages = ("azure-functions", "azure-functions-durable")
+    installed = " and ".join(f"{package} {version(package)}" for package in packages)
+    return f"These patches of durablehost do not fit {installed}: {', '.join(unfit)}."
