@@ -5,8 +5,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from fnmatch import fnmatch
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
@@ -39,16 +38,44 @@ print(*(function.get_function_name() for function in app.get_functions()))
 """
 
 
-def published() -> set[str]:
-    """The tracked files that no line of .funcignore names, by path or by the name of a part."""
-    paths = (file.relative_to(ROOT) for file in tracked_files())
-    return {str(path) for path in paths if not is_ignored(path)}
+# Core Tools leaves these out whatever .funcignore says, in any folder.
+NEVER_SENT = {".funcignore", ".gitignore", "local.settings.json", "project.lock.json"}
+
+TRACKED = {str(path.relative_to(ROOT)) for path in tracked_files()}
+LINES = (ROOT / ".funcignore").read_text("utf-8").splitlines()
 
 
-def is_ignored(path: Path) -> bool:
-    lines = (ROOT / ".funcignore").read_text("utf-8").splitlines()
-    ignored = [line for line in lines if line and not line.startswith("#")]
-    return any(fnmatch(part, pattern) for part in path.parts for pattern in ignored)
+def sent_by_core_tools(paths: Iterable[str], boundary: str = r"\b") -> set[str]:
+    """What `func azure functionapp publish` sends: `GitIgnoreParser.cs` in Python.
+
+    Older releases lack the word boundary at the end of a line.
+    """
+    lines = [line.strip().removeprefix("/") for line in LINES]
+    patterns = [_as_core_tools_does(line) for line in lines if line and not line.startswith("#")]
+    assert not [line for line in lines if line.startswith("!")], "the model has no such lines"
+    ignored = re.compile(f"^(({')|('.join(patterns)})){boundary}", re.ASCII)
+    return {path for path in paths if Path(path).name not in NEVER_SENT and not ignored.match(path)}
+
+
+def _as_core_tools_does(line: str) -> str:
+    quoted = re.sub(r"[-\[\]/{}()+?.\\^$|]", r"\\\g<0>", line)
+    return quoted.replace("**", "(.+)").replace("*", r"([^\/]+)")
+
+
+def sent_by_git_rules(paths: Iterable[str], folder: Path) -> set[str]:
+    """What the tools send that read .funcignore as a .gitignore: VS Code and azd."""
+    git = ["git", "-c", "core.excludesFile=", "-C", str(folder)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    (folder / ".gitignore").write_text("\n".join(LINES), "utf-8")
+    asked = subprocess.run(
+        [*git, "check-ignore", "--no-index", "--stdin"],
+        input="\n".join(paths),
+        capture_output=True,
+        text=True,
+        check=False,  # exit code 1: none of them is ignored
+    )
+    assert asked.stderr == ""
+    return set(paths) - set(asked.stdout.splitlines())
 
 
 def requirements() -> list[Requirement]:
@@ -83,33 +110,54 @@ def modules_not_in_azure() -> set[str]:
 
 @pytest.fixture
 def deployed(tmp_path) -> Path:
-    for name in published():
+    for name in sent_by_core_tools(TRACKED):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, target)
     return Path(tmp_path)
 
 
-def test_what_is_sent_is_the_app_and_all_of_it():
+def test_what_is_sent_is_the_app_and_all_of_it_whichever_tool_sends_it(tmp_path):
     code = {str(p.relative_to(ROOT)) for f in APP_FOLDERS for p in (ROOT / f).rglob("*.py")}
 
-    assert published() == APP_FILES | code
+    assert sent_by_core_tools(TRACKED) == APP_FILES | code
+    assert sent_by_core_tools(TRACKED, boundary="") == APP_FILES | code
+    assert sent_by_git_rules(TRACKED, tmp_path) == APP_FILES | code
 
 
-@pytest.mark.parametrize(
-    "left",
-    [
-        ".venv/bin/python",
-        "venv/bin/python",
-        "local.settings.json",
-        "__azurite_db_blob__.json",
-        "__blobstorage__/0b1c",
-        "__queuestorage__/0b1c",
-        "blueprints/__pycache__/saga.cpython-311.pyc",
-    ],
-)
-def test_what_tools_leave_in_the_folder_is_not_sent(left):
-    assert is_ignored(Path(left))
+LEFTOVERS = [
+    ".DS_Store",
+    ".durablehost/hub.db",
+    ".durablehost/hub.db-wal",
+    ".venv/bin/python",
+    ".venv-newest/bin/python",
+    "KEYS.json",
+    "__azurite_db_blob__.json",
+    "__blobstorage__/0b1c",
+    "__pycache__/function_app.cpython-311.pyc",
+    "__queuestorage__/0b1c",
+    "activities/.mypy_cache/3.11/x.json",
+    "blueprints/.DS_Store",
+    "blueprints/__pycache__/saga.cpython-311.pyc",
+    "build/lib/durablehost/__main__.py",
+    "durablehost.egg-info/PKG-INFO",
+    "http_api/deeper/__pycache__/x.cpython-311.pyc",
+    "http_api/old.pyc",
+    "hub.db",
+    "hub.db-shm",
+    "hub.db-wal",
+    "local.settings.json",
+    "local.settings.json.example",
+    "local.settings.json.mine",
+    "node_modules/azurite/package.json",
+    "venv/bin/python",
+]
+
+
+def test_what_tools_leave_in_the_folder_is_not_sent_whichever_tool_sends_it(tmp_path):
+    assert sent_by_core_tools(LEFTOVERS) == set()
+    assert sent_by_core_tools(LEFTOVERS, boundary="") == set()
+    assert sent_by_git_rules(LEFTOVERS, tmp_path) == set()
 
 
 def test_what_is_sent_loads_with_what_requirements_name(deployed):
