@@ -7,6 +7,7 @@ import azure.durable_functions as df
 from activities.invoices import Invoice
 from activities.outside import ask
 from activities.payments import PaymentOrder
+from orchestration.failures import Failure
 
 bp = df.Blueprint()
 
@@ -27,20 +28,28 @@ class Posting(TypedDict):
 
 @bp.activity_trigger(input_name="order")
 async def post_invoice(order: PostingOrder) -> Posting:
-    """Post an invoice; the books keep one posting a key, so running twice posts once."""
+    """Post an invoice, or return its posting if the books have it already.
+
+    The books keep one posting for each key, so an activity that runs twice posts once. A retry of
+    the whole instance has another key: it finds the posting that an earlier run made.
+    """
     invoice = order["invoice"]
-    posted = await ask(
-        "postings",
-        "POST",
-        json={
-            "kind": "invoice",
-            "vendor": invoice["vendor"],
-            "number": invoice["number"],
-            "amount_cents": invoice["amount_cents"],
-            "order": invoice["order"],
-        },
-        key=order["key"],
-    )
+    document = {
+        "kind": "invoice",
+        "vendor": invoice["vendor"],
+        "number": invoice["number"],
+        "amount_cents": invoice["amount_cents"],
+        "order": invoice["order"],
+    }
+    try:
+        posted: Any = await ask("postings", "POST", json=document, key=order["key"])
+    except Failure as failure:
+        if failure.code != "already_posted":
+            raise
+        same = await _standing_postings(document)
+        if not same:
+            raise
+        posted = same[0]
     return Posting(id=posted["id"], amount_cents=posted["amount_cents"])
 
 
@@ -64,3 +73,14 @@ async def reverse_payment(order: PaymentOrder) -> None:
     So a request for the posting that is on its way still comes to nothing.
     """
     await ask("postings", "POST", "/reversal", json={"key": order["key"]})
+
+
+async def _standing_postings(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The postings of exactly this document that are not reversed: one, or none."""
+    query = {name: document[name] for name in ("kind", "vendor", "number")}
+    found: dict[str, Any] = await ask("postings", "GET", query=query)
+    return [
+        posting
+        for posting in found["postings"]
+        if not posting["reversed"] and all(posting[name] == document[name] for name in document)
+    ]

@@ -20,6 +20,7 @@ from orchestration import limits
 from orchestration.ids import IdPart, intake_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.run_keys import RunKeys
 from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
@@ -53,6 +54,7 @@ async def start_invoice_intake(
 def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Validate the invoice, match it with its order, post it; return the posting."""
     invoice = cast(Invoice, context.get_input())
+    keys = RunKeys(context)
 
     show_progress(context, "validating", 0, of=3)
     valid: Invoice = yield from call_with_retry(context, validate_invoice, invoice)
@@ -61,7 +63,7 @@ def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     matched: Invoice = yield from call_with_retry(context, match_order, valid)
 
     show_progress(context, "posting", 2, of=3)
-    order = PostingOrder(invoice=matched, key=f"{context.instance_id}:post")
+    order = PostingOrder(invoice=matched, key=keys.key("post"))
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
     show_progress(context, "posted", 3, of=3)

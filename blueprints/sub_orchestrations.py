@@ -38,6 +38,7 @@ from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, month_end_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.run_keys import RunKeys
 from orchestration.settling import settle
 from orchestration.steps import Steps
 
@@ -185,7 +186,7 @@ def _report(
         to=CONTROLLER,
         subject=f"{close['month']} is not closed for every vendor",
         text="\n".join([counts, *named])[:MOST_CHARACTERS],
-        key=f"{context.instance_id}:{context.new_uuid()}",
+        key=RunKeys(context).key("report"),
     )
     try:
         return (yield from call_with_retry(context, send_message, message))

@@ -28,6 +28,7 @@ from orchestration.failures import Failure
 from orchestration.ids import delivery_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
+from orchestration.run_keys import RunKeys
 from orchestration.showing import show_progress
 from orchestration.steps import Steps
 from orchestration.versions import is_before
@@ -82,6 +83,7 @@ async def show_leaving_versions(req: func.HttpRequest, starter: str) -> func.Htt
 def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Post an invoice once its goods are there; since 2.0 no invoice that is over its order."""
     invoice = cast(Invoice, context.get_input())
+    keys = RunKeys(context)
 
     _show(context, "validating", 0)
     invoice = yield from call_with_retry(context, validate_invoice, invoice)
@@ -93,7 +95,7 @@ def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     yield from _goods_arrive(context, invoice)
 
     _show(context, "posting", 3)
-    order = PostingOrder(invoice=invoice, key=f"{context.instance_id}:post")
+    order = PostingOrder(invoice=invoice, key=keys.key("post"))
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
     _show(context, "posted", 4)
@@ -108,7 +110,8 @@ def trusted_delivery(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     Nothing starts it any more: it stands here for the instances that are left.
     """
     invoice = cast(Invoice, context.get_input())
-    order = PostingOrder(invoice=invoice, key=f"{context.instance_id}:post")
+    keys = RunKeys(context)
+    order = PostingOrder(invoice=invoice, key=keys.key("post"))
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
     yield from _goods_arrive(context, invoice)
     return posting

@@ -15,6 +15,7 @@ from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
 from orchestration.log import log_once
 from orchestration.retrying import RETRY, Retry, call_with_retry, luck_of
+from orchestration.run_keys import RunKeys
 from orchestration.steps import Steps
 
 UNDO: Final = Retry(longest_pause=timedelta(minutes=30), within=timedelta(days=1))
@@ -37,13 +38,11 @@ class Saga:
     undos: list[Undo] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # An instance that is run again keeps its id. Under the keys of its first run the parties
-        # would tell it of steps that were undone since.
-        self._run = self.context.new_uuid()[:8]
+        self._keys = RunKeys(self.context)
 
     def key(self, step: str) -> str:
-        """The idempotency key of a step: the same at every attempt, another in another run."""
-        return f"{self.context.instance_id}:{self._run}:{step}"
+        """The idempotency key of a step, in this run of the instance."""
+        return self._keys.key(step)
 
     def do(
         self, step: str, activity: Any, payload: object, undo: Any, retry: Retry = RETRY

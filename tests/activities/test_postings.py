@@ -23,10 +23,30 @@ async def test_running_twice_posts_once(sandbox: Sandbox) -> None:
     assert len(await sandbox.postings()) == 1
 
 
+async def test_an_invoice_that_is_posted_under_another_key_is_returned(sandbox: Sandbox) -> None:
+    first = await post_invoice(an_order("intake:acme:INV-1:first-run:post"))
+
+    second = await post_invoice(an_order("intake:acme:INV-1:second-run:post"))
+
+    assert second == first
+    assert len(await sandbox.postings()) == 1
+
+
+async def test_an_invoice_whose_posting_was_reversed_is_posted_again(sandbox: Sandbox) -> None:
+    first = await post_invoice(an_order("first"))
+    by_hand = {"Idempotency-Key": "by hand"}
+    await sandbox.send("POST", f"/postings/{first['id']}/reversal", {}, by_hand)
+
+    second = await post_invoice(an_order("second"))
+
+    assert second["id"] != first["id"]
+    assert [posting["reversed"] for posting in await sandbox.postings()] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("order", "code"),
     [
-        (an_order("another"), "already_posted"),
+        (an_order("another", amount_cents=1), "already_posted"),
         (an_order("intake:acme:INV-1:post", amount_cents=1), "idempotency_key_reused"),
     ],
 )

@@ -1,7 +1,7 @@
 """Chaining: an invoice is validated, matched with its order and posted, once."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -166,6 +166,36 @@ async def test_asking_again_for_an_intake_that_failed_says_that_it_failed_and_wh
     assert states == ["Pending", "Failed"]
 
 
+@pytest.mark.parametrize("changes", [{}, {"amount_cents": 12_000}], ids=["same", "corrected"])
+async def test_an_invoice_that_was_reversed_and_deleted_is_posted_when_it_comes_again(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, int]
+) -> None:
+    first = await take_in(hub)
+    by_hand = {"Idempotency-Key": "by hand"}
+    await sandbox.send("POST", f"/postings/{first['output']['id']}/reversal", {}, by_hand)
+    await hub.request("DELETE", f"/api/operations/{ID}")
+    await hub.advance(timedelta(seconds=1))
+
+    again = await take_in(hub, **changes)
+
+    standing = [posting for posting in await sandbox.postings() if not posting["reversed"]]
+    assert [posting["id"] for posting in standing] == [again["output"]["id"]]
+    assert standing[0]["amount_cents"] == changes.get("amount_cents", 12_500)
+
+
+async def test_an_invoice_that_was_only_deleted_keeps_its_posting(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    first = await take_in(hub)
+    await hub.request("DELETE", f"/api/operations/{ID}")
+    await hub.advance(timedelta(seconds=1))
+
+    again = await take_in(hub)
+
+    assert again["output"] == first["output"]
+    assert len(await sandbox.postings()) == 1
+
+
 async def test_many_who_ask_in_one_moment_start_one_intake(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
@@ -233,6 +263,7 @@ def test_its_steps_can_be_walked_without_a_hub() -> None:
     context = Mock(df.DurableOrchestrationContext, instance_id=ID, is_replaying=False)
     context.current_utc_datetime = datetime(2026, 1, 1, tzinfo=UTC)
     context.get_input.return_value = INVOICE
+    context.new_uuid.return_value = "01234567-89ab-cdef-0123-456789abcdef"
     context.call_activity.side_effect = lambda activity, payload: Mock(result=next(results))
     orchestrator = invoice_intake.build().get_user_function().orchestrator_function
 

@@ -140,7 +140,7 @@ async def test_the_same_invoice_scanned_twice_is_posted_once(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_of_two_scans_of_one_invoice_in_one_moment_the_books_refuse_one(
+async def test_two_scans_of_one_invoice_in_one_moment_are_one_posting(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     files = [scanned(), scanned()]
@@ -148,10 +148,9 @@ async def test_of_two_scans_of_one_invoice_in_one_moment_the_books_refuse_one(
     await asyncio.gather(*(send(hub, content) for content in files))
 
     outputs = [hub.output(id_of(content)) for content in files]
-    [refused] = [output for output in outputs if output["failure"]]
-    assert {output["outcome"] for output in outputs} == {"posted", "refused"}
-    assert refused["failure"]["code"] == "already_posted"
-    assert len(await sandbox.postings()) == 1
+    [posting] = await sandbox.postings()
+    assert [output["outcome"] for output in outputs] == ["posted", "posted"]
+    assert [output["posting"]["id"] for output in outputs] == [posting["id"]] * 2
 
 
 async def test_ten_documents_at_once_are_ten_postings(hub: ManualHub, sandbox: Sandbox) -> None:

@@ -148,6 +148,24 @@ async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, pa
     assert len(await sandbox.postings()) == 1
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+async def test_a_delivery_that_was_reversed_and_deleted_is_posted_when_it_comes_again(
+    hub: ManualHub, sandbox: Sandbox, version: str
+) -> None:
+    await hub.start("delivery_intake", INVOICE, instance_id=ID, version=version)
+    await goods_arrive(hub)
+    by_hand = {"Idempotency-Key": "by hand"}
+    await sandbox.send("POST", f"/postings/{hub.output(ID)['id']}/reversal", {}, by_hand)
+    await hub.request("DELETE", HERE)
+    await hub.advance(timedelta(seconds=1))
+
+    await hub.start("delivery_intake", INVOICE, instance_id=ID, version=version)
+    await goods_arrive(hub)
+
+    standing = [posting["id"] for posting in await sandbox.postings() if not posting["reversed"]]
+    assert standing == [hub.output(ID)["id"]]
+
+
 async def test_asking_twice_is_one_intake_and_another_amount_a_conflict(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
