@@ -11,10 +11,11 @@ from bench.sides import APP
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.loading import load_app
 from durablehost.episodes.episode import run_episode
-from durablehost.episodes.sdk_turn import Turn
 from durablehost.hub import history
+from durablehost.hub.backend import Instance, OrchestrationWork, started
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import Event
+from durablehost.settings import Settings
 
 
 class Floor:
@@ -30,30 +31,19 @@ class Floor:
         function = self._table.orchestrator(name)
         assert function is not None
         sdk = _Timed(function)
-        clock = SystemClock()
+        clock, settings = SystemClock(), Settings()
+        instance = _instance(name, json.dumps({"n": n}), clock)
         past: list[Event] = []
         texts: list[str] = []
-        new = [_started(name, clock)]
+        new = [started(instance, clock.now())]
         waiting: list[int] = []
         began = time.perf_counter()
         while True:
-            turn = Turn(
-                "floor",
-                "floor",
-                name,
-                json.dumps({"n": n}),
-                None,
-                0,
-                None,
-                past,
-                texts,
-                new,
-                clock.now(),
-            )
-            decision = run_episode(turn, sdk.call, self._table)
+            work = OrchestrationWork(instance, past, texts, new, ())
+            decision = run_episode(work, sdk.call, self._table, clock, settings)
             past = [*past, *decision.events]
             texts += map(history.to_text, decision.events)
-            if decision.status != "Running":
+            if decision.instance.status != "Running":
                 return sdk.seconds, time.perf_counter() - began
             waiting += [item.id for item in decision.scheduled]
             done, waiting = waiting[:batch], waiting[batch:]
@@ -73,12 +63,18 @@ class _Timed:
             self.seconds += time.perf_counter() - began
 
 
-def _started(name: str, clock: SystemClock) -> Event:
-    return history.execution_started(
-        clock.now(),
-        instance_id="floor",
-        execution_id="floor",
+def _instance(name: str, input_text: str, clock: SystemClock) -> Instance:
+    now = clock.now()
+    return Instance(
+        id="floor",
         name=name,
         version=None,
-        input_text=None,
+        execution_id="floor",
+        generation=0,
+        status="Running",
+        input=input_text,
+        output=None,
+        custom_status=None,
+        created=now,
+        updated=now,
     )

@@ -1,4 +1,4 @@
-"""Does the work of a hub: takes it from the backend, runs it, commits the outcome.
+"""Does the work of a hub: takes it from the backend, runs it, commits the decision.
 
 One loop on one thread. Each round works for a few milliseconds at most and ends in a flush: all of
 it is written in one transaction, and only then do activities start and requests get their answer.
@@ -15,12 +15,12 @@ from typing import Final, Protocol
 
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.engine.activities import Activities, ActivityRunner
+from durablehost.engine.episode_runner import EpisodeRunner
 from durablehost.engine.gathering import Gathering
-from durablehost.engine.long_replays import Replays
-from durablehost.episodes import outcomes
-from durablehost.episodes.outcomes import NotForThisApp
+from durablehost.episodes.entity_batch import run_entity_batch
+from durablehost.episodes.episode import NotForThisApp
 from durablehost.errors import DurablehostError, HubFull
-from durablehost.hub.backend import Backend, EntityWork, OrchestrationWork, Outcome
+from durablehost.hub.backend import Backend, Decision, EntityWork, OrchestrationWork
 from durablehost.hub.clock import Clock
 from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
@@ -73,7 +73,7 @@ class Engine:
         self._passed_over: dict[str, int] = {}  # in this round
         self._broken: dict[str, int] = {}  # instances on whose work durablehost itself failed
         self._gathering = Gathering()
-        self._replays = Replays(table, caller.orchestrate, clock, settings, self.wake)
+        self._episodes = EpisodeRunner(table, caller.orchestrate, clock, settings, self.wake)
         most = settings.max_concurrent_activities
         self._activities = Activities(backend, runner, most, self.wake)
         self._found: list[tuple[str, str, Problem]] = []
@@ -124,12 +124,12 @@ class Engine:
         self.wake()
         await self._stopped.wait()
         await self._activities.cancel()
-        await self._replays.stop()
+        await self._episodes.stop()
         if self._is_down:
             return
         try:
             self._activities.commit_ended()
-            self._commit_replayed()
+            self._commit_ended_episodes()
             self._flush()
         except HubFull as full:
             log.error("%s What was lost is done again when it has started anew.", full)
@@ -143,7 +143,7 @@ class Engine:
         self._losses = self._backend.losses
         self._backend.release(self._clock.now())
         self._activities.commit_ended()
-        self._commit_replayed()
+        self._commit_ended_episodes()
         self._passed_over = self._gathering.enough() | self._broken
         # In turns, or entities would wait until no orchestration has anything to do.
         self._kinds.reverse()
@@ -151,7 +151,7 @@ class Engine:
 
     def _work_off_orchestrations(self, until: float) -> bool:
         while orchestration := self._backend.next_orchestration(self._passed_over):
-            if (attempt := self._replays.run(orchestration)) is not None:
+            if (attempt := self._episodes.run(orchestration)) is not None:
                 self._conclude(orchestration, *attempt)
             if time.perf_counter() > until:
                 return True
@@ -235,33 +235,33 @@ class Engine:
 
     # Orchestrations
 
-    def _commit_replayed(self) -> None:
-        while (replayed := self._replays.next_ended()) is not None:
-            orchestration, attempt = replayed
+    def _commit_ended_episodes(self) -> None:
+        while (ended := self._episodes.next_ended()) is not None:
+            orchestration, attempt = ended
             self._conclude(orchestration, *attempt)
 
     def _conclude(
-        self, orchestration: OrchestrationWork, outcome: Outcome | Exception, cost: float
+        self, orchestration: OrchestrationWork, decision: Decision | Exception, cost: float
     ) -> None:
-        if isinstance(outcome, NotForThisApp):
-            self._refuse(orchestration, outcome)
-        elif isinstance(outcome, Exception):
+        if isinstance(decision, NotForThisApp):
+            self._refuse(orchestration, decision)
+        elif isinstance(decision, Exception):
             self._backend.abandon_orchestration(orchestration)
-            self._set_aside(orchestration.instance.id, outcome, len(orchestration.receipt) + 1)
+            self._set_aside(orchestration.instance.id, decision, len(orchestration.receipt) + 1)
         else:
             try:
-                self._commit(orchestration, outcome, cost)
+                self._commit(orchestration, decision, cost)
             except DurablehostError:
                 raise
             except Exception as error:  # the top of a work loop: nothing of it was kept
                 self._set_aside(orchestration.instance.id, error, len(orchestration.receipt) + 1)
 
-    def _commit(self, orchestration: OrchestrationWork, outcome: Outcome, cost: float) -> None:
-        instance = outcome.instance
-        self._backend.commit_orchestration(orchestration, outcome)
+    def _commit(self, orchestration: OrchestrationWork, decision: Decision, cost: float) -> None:
+        instance = decision.instance
+        self._backend.commit_orchestration(orchestration, decision)
         self._broken.pop(instance.id, None)
-        self._note(instance.id, instance.name, outcome.problems)
-        self._gathering.after(instance.id, outcome.least, cost)
+        self._note(instance.id, instance.name, decision.problems)
+        self._gathering.after(instance.id, decision.completions_needed, cost)
 
     def _refuse(self, orchestration: OrchestrationWork, refused: NotForThisApp) -> None:
         instance = orchestration.instance
@@ -281,14 +281,16 @@ class Engine:
             self._backend.abandon_entity(entity)
             return
         try:
-            outcome = outcomes.operate(entity, partial(self._caller.operate, function), self._clock)
+            decision = run_entity_batch(
+                entity, partial(self._caller.operate, function), self._clock
+            )
         except Exception:  # the entity function itself is broken; the host tries it again later
             log.exception("%s: the entity function failed outside any operation", entity.id)
             self._backend.abandon_entity(entity)
             return
         try:
-            self._backend.commit_entity(entity, outcome)
-            self._note(entity.id, function.durable_name, outcome.problems)
+            self._backend.commit_entity(entity, decision)
+            self._note(entity.id, function.durable_name, decision.problems)
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept

@@ -1,144 +1,89 @@
 """One episode of an orchestration: history and new events in, a decision out.
 
-No I/O, no clock, no logging. The orchestrator is called once, through the SDK, with the history as
-JSON; then the host's own walk through the actions (`actions.py`) says what is really scheduled.
+The SDK runs the orchestrator once over the history (`sdk_replay.py`). Then durablehost walks
+through the actions that the SDK returned, driven by the same history (`walk.py`): that says what
+is really scheduled.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 
 from durablehost.app.functions import Known, no_such_function
-from durablehost.episodes.changed_code import NonDeterministic
+from durablehost.episodes import versions
+from durablehost.episodes.conclusion import Conclusion, to_parent
 from durablehost.episodes.episode_problems import problems_of
-from durablehost.episodes.scheduled import Scheduled, as_event
-from durablehost.episodes.sdk_turn import Answer, Turn, ask, failed, words_of_failure
+from durablehost.episodes.sdk_replay import failed, replay_by_sdk
 from durablehost.episodes.walk import Walk
-from durablehost.hub import history
-from durablehost.hub.history import Event, compact
+from durablehost.hub import history, problems
+from durablehost.hub.backend import Decision, OrchestrationWork
+from durablehost.hub.clock import Clock
+from durablehost.hub.history import compact
 from durablehost.hub.problems import Problem
+from durablehost.settings import Settings
 
 
-@dataclass(slots=True)
-class Decision:
-    """What an episode decided. A backend saves all of it or none of it."""
+class NotForThisApp(Exception):
+    """The instance has a version that this app does not run; it stays as it is."""
 
-    events: list[Event]  # to append to the history
-    status: str
-    output: str | None  # JSON text
-    custom_status: str | None  # JSON text
-    scheduled: list[Scheduled]
-    problems: list[Problem] = field(default_factory=list)
-    next_input: str | None = None  # continue_as_new: JSON text of the next generation's input
-    carried: list[Event] = field(default_factory=list)  # events the next generation begins with
-    least: int = 1  # how many completions it takes until something can come of them
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
 
 
-def run_episode(turn: Turn, orchestrate: Callable[[str], str] | None, table: Known) -> Decision:
-    """Run the orchestrator once over its history. `orchestrate` is None for a name nobody has."""
-    new = [history.orchestrator_started(turn.now), *turn.new]
-    if not turn.past and turn.generation:
+def run_episode(
+    work: OrchestrationWork,
+    orchestrate: Callable[[str], str] | None,
+    table: Known,
+    clock: Clock,
+    settings: Settings,
+) -> Decision:
+    """Run the orchestrator once over its history. `orchestrate` is None for an unknown name.
+
+    Raises NotForThisApp.
+    """
+    instance = work.instance
+    if not versions.runs_here(instance.version, settings.default_version, settings.version_match):
+        return _decision_on_other_version(work, clock, settings)
+    began = clock.now()
+    new = [history.orchestrator_started(began), *work.new]
+    if not work.past and instance.generation:
         # After continue_as_new the host closes the first episode before it calls the code.
-        new.append(history.orchestrator_completed(turn.now))
+        new.append(history.orchestrator_completed(began))
     if orchestrate is None:
-        words = no_such_function("orchestrator", turn.name, table.durable_names("orchestration"))
-        answer = failed(turn.name, words)
-    else:
-        answer = ask(turn, new, orchestrate)
-    walk = Walk(answer.actions, table, turn.instance_id, turn.execution_id, turn.parent_id)
-    fault = _replay(walk, [*turn.past, *new])
-    return _Conclusion(turn, new, answer, walk, fault, table).decide()
-
-
-def _replay(walk: Walk, events: Sequence[Event]) -> NonDeterministic | None:
-    """Feed the history; the fault where the code no longer fits it."""
-    try:
-        for event in events:
-            walk.feed(event)
-    except NonDeterministic as fault:
-        return fault
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Conclusion:
-    turn: Turn
-    new: list[Event]
-    answer: Answer
-    walk: Walk
-    fault: NonDeterministic | None
-    table: Known
-
-    def decide(self) -> Decision:
-        status, output = self._outcome()
-        scheduled = [
-            self.walk.tasks.scheduled[task_id] for task_id in sorted(self.walk.tasks.scheduled)
-        ]
-        now = self.turn.now
-        events = [history.played(event) for event in self.new]
-        events += [
-            as_event(item, now, self.turn.instance_id, self.turn.execution_id) for item in scheduled
-        ]
-        decision = Decision(events, status, output, self._custom_status(), scheduled)
-        decision.problems = problems_of(
-            self.turn, self.answer, self.walk, self.fault, self.table, status
+        words = no_such_function(
+            "orchestrator", instance.name, table.durable_names("orchestration")
         )
-        decision.least = self.walk.least
-        if status == "ContinuedAsNew":
-            decision.next_input = self.walk.continued
-            decision.carried = self.walk.carried
-            return decision
-        if status not in ("Running", "Suspended"):
-            result = self._result_text(output)
-            events.append(
-                history.execution_completed(now, self.walk.tasks.take_id(), status, result)
+        state = failed(instance.name, words)
+    else:
+        state = replay_by_sdk(work, new, orchestrate)
+    walk = Walk(state.actions, table, instance)
+    walk.follow([*work.past, *new])
+    conclusion = Conclusion(
+        work, new, state, walk, began, clock.now(), clock.due, settings.default_version
+    )
+    decision = conclusion.decision()
+    decision.problems += problems_of(work, state, walk, table, began, conclusion.status()[0])
+    return decision
+
+
+def _decision_on_other_version(
+    work: OrchestrationWork, clock: Clock, settings: Settings
+) -> Decision:
+    instance = work.instance
+    if settings.version_failure == "Reject":
+        raise NotForThisApp(
+            problems.version_never_runs(
+                instance.version, settings.default_version, settings.version_match
             )
-        if events[-1]["EventType"] != history.ORCHESTRATOR_COMPLETED:
-            events.append(history.orchestrator_completed(now))
-        return decision
-
-    def _outcome(self) -> tuple[str, str | None]:
-        walk = self.walk
-        if walk.terminated is not None:
-            return "Terminated", _reason(walk.terminated)
-        if self.fault is not None:
-            return "Failed", compact(str(self.fault))
-        if not walk.tasks.open:
-            if walk.refusal is not None:
-                return "Failed", compact(words_of_failure(self.turn.name, walk.refusal))
-            if walk.at_end and self.answer.error is not None:
-                return "Failed", compact(self.answer.error)
-            if walk.at_end and self.answer.done:
-                if walk.continued is not None:
-                    return "ContinuedAsNew", None
-                return "Completed", compact(self.answer.output)
-        return self._going_on()
-
-    def _going_on(self) -> tuple[str, str | None]:
-        steered = self.walk.steered
-        if steered is None:
-            return "Running", None
-        return "Suspended" if self.walk.suspended else "Running", _reason(steered["Reason"])
-
-    def _result_text(self, output: str | None) -> str | None:
-        """In the history the words of a failure stand as they are, a result as JSON."""
-        if output is None or (self.answer.done and self.fault is None):
-            return output
-        value = json.loads(output)
-        return value if isinstance(value, str) else output
-
-    def _custom_status(self) -> str | None:
-        if self.answer.custom_status is not None:
-            return compact(self.answer.custom_status)
-        first = not self.turn.past and self.turn.generation
-        return self.turn.custom_status if first else None
-
-
-def _reason(reason: str) -> str | None:
-    """A reason as status shows it: the JSON it holds, or itself."""
-    if not reason:
-        return None
-    try:
-        return compact(json.loads(reason))
-    except (ValueError, RecursionError):
-        return compact(reason)
+        )
+    now = clock.now()
+    output = compact(versions.MISMATCH)
+    ended = replace(instance, status="Failed", output=output, updated=now)
+    events = [history.orchestrator_started(now), *map(history.played, work.new)]
+    events.append(history.execution_completed(now, 0, "Failed", versions.MISMATCH))
+    decision = Decision(ended, events)
+    if instance.parent is not None:
+        task_id = instance.parent.task_id
+        event = history.sub_orchestration_failed(now, task_id, None, None)
+        decision.messages.append(to_parent(instance.parent, event))
+    return decision

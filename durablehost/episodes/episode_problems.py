@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from durablehost.app.functions import Kind, Known
-from durablehost.episodes.changed_code import NonDeterministic, described
-from durablehost.episodes.scheduled import CreateTimer, describe
-from durablehost.episodes.sdk_turn import STATUS_LIMIT_KB, Answer, Turn, status_kilobytes
+from durablehost.episodes.changed_code import NonDeterministic
+from durablehost.episodes.scheduled import KINDS, CreateTimer
+from durablehost.episodes.sdk_replay import STATUS_LIMIT_KB, OrchestratorState, status_kilobytes
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history, problems
+from durablehost.hub.backend import OrchestrationWork
 from durablehost.hub.problems import Problem
 
 _KINDS: Final[dict[str, Kind]] = {
@@ -21,28 +22,28 @@ _KINDS: Final[dict[str, Kind]] = {
 
 
 def problems_of(
-    turn: Turn,
-    answer: Answer,
+    work: OrchestrationWork,
+    state: OrchestratorState,
     walk: Walk,
-    fault: NonDeterministic | None,
     table: Known,
+    now: datetime,
     status: str,
 ) -> list[Problem]:
     """The problems of an episode after which the instance has this status."""
     found = [_unknown_function(kind, name, table) for kind, name in walk.unknown]
     found += [problems.dropped_call(name, why) for name, why in walk.dropped]
-    found += _of_replay(walk, answer, fault)
-    found += _of_timers(walk, turn.now)
-    if not turn.past:
-        found += _of_input(turn.input)
+    found += _of_replay(walk, state)
+    found += _of_timers(walk, now)
+    if not work.past:
+        found += _of_input(work.instance.input)
     found += [
         problems.event_in_other_case(sent, waited_for) for sent, waited_for in walk.events.misheard
     ]
-    size = status_kilobytes(answer.custom_status)
+    size = status_kilobytes(state.custom_status)
     if problems.NEAR_STATUS_LIMIT_KB <= size <= STATUS_LIMIT_KB:
         found.append(problems.big_custom_status(size))
     if status == "Running":
-        found += _of_waiting(walk, answer)
+        found += _of_waiting(walk, state)
     return found
 
 
@@ -53,9 +54,9 @@ def _unknown_function(kind: str, name: str, table: Known) -> Problem:
     )
 
 
-def _of_replay(walk: Walk, answer: Answer, fault: NonDeterministic | None) -> Iterable[Problem]:
-    if fault is not None:
-        yield _of_fault(fault, answer)
+def _of_replay(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
+    if walk.fault is not None:
+        yield _of_fault(walk.fault, state)
         return
     for event, scheduled in walk.tasks.matched:
         name = event.get("Name")
@@ -65,11 +66,11 @@ def _of_replay(walk: Walk, answer: Answer, fault: NonDeterministic | None) -> It
             return
 
 
-def _of_fault(fault: NonDeterministic, answer: Answer) -> Problem:
-    if answer.raised is not None:
-        return problems.replay_cut_short(answer.raised)
-    had = described(fault.event)
-    does = "does not do it" if fault.instead is None else f"has {describe(fault.instead)} there"
+def _of_fault(fault: NonDeterministic, state: OrchestratorState) -> Problem:
+    if state.raised is not None:
+        return problems.replay_cut_short(state.raised)
+    had = KINDS[fault.event["EventType"]].describe_event(fault.event)
+    does = "does not do it" if fault.instead is None else f"has {fault.instead.describe()} there"
     return problems.replay_differs(had, does)
 
 
@@ -92,9 +93,9 @@ def _of_input(input_text: str | None) -> Iterable[Problem]:
     yield problems.unreadable_input(value)
 
 
-def _of_waiting(walk: Walk, answer: Answer) -> Iterable[Problem]:
-    if answer.done or answer.error is not None:
-        keeping = [describe(item) for item in walk.tasks.open.values()]
+def _of_waiting(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
+    if state.done or state.error is not None:
+        keeping = [item.describe() for item in walk.tasks.open.values()]
         if not walk.at_end:
             keeping += [f"the wait for another event '{name}'" for name in walk.events.expected]
         yield problems.kept_running(keeping)

@@ -1,40 +1,176 @@
-"""What an episode can schedule, and how it stands in the history."""
+"""The kinds of task that an episode can schedule.
 
+Each class says all that there is to say of its kind: how the task stands in the history, what is
+sent, and the words for people. A new kind is one more class here, and the action in `walk.py` that
+schedules it.
+"""
+
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 
 from durablehost.hub import history
+from durablehost.hub.backend import Decision, Instance, Message, NewActivity, Parent, started
 from durablehost.hub.history import EXTENSION, Event, compact
 
 HTTP_ACTIVITY: Final = "BuiltIn::HttpActivity"
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """The instance that schedules a task, at the end of its episode."""
+
+    instance: Instance
+    now: datetime
+    due: Callable[[datetime, datetime], datetime]  # when a timer comes in, as `Clock.due` says
+    default_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallActivity:
+    """A call of an activity, or an HTTP request as the built-in activity."""
+
     id: int
     name: str
     input: str  # JSON text
 
+    recorded_by: ClassVar[int] = history.TASK_SCHEDULED
+    host_class: ClassVar[str] = "ScheduleTaskOrchestratorAction"
+
+    def event(self, now: datetime, instance: Instance) -> Event:
+        return history.task_scheduled(now, self.id, self.name)
+
+    def send(self, decision: Decision, sender: Sender) -> None:
+        decision.activities.append(NewActivity(self.id, self.name, self.input))
+
+    def describe(self) -> str:
+        return f"activity '{self.name}'"
+
+    @staticmethod
+    def describe_event(event: Event) -> str:
+        return f"activity '{event['Name']}' as its step {event['EventId']}"
+
+    @staticmethod
+    def host_words_if_missing(event: Event) -> str:
+        return (
+            f"an activity task with sequence ID {event['EventId']} and name '{event['Name']}'"
+            f" (version '{event['Version']}'),"
+        )
+
+    @staticmethod
+    def host_words_if_replaced(event: Event, host_class: str) -> str:
+        return (
+            f"an activity task with sequence number {event['EventId']} named '{event['Name']}',"
+            f" but the current orchestration replay instead produced a {host_class} action"
+            " with this sequence number."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CallChild:
+    """A call of a sub-orchestration."""
+
     id: int
     name: str
     instance_id: str
     version: str | None
     input: str  # JSON text
 
+    recorded_by: ClassVar[int] = history.SUB_ORCHESTRATION_CREATED
+    host_class: ClassVar[str] = "CreateSubOrchestrationAction"
+
+    def event(self, now: datetime, instance: Instance) -> Event:
+        return history.sub_orchestration_created(
+            now, self.id, self.name, self.version, self.instance_id
+        )
+
+    def send(self, decision: Decision, sender: Sender) -> None:
+        parent, now = sender.instance, sender.now
+        child = Instance(
+            id=self.instance_id,
+            name=self.name,
+            version=sender.default_version if self.version is None else self.version,
+            execution_id=uuid.uuid4().hex,
+            generation=0,
+            status="Pending",
+            input=compact(self.input),
+            output=None,
+            custom_status=None,
+            created=now,
+            updated=now,
+            parent=Parent(parent.id, parent.execution_id, self.id, parent.name, parent.version),
+        )
+        decision.children.append(
+            (child, Message(child.id, started(child, now), child.execution_id))
+        )
+
+    def describe(self) -> str:
+        return f"sub-orchestration '{self.name}' ({self.instance_id})"
+
+    @staticmethod
+    def describe_event(event: Event) -> str:
+        return f"sub-orchestration '{event['Name']}' as its step {event['EventId']}"
+
+    @staticmethod
+    def host_words_if_missing(event: Event) -> str:
+        return (
+            f"a sub-orchestration task with sequence ID {event['EventId']} and name"
+            f" '{event['Name']}' (version '{event['Version'] or ''}',"
+            f" instance ID '{event['InstanceId']}'),"
+        )
+
+    @staticmethod
+    def host_words_if_replaced(event: Event, host_class: str) -> str:
+        return (
+            f"{CallChild.host_words_if_missing(event)} but the current orchestration replay instead"
+            f" produced a {host_class} action at this sequence number."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CreateTimer:
+    """A durable timer."""
+
     id: int
     fire_at: datetime
+
+    recorded_by: ClassVar[int] = history.TIMER_CREATED
+    host_class: ClassVar[str] = "CreateTimerOrchestratorAction"
+
+    def event(self, now: datetime, instance: Instance) -> Event:
+        return history.timer_created(now, self.id, self.fire_at)
+
+    def send(self, decision: Decision, sender: Sender) -> None:
+        instance, now = sender.instance, sender.now
+        fired = history.timer_fired(now, self.id, self.fire_at)
+        due = sender.due(self.fire_at, now)
+        decision.messages.append(Message(instance.id, fired, instance.execution_id, due))
+
+    def describe(self) -> str:
+        return f"the timer for {history.stamp(self.fire_at)}"
+
+    @staticmethod
+    def describe_event(event: Event) -> str:
+        return f"a timer as its step {event['EventId']}"
+
+    @staticmethod
+    def host_words_if_missing(event: Event) -> str:
+        return f"a timer task with sequence number {event['EventId']}"
+
+    @staticmethod
+    def host_words_if_replaced(event: Event, host_class: str) -> str:
+        return (
+            f"a timer task with sequence number {event['EventId']} named but the current"
+            f" orchestration replay instead produced a {host_class} action with this sequence"
+            " number."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """An operation for an entity; its answer comes as an event named by the request's id."""
+    """An operation for an entity. The reply comes as an event named by the request's id."""
 
     id: int
     target: str
@@ -43,54 +179,67 @@ class SendRequest:
     request_id: str
     signal: bool
 
+    recorded_by: ClassVar[int] = history.EVENT_SENT
+    host_class: ClassVar[str] = "SendEventOrchestratorAction"
+
+    def event(self, now: datetime, instance: Instance) -> Event:
+        signal = {"signal": True} if self.signal else {}
+        request = compact(
+            {
+                "$type": f"{EXTENSION}.RequestMessage, {EXTENSION}",
+                "op": self.operation,
+                **signal,
+                "input": self._input_for_entity(),
+                "id": self.request_id,
+                "parent": instance.id,
+                "parentExecution": instance.execution_id,
+                "Timestamp": history.stamp(now),
+                "Predecessor": "0001-01-01T00:00:00",
+                "requestTime": history.stamp(now)[:-1] + "+00:00",
+            }
+        )
+        return history.event_sent(now, self.id, self.target, "op", request)
+
+    def send(self, decision: Decision, sender: Sender) -> None:
+        request = {
+            "op": self.operation,
+            "signal": self.signal,
+            "input": self._input_for_entity(),
+            "id": self.request_id,
+            "parent": sender.instance.id,
+            "parentExecution": sender.instance.execution_id,
+        }
+        decision.messages.append(Message(self.target, request))
+
+    def _input_for_entity(self) -> str:
+        """The input as the entity gets it: JSON text that holds JSON text."""
+        return compact(self.input)
+
+    def describe(self) -> str:
+        return f"a request to {self.target}"
+
+    @staticmethod
+    def describe_event(event: Event) -> str:
+        return f"a request to {event['InstanceId']} as its step {event['EventId']}"
+
+    @staticmethod
+    def host_words_if_missing(event: Event) -> str:
+        return (
+            f"a send event task with sequence ID {event['EventId']}, type 'EventSent' name"
+            f" '{event['Name']}', instance ID '{event['InstanceId']}',"
+        )
+
+    @staticmethod
+    def host_words_if_replaced(event: Event, host_class: str) -> str:
+        return (
+            f"a send event task with sequence ID {event['EventId']}, type 'EventSent', name"
+            f" '{event['Name']}', instance ID '{event['InstanceId']}', but the current"
+            f" orchestration replay instead scheduled a {host_class} task at this sequence number."
+        )
+
 
 Scheduled = CallActivity | CallChild | CreateTimer | SendRequest
 
-
-def describe(item: Scheduled) -> str:
-    """A few words for a person."""
-    if isinstance(item, CallActivity):
-        return f"activity '{item.name}'"
-    if isinstance(item, CallChild):
-        return f"sub-orchestration '{item.name}' ({item.instance_id})"
-    if isinstance(item, CreateTimer):
-        return f"the timer for {history.stamp(item.fire_at)}"
-    return f"a request to {item.target}"
-
-
-def as_event(item: Scheduled, now: datetime, instance_id: str, execution_id: str) -> Event:
-    """The event by which a thing scheduled stands in the history."""
-    if isinstance(item, CallActivity):
-        return history.task_scheduled(now, item.id, item.name)
-    if isinstance(item, CallChild):
-        return history.sub_orchestration_created(
-            now, item.id, item.name, item.version, item.instance_id
-        )
-    if isinstance(item, CreateTimer):
-        return history.timer_created(now, item.id, item.fire_at)
-    request = _request_text(item, now, instance_id, execution_id)
-    return history.event_sent(now, item.id, item.target, "op", request)
-
-
-def request_input(item: SendRequest) -> str:
-    """An operation's input as the entity gets it: JSON text that holds JSON text."""
-    return compact(item.input)
-
-
-def _request_text(item: SendRequest, now: datetime, instance_id: str, execution_id: str) -> str:
-    """The request message of an entity operation, as it stands in the history."""
-    sent = {"signal": True} if item.signal else {}
-    return compact(
-        {
-            "$type": f"{EXTENSION}.RequestMessage, {EXTENSION}",
-            "op": item.operation,
-            **sent,
-            "input": request_input(item),
-            "id": item.request_id,
-            "parent": instance_id,
-            "parentExecution": execution_id,
-            "Timestamp": history.stamp(now),
-            "Predecessor": "0001-01-01T00:00:00",
-            "requestTime": history.stamp(now)[:-1] + "+00:00",
-        }
-    )
+KINDS: Final[dict[int, type[Scheduled]]] = {
+    kind.recorded_by: kind for kind in (CallActivity, CallChild, CreateTimer, SendRequest)
+}

@@ -1,23 +1,9 @@
 """What an action list has scheduled, by the id that each was given, and what of it is open."""
 
 from durablehost.episodes.changed_code import another, missing
-from durablehost.episodes.scheduled import (
-    CallActivity,
-    CallChild,
-    CreateTimer,
-    Scheduled,
-    SendRequest,
-)
+from durablehost.episodes.scheduled import KINDS, Scheduled
 from durablehost.episodes.waits import Wait
-from durablehost.hub import history
 from durablehost.hub.history import Event
-
-SCHEDULED_BY = {
-    history.TASK_SCHEDULED: CallActivity,
-    history.SUB_ORCHESTRATION_CREATED: CallChild,
-    history.TIMER_CREATED: CreateTimer,
-    history.EVENT_SENT: SendRequest,
-}
 
 
 class Tasks:
@@ -57,7 +43,7 @@ class Tasks:
         scheduled = self.scheduled.get(event["EventId"])
         if scheduled is None:
             raise missing(event)
-        if not isinstance(scheduled, SCHEDULED_BY[event["EventType"]]):
+        if not isinstance(scheduled, KINDS[event["EventType"]]):
             raise another(event, scheduled)
         self.matched.append((event, self.scheduled.pop(event["EventId"])))
         return scheduled

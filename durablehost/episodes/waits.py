@@ -16,13 +16,13 @@ class Wait:
         self.all_of: Sequence[Wait] = ()  # what a group waits for, every one of them
         self._callbacks: list[Callable[[], None]] = []
 
-    def least(self) -> int:
-        """How many completions it takes, at least, until something can come of them."""
+    def completions_needed(self) -> int:
+        """How many completions it takes until something can come of them."""
         if self.done:
             return 0
         if not self.all_of or any(part.acts and not part.done for part in self.all_of):
             return 1
-        return sum(part.least() for part in self.all_of)
+        return sum(part.completions_needed() for part in self.all_of)
 
     def then(self, callback: Callable[[], None]) -> None:
         if self.done:

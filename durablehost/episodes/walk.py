@@ -13,18 +13,21 @@ from functools import partial
 from typing import Any
 
 from durablehost.app.functions import Known, no_such_function
+from durablehost.episodes.changed_code import NonDeterministic
 from durablehost.episodes.external_events import ExternalEvents
 from durablehost.episodes.scheduled import (
     HTTP_ACTIVITY,
+    KINDS,
     CallActivity,
     CallChild,
     CreateTimer,
     SendRequest,
 )
-from durablehost.episodes.sdk_turn import Action
-from durablehost.episodes.tasks import SCHEDULED_BY, Tasks
+from durablehost.episodes.sdk_replay import Action
+from durablehost.episodes.tasks import Tasks
 from durablehost.episodes.waits import Wait, all_of, any_of, retried
 from durablehost.hub import history
+from durablehost.hub.backend import Instance
 from durablehost.hub.history import Event
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -36,23 +39,17 @@ class Refused(Exception):
 
 
 class Walk:
-    """One walk through an action list. Feed it the history, then read what it came to."""
+    """One walk through an action list: it follows the history, then holds what it came to."""
 
-    def __init__(
-        self,
-        actions: Sequence[Action],
-        known: Known,
-        instance_id: str,
-        execution_id: str,
-        parent_id: str | None = None,
-    ) -> None:
+    def __init__(self, actions: Sequence[Action], known: Known, instance: Instance) -> None:
         self._known = known
-        self._execution_id = execution_id
-        self._taken_ids = {known_id.lower() for known_id in (instance_id, parent_id) if known_id}
+        self._execution_id = instance.execution_id
+        parent_id = instance.parent.instance_id if instance.parent else ""
+        self._taken_ids = {instance.id.lower(), parent_id.lower()} - {""}
         self._began = ""  # when the episode at hand began, as it stands in the history
         self._awaited = Wait()
         self._suspended = False
-        self._set_aside: list[Event] = []  # events that came while suspended
+        self._deferred: list[Event] = []  # events that came while suspended
         self.tasks = Tasks()
         self.events = ExternalEvents()
         self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions nobody has
@@ -62,13 +59,14 @@ class Walk:
         self.terminated: str | None = None
         self.steered: Event | None = None  # the last to suspend or resume
         self.refusal: str | None = None
+        self.fault: NonDeterministic | None = None  # where the code no longer fits the history
         self.at_end = False  # every action has been awaited
         self._steps = self._each_in_turn(actions)
 
     @property
-    def least(self) -> int:
-        """How many completions it takes, at least, until the walk goes on or ends."""
-        return len(self.tasks.open) if self.at_end else self._awaited.least()
+    def completions_needed(self) -> int:
+        """How many completions it takes until the walk can go on or end."""
+        return len(self.tasks.open) if self.at_end else self._awaited.completions_needed()
 
     @property
     def suspended(self) -> bool:
@@ -76,8 +74,15 @@ class Walk:
 
     # The history
 
-    def feed(self, event: Event) -> None:
-        """Take one event of the history. Raises NonDeterministic where the code no longer fits."""
+    def follow(self, events: Sequence[Event]) -> None:
+        """Take the events of the history, up to the first that the code no longer fits."""
+        try:
+            for event in events:
+                self._feed(event)
+        except NonDeterministic as fault:
+            self.fault = fault
+
+    def _feed(self, event: Event) -> None:
         kind = event["EventType"]
         if kind == history.ORCHESTRATOR_STARTED:
             self._began = event["Timestamp"]
@@ -88,7 +93,7 @@ class Walk:
             if kind == history.EXECUTION_SUSPENDED:
                 self.steered = event
             else:
-                self._set_aside.append(event)
+                self._deferred.append(event)
         else:
             self._process(kind, event)
 
@@ -97,7 +102,7 @@ class Walk:
             self.tasks.close(event["TaskScheduledId"])
         elif kind in (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED):
             self.tasks.close(event["TaskScheduledId"], failed=True)
-        elif kind in SCHEDULED_BY:
+        elif kind in KINDS:
             self._match(event)
         elif kind == history.TIMER_FIRED:
             self.tasks.close(event["TimerId"])
@@ -137,9 +142,9 @@ class Walk:
     def _resume(self) -> None:
         self._suspended = False
         self.tasks.unpark()
-        set_aside, self._set_aside = self._set_aside, []
-        for event in set_aside:
-            self.feed(event)
+        deferred, self._deferred = self._deferred, []
+        for event in deferred:
+            self._feed(event)
 
     # The action list
 

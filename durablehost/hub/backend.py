@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, Protocol
 
+from durablehost.hub import history
 from durablehost.hub.history import Event
 from durablehost.hub.problems import Problem, StoredProblem
 
@@ -62,6 +63,27 @@ class Instance:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+
+def started(instance: Instance, now: datetime) -> Event:
+    """The event that begins an execution of this instance."""
+    parent = instance.parent
+    return history.execution_started(
+        now,
+        instance_id=instance.id,
+        execution_id=instance.execution_id,
+        name=instance.name,
+        version=instance.version,
+        input_text=instance.input,
+        parent=_parent_fields(parent) if parent else None,
+        generation=None if parent or instance.generation else 0,
+    )
+
+
+def _parent_fields(parent: Parent) -> Event:
+    return history.parent_instance(
+        parent.name, parent.instance_id, parent.execution_id, parent.task_id, parent.version
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +140,18 @@ class NewActivity:
     input: str
 
 
+class ScheduledTask(Protocol):
+    """A task that an orchestrator scheduled, such as a call of an activity."""
+
+    @property
+    def id(self) -> int: ...
+
+    def describe(self) -> str: ...
+
+
 @dataclass(slots=True)
-class Outcome:
-    """What an episode or an entity batch came to; saved in one piece."""
+class Decision:
+    """What an episode or an entity batch decided. A backend saves all of it or nothing."""
 
     instance: Instance  # as it is from now on
     events: list[Event] = field(default_factory=list)  # to append to the history
@@ -130,7 +161,8 @@ class Outcome:
     children: list[tuple[Instance, Message]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     new_generation: bool = False  # the history begins anew, `events` are dropped
-    least: int = 1  # how many completions it takes until something can come of them
+    completions_needed: int = 1  # with fewer, the next episode cannot decide anything
+    scheduled: Sequence[ScheduledTask] = ()  # sent by the fields above; kept for tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +196,8 @@ class Backend(Protocol):
         """
         ...
 
-    def commit_orchestration(self, work: OrchestrationWork, outcome: Outcome) -> None:
-        """Save the outcome in one step and unlock the instance.
+    def commit_orchestration(self, work: OrchestrationWork, decision: Decision) -> None:
+        """Save the decision in one step and unlock the instance.
 
         Does nothing where it is no longer locked: after a loss, or with another in its place.
         """
@@ -186,7 +218,7 @@ class Backend(Protocol):
         """
         ...
 
-    def commit_entity(self, work: EntityWork, outcome: Outcome) -> None:
+    def commit_entity(self, work: EntityWork, decision: Decision) -> None:
         """Save state and answers in one step and unlock the entity, if it is still locked."""
         ...
 

@@ -26,9 +26,9 @@ from durablehost.hub.backend import (
     Backend,
     Instance,
     Message,
-    Parent,
     Query,
     is_entity,
+    started,
 )
 from durablehost.hub.clock import Clock
 from durablehost.hub.history import Event, compact
@@ -257,27 +257,6 @@ def state_of(entity: Instance) -> str:
     """The JSON text of the state in an entity's instance."""
     kept = json.loads(entity.input or "{}")
     return str(kept.get("state", "null")) if kept.get("exists") else "null"
-
-
-def started(instance: Instance, now: datetime) -> Event:
-    """The event that begins an execution of this instance."""
-    parent = instance.parent
-    return history.execution_started(
-        now,
-        instance_id=instance.id,
-        execution_id=instance.execution_id,
-        name=instance.name,
-        version=instance.version,
-        input_text=instance.input,
-        parent=_parent_fields(parent) if parent else None,
-        generation=None if parent or instance.generation else 0,
-    )
-
-
-def _parent_fields(parent: Parent) -> Event:
-    return history.parent_instance(
-        parent.name, parent.instance_id, parent.execution_id, parent.task_id, parent.version
-    )
 
 
 def _rewound(event: Event, failed: set[tuple[int, int]]) -> Event:

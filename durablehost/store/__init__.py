@@ -15,11 +15,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 from durablehost.errors import HubFull, HubUnusable
 from durablehost.hub.backend import (
     ActivityWork,
+    Decision,
     EntityWork,
     Instance,
     Message,
     OrchestrationWork,
-    Outcome,
     Query,
 )
 from durablehost.hub.history import Event, sub_orchestration_failed
@@ -110,11 +110,11 @@ class SqliteBackend:
         return None
 
     @_all_or_nothing
-    def commit_orchestration(self, work: OrchestrationWork, outcome: Outcome) -> None:
+    def commit_orchestration(self, work: OrchestrationWork, decision: Decision) -> None:
         if not self._inboxes.holds(work.instance.id, work.receipt):
             return
         self._tables.drop_messages(work.receipt)
-        self._save(outcome)
+        self._save(decision)
         self._inboxes.unlock(work.instance.id)
 
     def abandon_orchestration(self, work: OrchestrationWork) -> None:
@@ -138,13 +138,13 @@ class SqliteBackend:
         return None
 
     @_all_or_nothing
-    def commit_entity(self, work: EntityWork, outcome: Outcome) -> None:
+    def commit_entity(self, work: EntityWork, decision: Decision) -> None:
         if not self._inboxes.holds(work.id, work.receipt):
             return
         self._tables.drop_messages(work.receipt)
         if work.instance is None:
-            self._tables.insert(outcome.instance)
-        self._save(outcome)
+            self._tables.insert(decision.instance)
+        self._save(decision)
         self._inboxes.unlock(work.id)
 
     def abandon_entity(self, work: EntityWork) -> None:
@@ -184,7 +184,7 @@ class SqliteBackend:
 
     @_all_or_nothing
     def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:
-        self._save(Outcome(instance, list(events), new_generation=True), keep_events=True)
+        self._save(Decision(instance, list(events), new_generation=True), keep_events=True)
         if first is not None:
             self._send(first)
 
@@ -260,23 +260,23 @@ class SqliteBackend:
         with self._opened, contextlib.suppress(HubFull, HubUnusable):
             self._database.commit()
 
-    def _save(self, outcome: Outcome, *, keep_events: bool = False) -> None:
-        instance = outcome.instance
+    def _save(self, decision: Decision, *, keep_events: bool = False) -> None:
+        instance = decision.instance
         record = self._records.find(instance.id)
         if record is None:
             return
-        if outcome.new_generation:
+        if decision.new_generation:
             self._records.begin_anew(record)
-        if outcome.events and (keep_events or not outcome.new_generation):
-            self._records.append(record, outcome.events)
+        if decision.events and (keep_events or not decision.new_generation):
+            self._records.append(record, decision.events)
         self._records.update(record, instance)
-        for new in outcome.activities:
+        for new in decision.activities:
             self._activities.stage(
                 self._tables.add_activity(instance, new.task_id, new.name, new.input)
             )
-        for child, first in outcome.children:
+        for child, first in decision.children:
             self._add_child(child, first)
-        for message in outcome.messages:
+        for message in decision.messages:
             self._send(message)
         self._records.settle(instance)
 

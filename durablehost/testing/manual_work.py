@@ -8,9 +8,9 @@ from typing import Final
 
 from durablehost.app.functions import FunctionTable
 from durablehost.calling.invoker import Invoker
-from durablehost.episodes import outcomes
 from durablehost.episodes.activity_ends import end_of
-from durablehost.episodes.outcomes import NotForThisApp
+from durablehost.episodes.entity_batch import run_entity_batch
+from durablehost.episodes.episode import NotForThisApp, run_episode
 from durablehost.hub.backend import ActivityWork, Backend, Instance
 from durablehost.hub.client import Hub
 from durablehost.hub.clock import ManualClock
@@ -144,7 +144,7 @@ class ManualWork:
             function = self._table.orchestrator(instance.name)
             call = partial(self._invoker.orchestrate, function) if function else None
             try:
-                outcome = outcomes.orchestrate(
+                decision = run_episode(
                     orchestration, call, self._table, self._clock, self._settings
                 )
             except NotForThisApp as refused:
@@ -152,8 +152,8 @@ class ManualWork:
                 self._backend.abandon_orchestration(orchestration)
                 continue
             self._count_commit()
-            self._backend.commit_orchestration(orchestration, outcome)
-            self._backend.note(instance.id, outcome.problems, self._clock.now())
+            self._backend.commit_orchestration(orchestration, decision)
+            self._backend.note(instance.id, decision.problems, self._clock.now())
             self._backend.flush()
             if instance.id in seen:
                 break
@@ -168,12 +168,12 @@ class ManualWork:
             if function is None:
                 self._backend.abandon_entity(entity)
                 continue
-            outcome = outcomes.operate(
+            decision = run_entity_batch(
                 entity, partial(self._invoker.operate, function), self._clock
             )
             self._count_commit()
-            self._backend.commit_entity(entity, outcome)
-            self._backend.note(entity.id, outcome.problems, self._clock.now())
+            self._backend.commit_entity(entity, decision)
+            self._backend.note(entity.id, decision.problems, self._clock.now())
             self._backend.flush()
         return did
 

@@ -18,8 +18,8 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import table_of
 from durablehost.calling.invoker import Invoker
 from durablehost.episodes.episode import run_episode
-from durablehost.episodes.scheduled import describe
-from durablehost.episodes.sdk_turn import Turn
+from durablehost.hub.backend import Instance, OrchestrationWork, Parent
+from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import (
     EXECUTION_COMPLETED,
     EXECUTION_STARTED,
@@ -27,6 +27,7 @@ from durablehost.hub.history import (
     read_stamp,
     to_text,
 )
+from durablehost.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,18 @@ def replay(app: object, recorded: Sequence[Event], *news: Event) -> Replayed:
     """
     table = table_of(app)
     past = list(takewhile(lambda event: event["EventType"] != EXECUTION_COMPLETED, recorded))
-    decision = run_episode(_turn(past, news), _orchestrator(table, _start_of(past)["Name"]), table)
+    work = _work(past, news)
+    decision = run_episode(
+        work,
+        _orchestrator(table, work.instance.name),
+        table,
+        ManualClock(read_stamp([*past, *news][-1]["Timestamp"])),
+        Settings(version_match="None"),
+    )
     return Replayed(
-        decision.status,
-        json.loads(decision.output or "null"),
-        [describe(item) for item in decision.scheduled],
+        "ContinuedAsNew" if decision.new_generation else decision.instance.status,
+        json.loads(decision.instance.output or "null"),
+        [task.describe() for task in decision.scheduled],
         [problem.text for problem in decision.problems],
     )
 
@@ -62,21 +70,34 @@ def _start_of(past: Sequence[Event]) -> Event:
     raise ValueError("the history has no ExecutionStarted: keep all that `hub.history(id)` gives")
 
 
-def _turn(past: Sequence[Event], news: Sequence[Event]) -> Turn:
+def _work(past: Sequence[Event], news: Sequence[Event]) -> OrchestrationWork:
     start = _start_of(past)
-    parent = start["ParentInstance"]
-    return Turn(
-        instance_id=start["OrchestrationInstance"]["InstanceId"],
-        execution_id=start["OrchestrationInstance"]["ExecutionId"],
+    began = read_stamp(start["Timestamp"])
+    instance = Instance(
+        id=start["OrchestrationInstance"]["InstanceId"],
         name=start["Name"],
+        version=start["Version"],
+        execution_id=start["OrchestrationInstance"]["ExecutionId"],
+        generation=start["Generation"] or 0,
+        status="Running",
         input=start["Input"],
-        parent_id=parent["OrchestrationInstance"]["InstanceId"] if parent else None,
-        generation=start["Generation"],
+        output=None,
         custom_status=None,
-        past=past,
-        past_texts=[to_text(event) for event in past],
-        new=news,
-        now=read_stamp([*past, *news][-1]["Timestamp"]),
+        created=began,
+        updated=began,
+        parent=_parent(start["ParentInstance"]) if start["ParentInstance"] else None,
+    )
+    return OrchestrationWork(instance, past, [to_text(event) for event in past], [*news], ())
+
+
+def _parent(recorded: Event) -> Parent:
+    execution = recorded["OrchestrationInstance"]
+    return Parent(
+        execution["InstanceId"],
+        execution["ExecutionId"],
+        recorded["TaskScheduleId"],
+        recorded["Name"],
+        recorded["Version"],
     )
 
 

@@ -20,15 +20,14 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from durablehost.calling.invoker import Invoker
 from durablehost.episodes.activity_ends import failed_activity
-from durablehost.episodes.episode import Decision, run_episode
-from durablehost.episodes.outcomes import operate
-from durablehost.episodes.sdk_turn import Turn
+from durablehost.episodes.entity_batch import run_entity_batch
+from durablehost.episodes.episode import run_episode
 from durablehost.errors import FunctionFailed
 from durablehost.hub import history
-from durablehost.hub.backend import EntityWork
+from durablehost.hub.backend import Decision, EntityWork, Instance, OrchestrationWork, Parent
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact
-from tests.durablehost.episodes.stepping import Episodes, call_of
+from tests.durablehost.episodes.stepping import ANY_VERSION, Episodes, call_of
 from tests.durablehost.episodes.stepping import called as called_with
 
 Recorded = dict[str, Any]
@@ -97,27 +96,30 @@ def cut(recorded: Recorded) -> tuple[list[Event], list[Event]]:
     return events[: starts[-1]], events[starts[-1] :]
 
 
-def turn_of(recorded: Recorded) -> Turn:
+def work_of(recorded: Recorded) -> OrchestrationWork:
     body = recorded["in"]
-    past, [start, *new] = cut(recorded)
-    generation = 0
+    past, [_, *new] = cut(recorded)
+    generation, parent_id = 0, body["parentInstanceId"]
     if not past and new[-1]["EventType"] == history.ORCHESTRATOR_COMPLETED:
         generation = 1
         new.pop()  # after continue_as_new the host writes it in the very episode
     started = body["history"][1]
-    return Turn(
-        instance_id=body["instanceId"],
-        execution_id=started["OrchestrationInstance"]["ExecutionId"],
+    began = history.read_stamp(started["Timestamp"])
+    instance = Instance(
+        id=body["instanceId"],
         name=started["Name"],
-        input=compact(body["input"]),
-        parent_id=body["parentInstanceId"],
+        version=started["Version"],
+        execution_id=started["OrchestrationInstance"]["ExecutionId"],
         generation=generation,
+        status="Running",
+        input=compact(body["input"]),
+        output=None,
         custom_status=None,
-        past=past,
-        past_texts=[history.to_text(event) for event in past],
-        new=new,
-        now=history.read_stamp(start["Timestamp"]),
+        created=began,
+        updated=began,
+        parent=Parent(parent_id, "", 0, "", None) if parent_id else None,
     )
+    return OrchestrationWork(instance, past, [*map(history.to_text, past)], new, ())
 
 
 def to_the_microsecond(value: Any) -> Any:
@@ -168,7 +170,9 @@ def replay(recorded: Recorded) -> tuple[Decision, str]:
             raise Exception(raised_by_sdk(recorded))
         return json.dumps(recorded["out"])
 
-    decision = run_episode(turn_of(recorded), orchestrate, APP)
+    [start, *_] = cut(recorded)[1]
+    clock = ManualClock(history.read_stamp(start["Timestamp"]))
+    decision = run_episode(work_of(recorded), orchestrate, APP, clock, ANY_VERSION)
     [body] = handed
     return decision, body
 
@@ -221,13 +225,12 @@ def test_an_episode_leaves_the_history_the_next_recorded_one_found(
     decision, _ = replay(recorded)
 
     if found:
-        assert decision.status == "Running"
+        assert decision.instance.status == "Running"
         assert json.dumps(found[: len(past)]) == json.dumps(past)
         assert shape(decision.events) == shape(found[len(past) :])
     else:
-        assert decision.status == "ContinuedAsNew"
-        assert decision.next_input is not None
-        assert compact(decision.next_input) == new[0]["Input"]
+        assert decision.new_generation
+        assert decision.instance.input == new[0]["Input"]
 
 
 @pytest.mark.parametrize("recorded", ENDS)
@@ -236,13 +239,13 @@ def test_the_last_recorded_episode_ends_the_instance_with_the_words_of_the_sdk(
 ) -> None:
     decision, _ = replay(recorded)
 
-    output = json.loads(decision.output or "")
+    output = json.loads(decision.instance.output or "")
     if recorded["error"] is None:
-        assert (decision.status, output) == ("Completed", recorded["out"].get("output"))
+        assert (decision.instance.status, output) == ("Completed", recorded["out"].get("output"))
     else:
         name = recorded["function"]
         words = raised_by_sdk(recorded).partition(LABEL)[0]
-        assert (decision.status, output) == (
+        assert (decision.instance.status, output) == (
             "Failed",
             f"Orchestrator function '{name}' failed: {words}",
         )
@@ -251,7 +254,7 @@ def test_the_last_recorded_episode_ends_the_instance_with_the_words_of_the_sdk(
 def test_a_terminated_instance_ends_with_the_reason() -> None:
     decision, _ = replay(BY_INSTANCE["parent_waits-1"][-1])
 
-    assert (decision.status, decision.output) == ("Terminated", '"stop"')
+    assert (decision.instance.status, decision.instance.output) == ("Terminated", '"stop"')
 
 
 def test_an_unknown_activity_leaves_nothing_but_its_episode_in_the_history() -> None:
@@ -259,7 +262,7 @@ def test_an_unknown_activity_leaves_nothing_but_its_episode_in_the_history() -> 
 
     decision, _ = replay(recorded)
 
-    assert decision.status == "Running"
+    assert decision.instance.status == "Running"
     assert [event["EventType"] for event in decision.events] == [
         history.ORCHESTRATOR_STARTED,
         history.EXECUTION_STARTED,
@@ -277,11 +280,11 @@ def operated(entity_id: str) -> Iterator[tuple[Recorded, str, list[Event]]]:
         requests = [request_of(operation) for operation in recorded["in"]["batch"]]
         work = EntityWork(entity_id, instance, requests, ())
 
-        outcome = operate(work, partial(answer_to, handed, answer), clock)
+        decision = run_entity_batch(work, partial(answer_to, handed, answer), clock)
 
-        instance = outcome.instance
+        instance = decision.instance
         [body] = handed
-        yield recorded, body, [message.event for message in outcome.messages]
+        yield recorded, body, [message.event for message in decision.messages]
 
 
 def answer_to(handed: list[str], answer: str, body: str) -> str:

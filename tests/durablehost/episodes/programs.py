@@ -15,8 +15,8 @@ import azure.durable_functions as df
 from azure.durable_functions.models.Task import TaskBase
 from hypothesis import strategies as st
 
-from durablehost.episodes.episode import Decision
 from durablehost.episodes.scheduled import CallActivity, CallChild, CreateTimer, Scheduled
+from durablehost.hub.backend import Decision, ScheduledTask
 from durablehost.hub.history import Event
 from tests.durablehost.episodes.stepping import (
     LATER,
@@ -180,7 +180,8 @@ class World:
     def take(self, decision: Decision) -> None:
         self.coming += map(self._end_of, decision.scheduled)
 
-    def _end_of(self, item: Scheduled) -> Event:
+    def _end_of(self, item: ScheduledTask) -> Event:
+        assert isinstance(item, Scheduled)
         if isinstance(item, CreateTimer):
             return fired(item.id)
         number = json.loads(item.input)
@@ -209,8 +210,9 @@ def instance_of(program: Program) -> Episodes:
 CALL = call_of(app_with(play))
 
 
-def _kind_and_id(item: Scheduled) -> str:
+def _kind_and_id(item: ScheduledTask) -> str:
     """Without the time of a timer, which is that of its episode."""
+    assert isinstance(item, Scheduled)
     what = "" if isinstance(item, CreateTimer) else item.input
     return f"{item.id} {type(item).__name__} {what}"
 
@@ -222,7 +224,7 @@ def run_in_batches(program: Program, random: Random) -> tuple[Decision, list[Eve
     decision = instance.begin()
     scheduled = list(map(_kind_and_id, decision.scheduled))
     world.take(decision)
-    while decision.status == "Running" and world.coming:
+    while decision.instance.status == "Running" and world.coming:
         random.shuffle(world.coming)
         size = random.randint(1, len(world.coming))
         batch, world.coming = world.coming[:size], world.coming[size:]
@@ -239,7 +241,7 @@ def run_one_by_one(program: Program, order: list[Event]) -> tuple[Decision, list
     decision = instance.begin()
     scheduled = list(map(_kind_and_id, decision.scheduled))
     for event in order:
-        if decision.status != "Running":
+        if decision.instance.status != "Running":
             break
         decision = instance.next(event)
         scheduled += map(_kind_and_id, decision.scheduled)

@@ -11,13 +11,17 @@ import azure.durable_functions as df
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from durablehost.calling.invoker import Invoker
-from durablehost.episodes.episode import Decision, run_episode
-from durablehost.episodes.scheduled import CallActivity, CreateTimer, Scheduled, SendRequest
-from durablehost.episodes.sdk_turn import Action, Turn
+from durablehost.episodes.episode import run_episode
+from durablehost.episodes.scheduled import CallActivity, CreateTimer, SendRequest
+from durablehost.episodes.sdk_replay import Action
 from durablehost.hub import history
+from durablehost.hub.backend import Decision, Instance, OrchestrationWork, Parent, ScheduledTask
+from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact
+from durablehost.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+ANY_VERSION = Settings(version_match="None")
 LATER = START + timedelta(hours=1)
 Context = df.DurableOrchestrationContext
 Flow = Generator[Any, Any, Any]  # what a generator function of an orchestrator gives
@@ -41,13 +45,13 @@ APP = app_with()
 
 
 def scripted(*actions: Action, **state: Any) -> Callable[[str], str]:
-    """What the SDK would answer, written by hand."""
-    answer = {"isDone": False, "schemaVersion": 2, "actions": [list(actions)], **state}
-    return lambda body: json.dumps(answer)
+    """An orchestrator whose state, as the SDK would return it, is written by hand."""
+    written = {"isDone": False, "schemaVersion": 2, "actions": [list(actions)], **state}
+    return lambda body: json.dumps(written)
 
 
 class Episodes:
-    """The episodes of one instance of an orchestrator, or of an answer written by hand.
+    """The episodes of one instance of an orchestrator, or of a state written by hand.
 
     `call` is what runs: put another in its place to change code under a running instance.
     """
@@ -91,23 +95,30 @@ class Episodes:
     def next(self, *new: Event, after: timedelta = timedelta(seconds=1)) -> Decision:
         """The next episode, with these new events, some time later."""
         self.now += after
-        turn = Turn(
-            instance_id="i",
-            execution_id="x",
-            name="flow",
-            input=compact(self._input),
-            parent_id=self._parent_id,
-            generation=self._generation,
-            custom_status=self._custom_status,
-            past=self.past,
-            past_texts=[history.to_text(event) for event in self.past],
-            new=new,
-            now=self.now,
-        )
-        decision = run_episode(turn, self._handed if self.call else None, self.table)
+        texts = [history.to_text(event) for event in self.past]
+        work = OrchestrationWork(self._instance(), self.past, texts, list(new), ())
+        call = self._handed if self.call else None
+        decision = run_episode(work, call, self.table, ManualClock(self.now), ANY_VERSION)
         self.past = [*self.past, *decision.events]
-        self._custom_status = decision.custom_status
+        self._custom_status = decision.instance.custom_status
         return decision
+
+    def _instance(self) -> Instance:
+        parent_id = self._parent_id
+        return Instance(
+            id="i",
+            name="flow",
+            version=self._version,
+            execution_id="x",
+            generation=self._generation,
+            status="Running",
+            input=compact(self._input),
+            output=None,
+            custom_status=self._custom_status,
+            created=START,
+            updated=self.now,
+            parent=Parent(parent_id, "px", 0, "caller", None) if parent_id else None,
+        )
 
     def _handed(self, body: str) -> str:
         self.bodies.append(json.loads(body))
@@ -156,7 +167,7 @@ def raised(name: str, value: Any = None) -> Event:
     return history.event_raised(START, name, json.dumps(value))
 
 
-def replied(request: Scheduled, value: Any = None, *, error: bool = False) -> Event:
+def replied(request: ScheduledTask, value: Any = None, *, error: bool = False) -> Event:
     """The answer of an entity."""
     assert isinstance(request, SendRequest)
     failure = {"exceptionType": "Error"} if error else {}
@@ -202,8 +213,8 @@ def timers(decision: Decision) -> list[tuple[int, timedelta]]:
 
 
 def output(decision: Decision) -> Any:
-    assert decision.output is not None
-    return json.loads(decision.output)
+    assert decision.instance.output is not None
+    return json.loads(decision.instance.output)
 
 
 def problems(decision: Decision) -> list[str]:

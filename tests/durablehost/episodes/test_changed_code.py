@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.episodes.episode import Decision
+from durablehost.hub.backend import Decision
 from tests.durablehost.episodes.stepping import (
     Episodes,
     completed,
@@ -60,7 +60,7 @@ def changed(before: Any, after: Any) -> Decision:
 def test_what_the_code_does_no_more_fails_the_instance(before: Any, recorded: str) -> None:
     decision = changed(before, EVENT)
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision) == (
         f"{BEGINNING}{recorded} but the current replay execution hasn't (yet?) scheduled this task."
         + CHANGED
@@ -106,7 +106,7 @@ def test_what_the_code_does_otherwise_fails_the_instance(
 ) -> None:
     decision = changed(before, after)
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision) == BEGINNING + words + CHANGED
 
 
@@ -134,7 +134,7 @@ def test_the_first_difference_is_said_side_by_side(
 def test_another_name_goes_through_unnoticed_by_the_host(before: Any, after: Any) -> None:
     decision = changed(before, after)
 
-    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert (decision.instance.status, decision.scheduled) == ("Running", [])
     assert problems(decision) == ["replay-differs"]
 
 
@@ -149,7 +149,7 @@ def test_another_name_goes_through_unnoticed_by_the_host(before: Any, after: Any
 def test_what_the_host_does_not_compare_is_no_difference(after: Any) -> None:
     decision = changed(ACT, after)
 
-    assert (decision.status, decision.problems) == ("Running", [])
+    assert (decision.instance.status, decision.problems) == ("Running", [])
 
 
 def test_new_steps_at_the_end_are_no_difference() -> None:
@@ -171,5 +171,5 @@ def test_what_the_replay_had_decided_by_then_is_done_although_the_instance_fails
 
     decision = instance.next(raised("something"))
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert [item.id for item in decision.scheduled] == [0]

@@ -43,7 +43,7 @@ def test_the_first_to_end_wins_even_by_failing() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(failed(1, "broken")).status == "Running"
+    assert instance.next(failed(1, "broken")).instance.status == "Running"
     assert output(instance.next(completed(0))) == [1, "broken \n details"]
 
 
@@ -73,8 +73,8 @@ def test_losers_keep_the_instance_running_until_they_end() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(completed(0)).status == "Running"
-    assert instance.next(failed(1)).status == "Running"
+    assert instance.next(completed(0)).instance.status == "Running"
+    assert instance.next(failed(1)).instance.status == "Running"
     assert output(instance.next(completed(2))) == "first"
 
 

@@ -54,9 +54,9 @@ def test_a_failure_nobody_catches_fails_the_instance_when_the_whole_group_has_en
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(child_failed(0, "broken")).status == "Running"
+    assert instance.next(child_failed(0, "broken")).instance.status == "Running"
     decision = instance.next(completed(1))
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision) == "Orchestrator function 'flow' failed: broken \n details"
 
 
@@ -91,7 +91,7 @@ def test_a_task_in_two_groups_made_beforehand_is_called_twice_and_ids_part() -> 
     assert called(instance.next(completed(1, "B"))) == [(2, '"a"'), (3, '"c"')]
 
     # to the SDK the second run of a is c
-    assert instance.next(completed(2, "A again")).status == "Running"
+    assert instance.next(completed(2, "A again")).instance.status == "Running"
     assert output(instance.next(completed(3, "C"))) == ["A", "A again"]
 
 
@@ -113,7 +113,7 @@ def test_a_timer_cancelled_after_a_retry_makes_the_replay_differ_from_the_histor
     # the timer counts as cancelled from the outset now, so the next call takes the retry's id
     decision = instance.next(completed(3, "done"))
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).startswith(
         "Non-Deterministic workflow detected: A previous execution of this orchestration"
         " scheduled a timer task with sequence number 2 named but the current orchestration"
@@ -140,12 +140,12 @@ def test_a_group_in_a_group_that_fails_and_then_ends_again_fails_as_if_code_had_
 
     instance = Episodes(flow)
     instance.begin()
-    assert instance.next(failed(0)).status == "Running"
+    assert instance.next(failed(0)).instance.status == "Running"
 
     # the SDK raises "completed twice" and tells no actions: the history fits nothing any more
     decision = instance.next(completed(1))
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).startswith("Non-Deterministic workflow detected")
     [problem] = decision.problems
     assert problem.kind == "replay-cut-short"

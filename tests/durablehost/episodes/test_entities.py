@@ -101,7 +101,7 @@ def test_an_orchestrator_that_only_signals_ends_at_once_and_the_signals_are_sent
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, ids(decision)) == ("Completed", [0])
+    assert (decision.instance.status, ids(decision)) == ("Completed", [0])
     assert kinds(decision.events)[2:] == [
         "EventSent",
         "ExecutionCompleted",
@@ -194,7 +194,7 @@ def test_a_child_under_an_id_it_cannot_have_is_dropped_and_waited_for_forever(
 
     decision = Episodes(flow, parent_id="Parent").begin()
 
-    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert (decision.instance.status, decision.scheduled) == ("Running", [])
     dropped, stuck = decision.problems
     assert (dropped.kind, stuck.kind) == ("dropped-call", "cannot-go-on")
     assert why in dropped.text

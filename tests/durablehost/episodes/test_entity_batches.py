@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from durablehost.episodes.outcomes import operate
-from durablehost.hub.backend import EntityWork, Instance, Outcome
+from durablehost.episodes.entity_batch import run_entity_batch
+from durablehost.hub.backend import Decision, EntityWork, Instance
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from tests.durablehost.episodes.stepping import START, batch_of
@@ -37,22 +37,22 @@ def counter(context: Any) -> None:
             raise ValueError("boom")
 
 
-def batch(instance: Instance | None, *requests: Event) -> Outcome:
+def batch(instance: Instance | None, *requests: Event) -> Decision:
     work = EntityWork("@counter@k", instance, list(requests), ())
-    return operate(work, batch_of(counter), ManualClock(START))
+    return run_entity_batch(work, batch_of(counter), ManualClock(START))
 
 
-def results(outcome: Outcome) -> list[Any]:
-    answers = [json.loads(message.event["Input"]) for message in outcome.messages]
+def results(decision: Decision) -> list[Any]:
+    answers = [json.loads(message.event["Input"]) for message in decision.messages]
     return [json.loads(answer["result"]) for answer in answers]
 
 
 def test_a_batch_is_done_in_order_and_each_call_is_answered() -> None:
-    outcome = batch(None, request("add", 2), request("add", 3, signal=True), request("get"))
+    decision = batch(None, request("add", 2), request("add", 3, signal=True), request("get"))
 
-    assert results(outcome) == [None, 5]
-    assert [message.event["Name"] for message in outcome.messages] == ["id of add", "id of get"]
-    assert {(m.target, m.execution_id) for m in outcome.messages} == {("i", "x")}
+    assert results(decision) == [None, 5]
+    assert [message.event["Name"] for message in decision.messages] == ["id of add", "id of get"]
+    assert {(m.target, m.execution_id) for m in decision.messages} == {("i", "x")}
 
 
 def test_the_state_is_there_in_the_next_batch() -> None:
@@ -70,18 +70,18 @@ def test_a_deleted_entity_begins_anew() -> None:
 
 
 def test_an_operation_that_fails_is_answered_with_its_words_and_leaves_its_state() -> None:
-    outcome = batch(None, request("explode"), request("get"))
+    decision = batch(None, request("explode"), request("get"))
 
-    failure = json.loads(outcome.messages[0].event["Input"])
+    failure = json.loads(decision.messages[0].event["Input"])
     assert (json.loads(failure["result"]), failure["exceptionType"]) == ("boom", "Error")
-    assert results(outcome)[1] == -1
+    assert results(decision)[1] == -1
 
 
 @pytest.mark.parametrize("text", [None, "5", '{"a": 1}'])
 def test_a_signal_whose_input_cannot_be_read_is_a_problem(text: str | None) -> None:
-    outcome = batch(None, request("add", signal=True) | {"input": text})
+    decision = batch(None, request("add", signal=True) | {"input": text})
 
-    [problem] = outcome.problems
+    [problem] = decision.problems
     assert (problem.kind, problem.subject) == ("unreadable-signal", "add")
 
 

@@ -25,7 +25,7 @@ def test_an_episode_is_its_start_what_came_in_what_was_scheduled_and_its_end() -
 
     decision = Episodes(flow).begin()
 
-    assert decision.status == "Running"
+    assert decision.instance.status == "Running"
     assert called(decision) == [(0, '"a"')]
     assert kinds(decision.events) == [
         "OrchestratorStarted",
@@ -54,7 +54,7 @@ def test_the_next_activity_is_called_when_the_one_before_has_ended() -> None:
 
     assert called(instance.next(completed(0, 10))) == [(1, "11")]
     last = instance.next(completed(1, 12))
-    assert (last.status, output(last)) == ("Completed", 12)
+    assert (last.instance.status, output(last)) == ("Completed", 12)
 
 
 def test_an_episode_without_news_for_the_orchestrator_schedules_nothing_again() -> None:
@@ -96,11 +96,11 @@ def test_the_end_has_the_next_id_and_the_output_as_json() -> None:
 
     decision = instance.next(completed(0))
 
-    assert decision.output == '{"a":[1,"é"]}'
+    assert decision.instance.output == '{"a":[1,"é"]}'
     ended = decision.events[-2]
     assert ended["EventType"] == history.EXECUTION_COMPLETED
     assert (ended["EventId"], ended["OrchestrationStatus"]) == (1, "Completed")
-    assert ended["Result"] == decision.output
+    assert ended["Result"] == decision.instance.output
 
 
 def test_an_orchestrator_that_returns_nothing_has_null_for_output() -> None:
@@ -110,13 +110,13 @@ def test_an_orchestrator_that_returns_nothing_has_null_for_output() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(completed(0)).output == "null"
+    assert instance.next(completed(0)).instance.output == "null"
 
 
 def test_an_orchestrator_without_a_yield_ends_in_its_first_episode() -> None:
     decision = Episodes(lambda context: "at once").begin()
 
-    assert (decision.status, decision.output) == ("Completed", '"at once"')
+    assert (decision.instance.status, decision.instance.output) == ("Completed", '"at once"')
 
 
 def test_a_task_that_is_never_yielded_is_never_scheduled() -> None:
@@ -180,5 +180,5 @@ def test_an_instance_stays_running_until_what_it_started_has_ended() -> None:
     instance.begin()
 
     returned = instance.next(completed(0))
-    assert (returned.status, returned.output) == ("Running", None)
+    assert (returned.instance.status, returned.instance.output) == ("Running", None)
     assert output(instance.next(fired(1))) == "returned"

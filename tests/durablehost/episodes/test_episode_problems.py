@@ -263,4 +263,4 @@ def test_a_custom_status_near_its_limit_is_a_problem(kilobytes: int, said: bool)
     decision = Episodes(flow).begin()
 
     assert ("custom-status-size" in problems(decision)) == said
-    assert decision.status == ("Failed" if kilobytes == 17 else "Running")
+    assert decision.instance.status == ("Failed" if kilobytes == 17 else "Running")

@@ -76,7 +76,7 @@ def test_one_early_event_ends_two_waits_for_the_sdk_but_only_one_for_the_host() 
     instance.begin()
     instance.next(raised("e", 1))
 
-    assert instance.next(completed(0)).status == "Running"
+    assert instance.next(completed(0)).instance.status == "Running"
     assert output(instance.next(raised("e", 2))) == [1, 1]
 
 
@@ -118,7 +118,7 @@ def test_an_event_in_another_case_is_used_up_and_the_orchestrator_waits_on() -> 
     instance.begin()
 
     used_up = instance.next(raised("approval", 1))
-    assert used_up.status == "Running"
+    assert used_up.instance.status == "Running"
     assert problems(used_up) == ["event-name-case"]
 
     # the SDK goes on with the right one, but the host no longer waits for any
@@ -143,7 +143,7 @@ def test_an_event_of_a_name_nobody_waits_for_changes_nothing() -> None:
 
     decision = instance.next(raised("other"))
 
-    assert (decision.status, decision.scheduled, decision.problems) == ("Running", [], [])
+    assert (decision.instance.status, decision.scheduled, decision.problems) == ("Running", [], [])
 
 
 def test_an_event_comes_in_as_the_value_it_was_sent_as() -> None:

@@ -79,8 +79,8 @@ def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> Non
     instance.begin()
 
     waiting = instance.next(completed(0))
-    assert (waiting.status, problems(waiting)) == ("Running", ["kept-running"])
-    assert instance.next(completed(1)).status == "Failed"
+    assert (waiting.instance.status, problems(waiting)) == ("Running", ["kept-running"])
+    assert instance.next(completed(1)).instance.status == "Failed"
 
 
 def test_a_result_that_is_no_json_fails_the_instance() -> None:
@@ -118,7 +118,7 @@ def test_a_failure_without_a_yield_is_told_by_the_worker(error: BaseException, w
 
     decision = Episodes(flow).begin()
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).startswith(
         "Orchestrator function 'flow' failed: One or more errors occurred. (Result: Failure\n"
         + words
@@ -132,7 +132,7 @@ def test_a_yield_of_what_is_no_task_fails_the_instance(junk: Any) -> None:
 
     decision = Episodes(flow).begin()
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert "has no attribute '_is_scheduled'" in output(decision)
 
 
@@ -160,4 +160,4 @@ def test_a_yield_of_none_waits_forever_and_is_said_to() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, problems(decision)) == ("Running", ["cannot-go-on"])
+    assert (decision.instance.status, problems(decision)) == ("Running", ["cannot-go-on"])

@@ -5,6 +5,9 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from durablehost.hub import history
+from durablehost.hub.backend import Decision
+from durablehost.hub.history import Event
 from tests.durablehost.episodes.stepping import (
     LATER,
     Context,
@@ -33,15 +36,29 @@ def counting(n: int, **options: Any) -> Episodes:
     return Episodes(count, input=json.dumps({"n": n}), **options)
 
 
+def next_input(decision: Decision) -> Any:
+    """The input of the generation that a decision begins."""
+    return json.loads(decision.instance.input or "null")
+
+
+def carried(decision: Decision) -> list[Event]:
+    """The events that the next generation begins with, behind its start."""
+    return [
+        message.event
+        for message in decision.messages
+        if message.event.get("EventType") == history.EVENT_RAISED
+    ]
+
+
 def test_the_next_generation_begins_with_the_new_input() -> None:
     instance = counting(1)
     instance.begin()
 
     decision = instance.next(completed(0))
 
-    assert decision.status == "ContinuedAsNew"
-    assert decision.next_input == '{"n": 2}'
-    assert (decision.output, decision.carried) == (None, [])
+    assert decision.new_generation
+    assert next_input(decision) == '{"n": 2}'
+    assert (decision.instance.output, carried(decision)) == (None, [])
 
 
 def test_a_generation_that_continues_at_once_needs_no_yield() -> None:
@@ -50,7 +67,7 @@ def test_a_generation_that_continues_at_once_needs_no_yield() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, decision.next_input) == ("ContinuedAsNew", "null")
+    assert (decision.new_generation, next_input(decision)) == (True, "null")
 
 
 def test_ids_begin_anew_in_a_generation() -> None:
@@ -117,8 +134,8 @@ def test_events_that_come_with_the_one_that_continues_are_carried_over() -> None
 
     decision = instance.next(raised("item", 1), raised("item", 2), raised("other", 3))
 
-    assert decision.next_input == "[1]"
-    assert [(event["Name"], event["Input"]) for event in decision.carried] == [
+    assert next_input(decision) == "[1]"
+    assert [(event["Name"], event["Input"]) for event in carried(decision)] == [
         ("item", "2"),
         ("other", "3"),
     ]
@@ -129,7 +146,7 @@ def test_events_that_came_before_and_that_nobody_took_are_lost() -> None:
     instance.begin()
     instance.next(raised("other", 0))
 
-    assert instance.next(raised("item", 1)).carried == []
+    assert carried(instance.next(raised("item", 1))) == []
 
 
 def pending(context: Context) -> Flow:
@@ -142,14 +159,14 @@ def test_a_generation_waits_for_what_it_left_open_and_events_are_carried_meanwhi
     instance = Episodes(pending)
     instance.begin()
     waiting = instance.next(raised("go"))
-    assert waiting.status == "Running"
+    assert waiting.instance.status == "Running"
     assert problems(waiting) == ["kept-running"]
-    assert instance.next(raised("go", "meanwhile")).status == "Running"
+    assert instance.next(raised("go", "meanwhile")).instance.status == "Running"
 
     decision = instance.next(fired(0))
 
-    assert decision.status == "ContinuedAsNew"
-    assert [event["Input"] for event in decision.carried] == ['"meanwhile"']
+    assert decision.new_generation
+    assert [event["Input"] for event in carried(decision)] == ['"meanwhile"']
 
 
 def test_signals_sent_in_the_last_episode_of_a_generation_are_sent() -> None:
@@ -163,7 +180,7 @@ def test_signals_sent_in_the_last_episode_of_a_generation_are_sent() -> None:
 
     decision = instance.next(completed(0))
 
-    assert (decision.status, ids(decision)) == ("ContinuedAsNew", [1])
+    assert (decision.new_generation, ids(decision)) == (True, [1])
 
 
 def test_calls_after_continue_as_new_are_not_made() -> None:
@@ -173,7 +190,7 @@ def test_calls_after_continue_as_new_are_not_made() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, decision.scheduled) == ("ContinuedAsNew", [])
+    assert (decision.new_generation, decision.scheduled) == (True, [])
 
 
 def test_an_orchestrator_that_raises_after_continue_as_new_fails() -> None:
@@ -187,7 +204,7 @@ def test_an_orchestrator_that_raises_after_continue_as_new_fails() -> None:
 
     decision = instance.next(completed(0))
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).endswith("failed: after all")
 
 
@@ -195,11 +212,11 @@ def test_a_failure_before_continue_as_new_ends_the_instance() -> None:
     instance = counting(1)
     instance.begin()
 
-    assert instance.next(failed(0)).status == "Failed"
+    assert instance.next(failed(0)).instance.status == "Failed"
 
 
 def test_the_custom_status_of_a_generation_is_kept_until_the_next_has_had_an_episode() -> None:
     instance = counting(2, generation=1, custom_status='{"page":1}')
 
-    assert instance.begin().custom_status == '{"page":1}'
-    assert instance.next(raised("anything")).custom_status is None
+    assert instance.begin().instance.custom_status == '{"page":1}'
+    assert instance.next(raised("anything")).instance.custom_status is None

@@ -28,10 +28,13 @@ def ends_alike(program: Program, random: Random) -> None:
     decision, order, scheduled = run_in_batches(program, random)
     alone, scheduled_alone = run_one_by_one(program, order)
 
-    assert decision.status in ("Completed", "Failed")
-    assert (alone.status, alone.output) == (decision.status, decision.output)
+    assert decision.instance.status in ("Completed", "Failed")
+    assert (alone.instance.status, alone.instance.output) == (
+        decision.instance.status,
+        decision.instance.output,
+    )
     assert scheduled_alone == scheduled
-    assert "Non-Deterministic" not in (decision.output or "")
+    assert "Non-Deterministic" not in (decision.instance.output or "")
 
 
 @EVERY_TIME_THE_SAME
@@ -63,7 +66,7 @@ def test_what_has_no_race_in_it_comes_to_the_same_in_any_order(
 ) -> None:
     decision, _, _ = run_in_batches(program, random)
 
-    assert decision.status == "Completed"
+    assert decision.instance.status == "Completed"
     assert output(decision) == [result_of(step) for step in program]
 
 
@@ -74,5 +77,5 @@ def test_whatever_the_program_every_episode_comes_to_a_decision(
 ) -> None:
     decision, _, scheduled = run_in_batches(program, random)
 
-    assert decision.status in ("Completed", "Failed", "Running")
+    assert decision.instance.status in ("Completed", "Failed", "Running")
     assert len(scheduled) == len(set(scheduled))

@@ -58,7 +58,7 @@ def test_after_the_last_try_one_more_timer_fires_at_once_before_the_error_is_rai
     assert timers(last) == [(5, timedelta(seconds=6))]  # the very time of that episode
 
     decision = instance.next(fired(5))
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).endswith("failed: third \n details")
 
 
@@ -157,7 +157,7 @@ def test_a_retry_the_host_refuses_is_never_made_and_waited_for_forever(
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert (decision.instance.status, decision.scheduled) == ("Running", [])
     dropped, stuck = decision.problems
     assert dropped.kind == "dropped-call"
     assert why in dropped.text

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.episodes.episode import Decision
+from durablehost.hub.backend import Decision
 from tests.durablehost.episodes.stepping import (
     Context,
     Episodes,
@@ -32,21 +32,21 @@ def test_a_custom_status_is_what_was_set_last() -> None:
 
     instance = Episodes(flow)
 
-    assert instance.begin().custom_status == '{"page":1}'
-    assert instance.next(raised("go")).custom_status == '{"page":2}'
+    assert instance.begin().instance.custom_status == '{"page":1}'
+    assert instance.next(raised("go")).instance.custom_status == '{"page":2}'
 
 
 @pytest.mark.parametrize("nothing", [0, "", False, [], {}, None], ids=repr)
 def test_a_custom_status_of_nothing_is_none(nothing: Any) -> None:
-    assert with_status(nothing).custom_status is None
+    assert with_status(nothing).instance.custom_status is None
 
 
 def test_a_custom_status_of_sixteen_kilobytes_is_the_largest() -> None:
     fits, too_big = "x" * (17 * 512 - 3), "x" * (17 * 512 - 2)  # with its quotes, in UTF-16
 
-    assert with_status(fits).custom_status == json.dumps(fits)
+    assert with_status(fits).instance.custom_status == json.dumps(fits)
     decision = with_status(too_big)
-    assert (decision.status, decision.custom_status) == ("Failed", None)
+    assert (decision.instance.status, decision.instance.custom_status) == ("Failed", None)
     assert output(decision) == (
         "Orchestrator function 'flow' failed: The UTF-16 size of the JSON-serialized payload must"
         " not exceed 16 KB. The current payload size is 17 KB."
@@ -56,5 +56,5 @@ def test_a_custom_status_of_sixteen_kilobytes_is_the_largest() -> None:
 def test_a_custom_status_is_measured_in_units_of_utf_16() -> None:
     fits, too_big = "😀" * (17 * 256 - 2), "😀" * (17 * 256 - 1)
 
-    assert with_status(fits).status == "Running"
-    assert with_status(too_big).status == "Failed"
+    assert with_status(fits).instance.status == "Running"
+    assert with_status(too_big).instance.status == "Failed"

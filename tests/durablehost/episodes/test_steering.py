@@ -35,10 +35,10 @@ def test_a_suspended_instance_shows_the_reason_and_does_not_go_on() -> None:
     instance.begin()
 
     decision = instance.next(suspended("lunch"))
-    assert (decision.status, output(decision)) == ("Suspended", "lunch")
+    assert (decision.instance.status, output(decision)) == ("Suspended", "lunch")
 
     while_suspended = instance.next(completed(0, 1), raised("go", 2))
-    assert (while_suspended.status, output(while_suspended)) == ("Suspended", "lunch")
+    assert (while_suspended.instance.status, output(while_suspended)) == ("Suspended", "lunch")
     assert while_suspended.scheduled == []
 
 
@@ -50,7 +50,7 @@ def test_what_came_while_suspended_is_taken_up_on_resume() -> None:
 
     decision = instance.next(resumed("back"))
 
-    assert (decision.status, output(decision)) == ("Running", "back")
+    assert (decision.instance.status, output(decision)) == ("Running", "back")
     assert called(decision) == [(1, "[1, 2]")]
     assert output(instance.next(completed(1))) == "end"
 
@@ -68,7 +68,7 @@ def test_suspending_twice_takes_one_resume() -> None:
     instance.next(suspended("one"))
 
     assert output(instance.next(suspended("two"))) == "two"
-    assert instance.next(resumed()).status == "Running"
+    assert instance.next(resumed()).instance.status == "Running"
 
 
 def test_resumed_and_suspended_in_one_episode_is_suspended() -> None:
@@ -78,7 +78,11 @@ def test_resumed_and_suspended_in_one_episode_is_suspended() -> None:
 
     decision = instance.next(resumed("a moment"), raised("go"), suspended("two"))
 
-    assert (decision.status, output(decision), decision.scheduled) == ("Suspended", "two", [])
+    assert (decision.instance.status, output(decision), decision.scheduled) == (
+        "Suspended",
+        "two",
+        [],
+    )
     assert ids(instance.next(resumed())) == [1]
 
 
@@ -113,8 +117,8 @@ def test_a_terminated_instance_shows_the_reason(reason: str, shown: Any) -> None
 
     decision = instance.next(terminated(reason))
 
-    assert decision.status == "Terminated"
-    assert (decision.output and output(decision)) == shown
+    assert decision.instance.status == "Terminated"
+    assert (decision.instance.output and output(decision)) == shown
     assert kinds(decision.events)[-2:] == ["ExecutionCompleted", "OrchestratorCompleted"]
 
 
@@ -132,7 +136,7 @@ def test_a_suspended_instance_can_be_terminated() -> None:
     instance.begin()
     instance.next(suspended())
 
-    assert instance.next(completed(0), terminated("stop")).status == "Terminated"
+    assert instance.next(completed(0), terminated("stop")).instance.status == "Terminated"
 
 
 def test_what_was_decided_in_the_episode_of_the_termination_is_still_done() -> None:
@@ -140,11 +144,11 @@ def test_what_was_decided_in_the_episode_of_the_termination_is_still_done() -> N
 
     decision = instance.begin(terminated("at once"))
 
-    assert (decision.status, ids(decision)) == ("Terminated", [0])
+    assert (decision.instance.status, ids(decision)) == ("Terminated", [0])
 
 
 def test_an_instance_that_would_have_failed_is_terminated_all_the_same() -> None:
     instance = Episodes(steps)
     instance.begin()
 
-    assert instance.next(failed(0), terminated("stop")).status == "Terminated"
+    assert instance.next(failed(0), terminated("stop")).instance.status == "Terminated"

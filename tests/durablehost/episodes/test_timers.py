@@ -44,7 +44,7 @@ def test_a_timer_for_a_time_without_a_zone_fails_the_instance() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert "can't compare offset-naive and offset-aware datetimes" in output(decision)
 
 
@@ -63,7 +63,7 @@ def test_a_cancelled_timer_does_not_keep_the_instance_running() -> None:
 
     decision = instance.next(raised("decided"))
 
-    assert (decision.status, output(decision)) == ("Completed", "event")
+    assert (decision.instance.status, output(decision)) == ("Completed", "event")
 
 
 def test_a_timer_that_nobody_cancels_keeps_the_instance_running_until_it_fires() -> None:
@@ -75,7 +75,7 @@ def test_a_timer_that_nobody_cancels_keeps_the_instance_running_until_it_fires()
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(raised("decided")).status == "Running"
+    assert instance.next(raised("decided")).instance.status == "Running"
     assert output(instance.next(fired(0))) == "event"
 
 
@@ -92,7 +92,7 @@ def test_the_firing_of_a_cancelled_timer_changes_nothing() -> None:
 
     decision = instance.next(fired(0))
 
-    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert (decision.instance.status, decision.scheduled) == ("Running", [])
     assert output(instance.next(completed(1, "done"))) == "done"
 
 
@@ -105,7 +105,7 @@ def test_a_timer_cancelled_before_it_was_ever_scheduled_is_scheduled_and_not_wai
     instance = Episodes(flow)
 
     assert timers(instance.begin()) == [(0, HOUR)]
-    assert instance.next(completed(1)).status == "Completed"
+    assert instance.next(completed(1)).instance.status == "Completed"
 
 
 def test_cancelling_a_timer_that_fired_fails_the_instance() -> None:
@@ -119,7 +119,7 @@ def test_cancelling_a_timer_that_fired_fails_the_instance() -> None:
 
     decision = instance.next(fired(0))
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).endswith("failed: Cannot cancel a completed task.")
 
 
@@ -148,8 +148,8 @@ def test_a_timer_over_six_days_cannot_be_cancelled() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert instance.next(raised("decided")).status == "Running"
-    assert instance.next(fired(0), after=3 * DAY).status == "Completed"
+    assert instance.next(raised("decided")).instance.status == "Running"
+    assert instance.next(fired(0), after=3 * DAY).instance.status == "Completed"
 
 
 def test_six_days_to_the_second_is_a_timer_in_one_piece() -> None:
@@ -185,4 +185,4 @@ def test_a_loop_of_timers_takes_one_id_a_round() -> None:
     set_third = timers(instance.next(fired(1), after=HOUR))
 
     assert [number for number, _ in set_first + set_second + set_third] == [0, 1, 2]
-    assert instance.next(fired(2), after=HOUR).status == "Completed"
+    assert instance.next(fired(2), after=HOUR).instance.status == "Completed"

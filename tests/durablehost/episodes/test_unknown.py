@@ -24,7 +24,7 @@ NOBODY = df.EntityId("nobody", "k")
 def test_an_orchestrator_nobody_has_fails_with_the_names_that_are_known() -> None:
     decision = Episodes(call=None).begin()
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision) == (
         "Orchestrator function 'flow' failed: The function 'flow' doesn't exist, is disabled, or is"
         " not an orchestrator function. Additional info: The following are the known orchestrator"
@@ -58,7 +58,7 @@ def test_a_call_to_nobody_waits_forever_and_is_said_to(make: Any) -> None:
 
     decision = Episodes(flow).begin()
 
-    assert (decision.status, decision.scheduled) == ("Running", [])
+    assert (decision.instance.status, decision.scheduled) == ("Running", [])
     assert kinds(decision.events)[2:] == ["OrchestratorCompleted"]
     assert problems(decision) == ["unknown-function", "cannot-go-on"]
 
@@ -83,7 +83,7 @@ def test_a_signal_to_nobody_fails_the_instance() -> None:
 
     decision = Episodes(flow).begin()
 
-    assert decision.status == "Failed"
+    assert decision.instance.status == "Failed"
     assert output(decision).startswith(
         "Orchestrator function 'flow' failed: The function 'nobody' doesn't exist, is disabled, or"
     )
@@ -116,5 +116,5 @@ def test_names_ignore_case() -> None:
 def test_an_action_that_cannot_be_read_fails_the_instance(action: Any) -> None:
     decision = Episodes(call=scripted(action)).begin()
 
-    assert (decision.status, decision.scheduled) == ("Failed", [])
+    assert (decision.instance.status, decision.scheduled) == ("Failed", [])
     assert output(decision).startswith("Orchestrator function 'flow' failed: ")

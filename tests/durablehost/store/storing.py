@@ -8,14 +8,14 @@ from pathlib import Path
 from durablehost.hub import history
 from durablehost.hub.backend import (
     Backend,
+    Decision,
     Instance,
     Message,
     NewActivity,
     OrchestrationWork,
-    Outcome,
     Query,
+    started,
 )
-from durablehost.hub.client import started
 from durablehost.hub.history import Event
 from durablehost.store import SqliteBackend
 
@@ -55,19 +55,19 @@ def take(backend: Backend) -> OrchestrationWork:
     return work
 
 
-def running(work: OrchestrationWork, **outcome: object) -> Outcome:
-    """The outcome of an episode that saw its events and waits for more."""
+def running(work: OrchestrationWork, **decision: object) -> Decision:
+    """The decision of an episode that saw its events and waits for more."""
     instance = replace(work.instance, status="Running", updated=LATER)
     events = [history.orchestrator_started(NOW), *work.new, history.orchestrator_completed(NOW)]
-    return Outcome(instance, events, **outcome)  # type: ignore[arg-type]  # as above
+    return Decision(instance, events, **decision)  # type: ignore[arg-type]  # as above
 
 
-def ended(work: OrchestrationWork, status: str = "Completed") -> Outcome:
-    """The outcome of a last episode."""
-    outcome = running(work)
-    outcome.instance = replace(outcome.instance, status=status, output='"done"')
-    outcome.events.append(history.execution_completed(NOW, 0, status, '"done"'))
-    return outcome
+def ended(work: OrchestrationWork, status: str = "Completed") -> Decision:
+    """The decision of a last episode."""
+    decision = running(work)
+    decision.instance = replace(decision.instance, status=status, output='"done"')
+    decision.events.append(history.execution_completed(NOW, 0, status, '"done"'))
+    return decision
 
 
 def bring(backend: Backend, instance_id: str, status: str, **known: object) -> None:
@@ -75,8 +75,8 @@ def bring(backend: Backend, instance_id: str, status: str, **known: object) -> N
     start(backend, instance_id, **known)
     backend.flush()
     work = take(backend)
-    outcome = running(work) if status == "Running" else ended(work, status)
-    backend.commit_orchestration(work, outcome)
+    decision = running(work) if status == "Running" else ended(work, status)
+    backend.commit_orchestration(work, decision)
     backend.flush()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from durablehost.errors import HubFull
 from durablehost.hub import history
-from durablehost.hub.backend import Backend, NewActivity, Outcome, Query
+from durablehost.hub.backend import Backend, Decision, NewActivity, Query
 from durablehost.store import SqliteBackend
 from tests.durablehost.full_disk import full_at, size_of
 from tests.durablehost.store.storing import (
@@ -81,16 +81,16 @@ def test_a_killed_process_loses_what_it_had_not_flushed_and_nothing_else(
     assert backend.next_activity() == activity
 
 
-def test_an_outcome_that_cannot_be_written_whole_leaves_no_trace(backend: Backend) -> None:
+def test_an_decision_that_cannot_be_written_whole_leaves_no_trace(backend: Backend) -> None:
     bring(backend, "a", "Running")
     backend.send(event("a", "One"))
     backend.flush()
     work = take(backend)
     before = backend.instance("a"), backend.history("a")
-    outcome = running(work, activities=[NewActivity(0, "fetch", "1")])
-    outcome.messages.append(event(UNWRITABLE, "Any"))
+    decision = running(work, activities=[NewActivity(0, "fetch", "1")])
+    decision.messages.append(event(UNWRITABLE, "Any"))
     with pytest.raises(UnicodeEncodeError):
-        backend.commit_orchestration(work, outcome)
+        backend.commit_orchestration(work, decision)
     backend.flush()
 
     assert (backend.instance("a"), backend.history("a")) == before
@@ -116,18 +116,18 @@ def test_a_loss_gives_each_request_to_an_entity_again_once_and_in_order(backend:
     backend.flush()
     first = backend.next_entity()
     assert first is not None
-    backend.commit_entity(first, Outcome(an_entity("@tally@x", "1")))
+    backend.commit_entity(first, Decision(an_entity("@tally@x", "1")))
     second = backend.next_entity()
     assert second is not None
-    outcome = Outcome(an_entity("@tally@x", "2"), messages=[event(UNWRITABLE, "Any")])
+    decision = Decision(an_entity("@tally@x", "2"), messages=[event(UNWRITABLE, "Any")])
     with pytest.raises(UnicodeEncodeError):
-        backend.commit_entity(second, outcome)
+        backend.commit_entity(second, decision)
     backend.abandon_entity(first)
     backend.abandon_entity(second)
     seen = []
     while work := backend.next_entity():
         seen += [one["id"] for one in work.requests]
-        backend.commit_entity(work, Outcome(an_entity("@tally@x", "3")))
+        backend.commit_entity(work, Decision(an_entity("@tally@x", "3")))
         backend.flush()
 
     assert seen == [str(number) for number in range(500)]

@@ -1,6 +1,6 @@
 """Entities as work: taken, committed, abandoned, and in what order their requests come."""
 
-from durablehost.hub.backend import Backend, Outcome
+from durablehost.hub.backend import Backend, Decision
 from tests.durablehost.store.storing import an_entity, request
 
 
@@ -13,7 +13,7 @@ def test_requests_to_an_entity_come_in_order_and_one_batch_at_a_time(backend: Ba
     backend.flush()
     meanwhile = backend.next_entity()
     assert first is not None
-    backend.commit_entity(first, Outcome(an_entity("@tally@x", "3")))
+    backend.commit_entity(first, Decision(an_entity("@tally@x", "3")))
     backend.flush()
     second = backend.next_entity()
 
@@ -35,7 +35,7 @@ def test_a_flood_of_requests_to_one_entity_does_not_hold_up_another(backend: Bac
     while work := backend.next_entity():
         order.append(work.id)
         batches.setdefault(work.id, []).extend(one["id"] for one in work.requests)
-        backend.commit_entity(work, Outcome(an_entity(work.id, "0")))
+        backend.commit_entity(work, Decision(an_entity(work.id, "0")))
         backend.flush()
 
     assert order.index("@tally@other") == 1

@@ -67,9 +67,9 @@ def test_histories_at_rest_take_a_bounded_part_of_memory(tmp_path: Path) -> None
         start(hub, instance_id)
         hub.flush()
         work = take(hub)
-        outcome = running(work)
-        outcome.events += [history.event_raised(NOW, "Tick", None)] * 10_000
-        hub.commit_orchestration(work, outcome)
+        decision = running(work)
+        decision.events += [history.event_raised(NOW, "Tick", None)] * 10_000
+        hub.commit_orchestration(work, decision)
         hub.flush()
     hub.close()
 

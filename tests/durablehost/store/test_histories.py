@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from durablehost.hub import history
-from durablehost.hub.backend import Backend, Message, Parent
-from durablehost.hub.client import started
+from durablehost.hub.backend import Backend, Message, Parent, started
 from tests.durablehost.store.storing import (
     LATER,
     NOW,
@@ -44,11 +43,11 @@ def test_a_new_generation_replaces_the_history(backend: Backend) -> None:
     backend.send(event("a", "One"))
     backend.flush()
     work = take(backend)
-    outcome = running(work, new_generation=True)
-    second = replace(outcome.instance, execution_id="second", generation=1, input="2")
-    outcome.instance = second
-    outcome.messages.append(Message("a", started(second, LATER), "second"))
-    backend.commit_orchestration(work, outcome)
+    decision = running(work, new_generation=True)
+    second = replace(decision.instance, execution_id="second", generation=1, input="2")
+    decision.instance = second
+    decision.messages.append(Message("a", started(second, LATER), "second"))
+    backend.commit_orchestration(work, decision)
     backend.flush()
     next_work = take(backend)
 
@@ -66,10 +65,10 @@ def test_what_came_during_the_last_episode_of_a_generation_comes_after_the_next_
     work = take(backend)
     backend.send(event("a", "Meanwhile"))
     backend.flush()
-    outcome = running(work, new_generation=True)
-    outcome.instance = replace(outcome.instance, execution_id="second")
-    outcome.messages.append(Message("a", started(outcome.instance, LATER), "second"))
-    backend.commit_orchestration(work, outcome)
+    decision = running(work, new_generation=True)
+    decision.instance = replace(decision.instance, execution_id="second")
+    decision.messages.append(Message("a", started(decision.instance, LATER), "second"))
+    backend.commit_orchestration(work, decision)
     too_early = backend.next_orchestration()
     backend.flush()
     new = take(backend).new
@@ -93,7 +92,7 @@ def test_a_rewritten_instance_has_the_new_history_and_wakes(backend: Backend) ->
     assert backend.history("a") == kept
 
 
-def test_a_child_is_started_with_its_parents_outcome(backend: Backend) -> None:
+def test_a_child_is_started_with_its_parents_decision(backend: Backend) -> None:
     start(backend, "parent")
     backend.flush()
     work = take(backend)
@@ -144,7 +143,9 @@ def test_the_end_of_an_old_runs_activity_is_lost_on_the_new_one(backend: Backend
     assert [one["EventType"] for one in work.new] == [history.EXECUTION_STARTED]
 
 
-def test_an_outcome_of_an_instance_that_was_replaced_meanwhile_is_dropped(backend: Backend) -> None:
+def test_a_decision_on_an_instance_that_was_replaced_meanwhile_is_dropped(
+    backend: Backend,
+) -> None:
     start(backend, "a")
     backend.flush()
     old = take(backend)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from durablehost.hub.backend import Backend, Outcome, Parent, Query
+from durablehost.hub.backend import Backend, Decision, Parent, Query
 from durablehost.hub.problems import Problem
 from tests.durablehost.store.storing import (
     LATER,
@@ -85,7 +85,7 @@ def test_a_purged_entity_takes_what_was_on_its_way_to_it_along(backend: Backend)
     backend.flush()
     work = backend.next_entity()
     assert work is not None
-    backend.commit_entity(work, Outcome(an_entity("@tally@x", "1")))
+    backend.commit_entity(work, Decision(an_entity("@tally@x", "1")))
     backend.flush()
     backend.send(request("@tally@x", 2))
     backend.purge(["@tally@x"])

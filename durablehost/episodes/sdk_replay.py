@@ -1,11 +1,11 @@
-"""Asks the orchestrator, through the SDK, what it does over its history."""
+"""Has the SDK replay an orchestrator over its history, and reads what it returns."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from durablehost.hub.backend import OrchestrationWork
 from durablehost.hub.history import Event, compact
 
 Action = dict[str, Any]
@@ -22,25 +22,8 @@ _CONSTANTS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What an episode starts from."""
-
-    instance_id: str
-    execution_id: str
-    name: str
-    input: str | None  # JSON text
-    parent_id: str | None
-    generation: int | None
-    custom_status: str | None  # JSON text, as it was before
-    past: Sequence[Event]
-    past_texts: Sequence[str]  # the same as JSON, so that no event is written twice
-    new: Sequence[Event]
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the SDK said."""
+class OrchestratorState:
+    """What the SDK returned: the actions so far, and how far the orchestrator got."""
 
     actions: list[Action]
     done: bool
@@ -50,46 +33,51 @@ class Answer:
     raised: str | None = None  # words of a failure that came without actions
 
 
-def ask(turn: Turn, new: Sequence[Event], orchestrate: Callable[[str], str]) -> Answer:
-    """Run the orchestrator over the turn's past and these new events."""
+def replay_by_sdk(
+    work: OrchestrationWork, new: Sequence[Event], orchestrate: Callable[[str], str]
+) -> OrchestratorState:
+    """Run the orchestrator over the instance's past and these new events."""
+    name = work.instance.name
     try:
-        state = json.loads(orchestrate(_body(turn, new)))
+        state = json.loads(orchestrate(_body(work, new)))
     except Exception as error:  # whatever the app's code raises is the orchestration's failure
         words = _words_of(error)
         _, label, state_text = words.partition(_ERROR_LABEL)
         if not label:
-            return failed(turn.name, _bare_failure(error, words))
+            return failed(name, _bare_failure(error, words))
         state = json.loads(state_text)
     status = state.get("customStatus")
     if (size := status_kilobytes(status)) > STATUS_LIMIT_KB:
         return failed(
-            turn.name,
+            name,
             "The UTF-16 size of the JSON-serialized payload must not exceed 16 KB."
             f" The current payload size is {size} KB.",
         )
     error_text = state.get("error")
-    return Answer(
+    return OrchestratorState(
         state["actions"][0],
         state["isDone"],
         state.get("output"),
-        words_of_failure(turn.name, error_text) if error_text else None,
+        words_of_failure(name, error_text) if error_text else None,
         status,
     )
 
 
-def _body(turn: Turn, new: Sequence[Event]) -> str:
-    events = ", ".join([*turn.past_texts, *(json.dumps(event) for event in new)])
+def _body(work: OrchestrationWork, new: Sequence[Event]) -> str:
+    instance = work.instance
+    parent_id = instance.parent.instance_id if instance.parent else None
+    events = ", ".join([*work.past_texts, *(json.dumps(event) for event in new)])
     return (
-        f'{{"history": [{events}], "input": {turn.input or "null"},'
-        f' "instanceId": {json.dumps(turn.instance_id)},'
-        f' "isReplaying": {"true" if turn.past else "false"},'
-        f' "parentInstanceId": {json.dumps(turn.parent_id)}, {_CONSTANTS}}}'
+        f'{{"history": [{events}], "input": {instance.input or "null"},'
+        f' "instanceId": {json.dumps(instance.id)},'
+        f' "isReplaying": {"true" if work.past else "false"},'
+        f' "parentInstanceId": {json.dumps(parent_id)}, {_CONSTANTS}}}'
     )
 
 
-def failed(name: str, words: str) -> Answer:
-    """The answer of an orchestrator that told of no actions."""
-    return Answer([], done=False, error=words_of_failure(name, words), raised=words)
+def failed(name: str, words: str) -> OrchestratorState:
+    """The state of an orchestrator that failed and returned no actions."""
+    return OrchestratorState([], done=False, error=words_of_failure(name, words), raised=words)
 
 
 def words_of_failure(name: str, words: str) -> str:

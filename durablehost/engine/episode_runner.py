@@ -1,4 +1,4 @@
-"""Runs episodes, which replay all of a history: a long one beside the work loop."""
+"""Runs episodes: one with a long history on another thread, beside the work loop."""
 
 import asyncio
 import time
@@ -8,18 +8,18 @@ from typing import Final
 
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.calling.threads import DaemonPool
-from durablehost.episodes.outcomes import orchestrate
-from durablehost.hub.backend import OrchestrationWork, Outcome
+from durablehost.episodes.episode import run_episode
+from durablehost.hub.backend import Decision, OrchestrationWork
 from durablehost.hub.clock import Clock
 from durablehost.settings import Settings
 
-_LONG_HISTORY: Final = 300  # events; from here on the replay leaves the front's thread
-_GRACE_SECONDS: Final = 0.5  # for a replay under way, when durablehost stops
+_LONG_HISTORY: Final = 300  # events; from here on an episode leaves the loop's thread
+_GRACE_SECONDS: Final = 0.5  # for an episode under way, when durablehost stops
 
-Attempt = tuple[Outcome | Exception, float]  # what became of an episode, and the seconds it took
+Attempt = tuple[Decision | Exception, float]  # what became of an episode, and the seconds it took
 
 
-class Replays:
+class EpisodeRunner:
     """Episodes; those beside the work loop one after the other, on a thread of their own."""
 
     def __init__(
@@ -44,9 +44,9 @@ class Replays:
         """Run an episode; None where it takes place beside the loop, and `next_ended` has it."""
         if len(orchestration.past) < _LONG_HISTORY:
             return self._attempt(orchestration)
-        replay = asyncio.create_task(self._run_beside(orchestration))
-        self._under_way.add(replay)
-        replay.add_done_callback(self._under_way.discard)
+        task = asyncio.create_task(self._run_beside(orchestration))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         return None
 
     async def _run_beside(self, orchestration: OrchestrationWork) -> None:
@@ -57,15 +57,15 @@ class Replays:
     def _attempt(self, orchestration: OrchestrationWork) -> Attempt:
         began = time.perf_counter()
         try:
-            outcome: Outcome | Exception = self._outcome(orchestration)
+            decision: Decision | Exception = self._decision(orchestration)
         except Exception as error:  # the top of a work loop: whoever asked decides
-            outcome = error
-        return outcome, time.perf_counter() - began
+            decision = error
+        return decision, time.perf_counter() - began
 
-    def _outcome(self, orchestration: OrchestrationWork) -> Outcome:
+    def _decision(self, orchestration: OrchestrationWork) -> Decision:
         function = self._table.orchestrator(orchestration.instance.name)
         call = partial(self._call, function) if function else None
-        return orchestrate(orchestration, call, self._table, self._clock, self._settings)
+        return run_episode(orchestration, call, self._table, self._clock, self._settings)
 
     def next_ended(self) -> tuple[OrchestrationWork, Attempt] | None:
         """Each of those beside the loop once."""
@@ -76,6 +76,6 @@ class Replays:
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=_GRACE_SECONDS)
         self._thread.close()
-        for replay in self._under_way:
-            replay.cancel()
+        for task in self._under_way:
+            task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)

@@ -9,11 +9,17 @@ import pytest
 
 from durablehost.episodes import versions
 from durablehost.episodes.activity_ends import failed_activity, failed_http
-from durablehost.episodes.outcomes import NotForThisApp, orchestrate
+from durablehost.episodes.episode import NotForThisApp, run_episode
 from durablehost.errors import FunctionFailed
 from durablehost.hub import history
-from durablehost.hub.backend import Instance, NewActivity, OrchestrationWork, Outcome, Parent
-from durablehost.hub.client import started
+from durablehost.hub.backend import (
+    Decision,
+    Instance,
+    NewActivity,
+    OrchestrationWork,
+    Parent,
+    started,
+)
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
@@ -52,10 +58,10 @@ def instance_of(**changes: Any) -> Instance:
 
 def first_episode(
     flow: Callable[[Context], Any], settings: Settings | None = None, *more: Event, **changes: Any
-) -> Outcome:
+) -> Decision:
     table, instance = app_with(flow), instance_of(**changes)
     work = OrchestrationWork(instance, [], [], [started(instance, START), *more], ())
-    return orchestrate(work, call_of(table), table, CLOCK, settings or Settings())
+    return run_episode(work, call_of(table), table, CLOCK, settings or Settings())
 
 
 def test_what_an_episode_schedules_is_sent_to_whom_it_is_for() -> None:
@@ -69,14 +75,14 @@ def test_what_an_episode_schedules_is_sent_to_whom_it_is_for() -> None:
             ]
         )
 
-    outcome = first_episode(flow)
+    decision = first_episode(flow)
 
-    assert outcome.activities == [NewActivity(0, "act", '{"a": 1}')]
-    [(child, first)] = outcome.children
+    assert decision.activities == [NewActivity(0, "act", '{"a": 1}')]
+    [(child, first)] = decision.children
     assert (child.id, child.name, child.input) == ("x:1", "child", '"5"')
     assert child.parent == Parent("i", "x", 1, "flow", None)
     assert (first.target, kinds([first.event])) == ("x:1", ["ExecutionStarted"])
-    timer, request = outcome.messages
+    timer, request = decision.messages
     assert (timer.target, timer.event["TimerId"]) == ("i", 2)
     assert timer.due == LATER
     assert (request.target, request.event["op"], request.event["input"]) == (
@@ -141,18 +147,18 @@ def again(context: Context) -> Flow:
 
 
 def test_a_new_generation_has_a_new_execution_the_new_input_and_the_events_carried_over() -> None:
-    outcome = first_episode(again, None, raised("go"), raised("go", "late"), parent=PARENT)
+    decision = first_episode(again, None, raised("go"), raised("go", "late"), parent=PARENT)
 
-    assert outcome.new_generation
-    instance = outcome.instance
+    assert decision.new_generation
+    instance = decision.instance
     assert (instance.id, instance.generation, instance.status) == ("i", 1, "Running")
     assert (instance.input, instance.parent) == (json.dumps('{"n": 2}'), PARENT)
     assert instance.execution_id != "x"
-    assert kinds([message.event for message in outcome.messages]) == [
+    assert kinds([message.event for message in decision.messages]) == [
         "ExecutionStarted",
         "EventRaised",
     ]
-    assert {message.execution_id for message in outcome.messages} == {instance.execution_id}
+    assert {message.execution_id for message in decision.messages} == {instance.execution_id}
 
 
 @pytest.mark.parametrize(
@@ -181,16 +187,16 @@ def test_an_instance_of_a_version_the_app_does_not_run_is_refused_with_a_reason(
 def test_it_fails_instead_where_host_json_says_so_and_its_parent_hears_no_reason() -> None:
     settings = Settings(default_version="2.0", version_failure="Fail")
 
-    outcome = first_episode(again, settings, version="3.0", parent=PARENT)
+    decision = first_episode(again, settings, version="3.0", parent=PARENT)
 
-    assert outcome.instance.status == "Failed"
-    assert json.loads(outcome.instance.output or "") == versions.MISMATCH
-    assert kinds(outcome.events) == [
+    assert decision.instance.status == "Failed"
+    assert json.loads(decision.instance.output or "") == versions.MISMATCH
+    assert kinds(decision.events) == [
         "OrchestratorStarted",
         "ExecutionStarted",
         "ExecutionCompleted",
     ]
-    [message] = outcome.messages
+    [message] = decision.messages
     assert (message.event["Reason"], message.event["Details"]) == (None, None)
 
 
@@ -216,7 +222,7 @@ def test_a_request_without_an_answer_fails_with_the_words_of_the_connection() ->
 
 
 def test_an_instance_that_completed_has_its_output_and_what_it_saw() -> None:
-    outcome = first_episode(lambda context: "end", None, completed(99))
+    decision = first_episode(lambda context: "end", None, completed(99))
 
-    assert (outcome.instance.status, outcome.instance.output) == ("Completed", '"end"')
-    assert kinds(outcome.events)[1:3] == ["ExecutionStarted", "TaskCompleted"]
+    assert (decision.instance.status, decision.instance.output) == ("Completed", '"end"')
+    assert kinds(decision.events)[1:3] == ["ExecutionStarted", "TaskCompleted"]
