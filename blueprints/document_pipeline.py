@@ -36,7 +36,7 @@ from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
 from blueprints.chaining import invoice_intake
-from blueprints.document_pipeline_judging import PATIENT, Reviewed, judge, show_step
+from blueprints.document_pipeline_judging import Reviewed, judge, show_step
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
@@ -46,7 +46,7 @@ from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, document_id
 from orchestration.log import log_once
-from orchestration.retrying import call_with_retry, pause_after
+from orchestration.retrying import PATIENT, call_with_retry, pause_after
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
 

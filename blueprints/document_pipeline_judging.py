@@ -18,13 +18,11 @@ from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
 from blueprints.document_pipeline_reviews import Choice, Review, hear_review
 from orchestration import limits
-from orchestration.retrying import Retry, call_with_retry
+from orchestration.retrying import PATIENT, call_with_retry
 from orchestration.settling import settle_map
 from orchestration.showing import show_progress, time_text
 from orchestration.steps import Steps
 
-# Who is down for most of a day delays a document, and does not lose it.
-PATIENT: Final = Retry(attempts=60, longest_pause=timedelta(minutes=20), within=timedelta(hours=20))
 STEPS: Final = (
     "reading",
     "classifying",

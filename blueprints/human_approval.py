@@ -1,13 +1,14 @@
-"""Human approval: a payment waits for people to decide, who are reminded, but not for ever.
+"""Human approval: people approve or reject a payment; they are reminded, and it expires.
 
-POST /api/approvals starts one approval a payment: 202; 200 or 409 where it is asked again. Mails
-hold links to /api/approvals/{id}/decisions: GET shows what is asked, POST decides, once a role.
-Another's token is 403, a second decision 409, one that comes late 410.
+POST /api/approvals starts the approval of a payment. Returns 202; repeating the request returns 200
+or 202, and 409 if the payment differs. The mails contain links to /api/approvals/{id}/decisions:
+GET shows the payment, POST sends the decision of a role. A token for another approval gets 403, a
+second decision of a role 409, and a decision that is too late 410.
 """
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any, Final, TypedDict, cast, get_args
+from typing import Any, TypedDict, cast, get_args
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -23,7 +24,15 @@ from activities.approvals import (
 )
 from activities.decision_tokens import Seat, check_token, require_key
 from activities.messages import Message, send_message
-from blueprints.human_approval_voting import Ballot, Choice, Decision, Result, Vote
+from blueprints.human_approval_voting import (
+    Ballot,
+    Choice,
+    Decision,
+    Result,
+    Vote,
+    Voting,
+    decided_event,
+)
 from http_api.answers import accepted
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
@@ -31,19 +40,13 @@ from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
-from orchestration.deadlines import first_of
-from orchestration.events import event_data
+from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, approval_id
 from orchestration.log import log_once
-from orchestration.retrying import RETRY, Retry, call_with_retry
+from orchestration.retrying import PATIENT, RETRY, Retry, call_with_retry
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
-
-# None of the events that anybody may send: whoever sends it has shown a token.
-DECIDED_EVENT: Final = "ApprovalDecided"
-# Nobody knows of an approval before the first mails are out, so they are tried for most of a day.
-FIRST_MAILS: Final = Retry(attempts=100, longest_pause=timedelta(minutes=10))
 
 bp = df.Blueprint()
 
@@ -101,7 +104,7 @@ async def start_payment_approval(
 async def show_approval_request(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show what the holder of a link may decide. Mail scanners open links: it changes nothing."""
+    """Show the payment to the holder of a link. It changes nothing: mail scanners open links."""
     seat = seat_of(req)
     approval = await _open_for(seat, client)
     shown = {"role": seat.role, "until": seat.expires, "payment": approval.input}
@@ -114,30 +117,22 @@ async def show_approval_request(
 async def send_approval_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Send the decision in the body in the role that the token gives."""
+    """Send the decision in the body, for the role in the token."""
     seat = seat_of(req)
     said = read_body(req, DecisionBody)
     await _open_for(seat, client)
-    vote = Vote(role=seat.role, expires=seat.expires, **said.model_dump())
+    vote = Vote(**said.model_dump())
+    event = decided_event(seat.role, seat.expires)
     with sdk_problems(seat.approval):
-        await client.raise_event(seat.approval, decided_event(seat.role), vote.model_dump())
+        await client.raise_event(seat.approval, event, vote.model_dump())
     return accepted(req, seat.approval)
-
-
-def decided_event(role: str) -> str:
-    """The event by which a role decides; one a role, which is waited for once.
-
-    The SDK keeps one event that comes while nobody waits for it, and gives it to every later wait
-    for that name: waiting again for a name that was heard may hear the same for ever.
-    """
-    return f"{DECIDED_EVENT}:{role}"
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
-    """Ask people until enough agree; remind them, ask one more in time, expire in the end."""
+    """Ask people until enough agree. Remind them, ask one more person, and expire in the end."""
     payment = cast(Payment, context.get_input())
-    context.set_custom_status({"step": "asking"})
+    context.set_custom_status({"step": "starting"})
     terms: Terms = yield from call_with_retry(context, set_approval_terms, payment)
 
     began = context.current_utc_datetime
@@ -148,38 +143,31 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     if not terms["escalated_to"]:
         escalates = expires
     ballot = Ballot(terms["needed"], expires, terms["asked"])
+    voting = Voting(context, ballot)
     times: Counter[str] = Counter()
-    # Before the mails: who is quick decides while others' are on their way still.
-    context.set_custom_status({"step": "asking"} | ballot.as_status())
-    if failures := (yield from _ask(context, payment, ballot, times, FIRST_MAILS)):
+    # Nobody knows of the approval before these mails arrive, so they are retried for 20 hours.
+    failures = yield from _ask(context, payment, ballot, voting, times, PATIENT)
+    if len(ballot.asked) - len(failures) < ballot.needed:
         raise failures[0]
 
-    answers: dict[str, Any] = {}
-    step, result = "waiting", ballot.result
-    while result is None:
-        context.set_custom_status({"step": step} | ballot.as_status())
+    voting.step = "waiting"
+    while ballot.result is None:
         due = min(reminds, escalates, expires)
-        for role in sorted(ballot.undecided.keys() - answers.keys()):
-            answers[role] = context.wait_for_external_event(decided_event(role))
-        waiting = [answers[role] for role in sorted(answers)]
-        answered = yield from first_of(context, waiting, due - context.current_utc_datetime)
-        if answered:
-            role = next(role for role, answer in answers.items() if answer is answered)
-            vote = event_data(answers.pop(role).result, Vote)
-            if not ballot.take(vote, context.current_utc_datetime):
-                log_once(context, "a vote of %s that does not count: %s", role, vote)
-            result = ballot.result
-        elif due == expires or context.current_utc_datetime >= expires:
-            result = "expired"
-        else:
-            if due == escalates:
-                step, escalates = "escalated", expires
-                ballot.asked |= terms["escalated_to"]
-            reminds = context.current_utc_datetime + remind_every
-            yield from _ask(context, payment, ballot, times)
+        yield from listen_until(context, voting.listen, due)
+        if ballot.result or due == expires or context.current_utc_datetime >= expires:
+            break
+        if due == escalates:
+            voting.step, escalates = "escalated", expires
+            ballot.asked |= terms["escalated_to"]
+        reminds = context.current_utc_datetime + remind_every
+        yield from _ask(context, payment, ballot, voting, times, RETRY)
 
-    context.set_custom_status({"step": result} | ballot.as_status())
+    result: Result = ballot.result or "expired"
+    voting.step = result
+    voting.show()
     yield from _tell(context, payment, ballot, result)
+    voting.count()  # those that the route accepted before it could see the result
+    voting.show()
     log_once(context, "%s", result)
     return Outcome(payment=payment["payment"], outcome=result, decisions=ballot.decisions)
 
@@ -188,12 +176,16 @@ def _ask(
     context: df.DurableOrchestrationContext,
     payment: Payment,
     ballot: Ballot,
+    voting: Voting,
     times: Counter[str],
-    retry: Retry = RETRY,
+    retry: Retry,
 ) -> Steps[list[Failure]]:
-    """Mail all who have not decided; count how often each was; return what went wrong."""
-    requests = [
-        DecisionRequest(
+    """Mail everybody who has not decided, and count votes meanwhile.
+
+    Returns why mails were not sent, except the mails to people who have decided all the same.
+    """
+    requests = {
+        role: DecisionRequest(
             approval=context.instance_id,
             payment=payment,
             role=role,
@@ -202,19 +194,21 @@ def _ask(
             times=times[role],
         )
         for role, address in ballot.undecided.items()
-    ]
-    times.update(list(ballot.undecided))
-    ends = yield from settle_map(context, request_approval, requests, len(requests), retry)
-    failures = [end.failure for end in ends if end.failure]
-    for failure in failures:
-        log_once(context, "a mail was not sent: %s", failure)
-    return failures
+    }
+    times.update(requests.keys())
+    ends = yield from call_while_listening(
+        context, request_approval, requests, voting.listen, ballot.until, retry
+    )
+    failures = {role: end.failure for role, end in ends.items() if end.failure}
+    for role, failure in failures.items():
+        log_once(context, "the mail to %s was not sent: %s", role, failure)
+    return [failure for role, failure in failures.items() if role in ballot.undecided]
 
 
 def _tell(
     context: df.DurableOrchestrationContext, payment: Payment, ballot: Ballot, result: Result
 ) -> Steps[None]:
-    """Mail the outcome to whoever asked; it stands, though the mail may fail."""
+    """Mail the result to the requester. A failure of this mail does not change the result."""
     lines = [
         f"{decision['role']}: {decision['decision']}. {decision['comment']}".strip()
         for decision in ballot.decisions
@@ -231,7 +225,7 @@ def _tell(
 
 
 def seat_of(req: func.HttpRequest) -> Seat:
-    """Whose link it is. Raises Problem: 403 for a wrong token, 410 for one that expired."""
+    """Return what the token of a link allows. Raises Problem: 403 wrong token, 410 expired."""
     token = read_query(req, TokenQuery).token
     try:
         return check_token(token, req.route_params["id"], clock.now())
@@ -241,19 +235,20 @@ def seat_of(req: func.HttpRequest) -> Seat:
 
 
 async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instance:
-    """The approval while it waits for this seat. Raises Problem 404, 410, 409, 403."""
+    """Return the approval if this role may still decide. Raises Problem 404, 410, 409, 403."""
     approval = await find(client, seat.approval)
     known: dict[str, Any] = approval.custom_status or {}
     name = f"approval {seat.approval!r}"
-    if approval.has_ended:
-        how = known.get("step") if approval.state == "Completed" else approval.state
+    is_settled = known.get("step") in get_args(Result)
+    if approval.has_ended or is_settled:
+        how = known["step"] if is_settled else approval.state
         raise Problem(410, "approval_ended", f"{name} is {how}: it is too late to decide")
     if known.get("expires") != seat.expires:
-        detail = f"the token is of an earlier run of {name}: use the link in the latest message"
+        detail = f"the token is for an earlier run of {name}: use the link in the latest message"
         raise Problem(403, "token_superseded", detail)
     if decision := known["decided"].get(seat.role):
-        detail = f"{seat.role} decided to {decision} on {name} already: it cannot be changed"
+        detail = f"{seat.role} has already sent {decision} for {name}: it cannot be changed"
         raise Problem(409, "already_decided", detail)
     if approval.state == "Suspended":
-        raise Problem(409, "approval_suspended", f"{name} is suspended: decide once it is resumed")
+        raise Problem(409, "approval_suspended", f"{name} is suspended: decide after it is resumed")
     return approval

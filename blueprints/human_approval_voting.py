@@ -1,24 +1,28 @@
-"""Votes of people: which of them count, and what they come to."""
+"""The votes on an approval: the events that bring them, which count, and their result."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict
 
+import azure.durable_functions as df
 from pydantic import BaseModel
 
+from orchestration.events import event_data
+from orchestration.log import log_once
 from orchestration.showing import time_text
 
 Choice = Literal["approve", "reject"]
 Result = Literal["approved", "rejected", "expired"]
 
+# Not in OPEN_EVENTS: only the route that checks a token sends it.
+DECIDED_EVENT: Final = "ApprovalDecided"
+
 _RESULTS: Final[dict[Choice, Result]] = {"approve": "approved", "reject": "rejected"}
 
 
 class Vote(BaseModel):
-    """What somebody decided; `expires` tells the votes of one ballot from those of an earlier."""
+    """What the event of a role carries."""
 
-    role: str
-    expires: str
     decision: Choice
     comment: str
 
@@ -34,7 +38,7 @@ class Decision(TypedDict):
 
 @dataclass
 class Ballot:
-    """Who is asked, by role, who has decided, and until when; so many of a kind settle it."""
+    """Who is asked, by role, and what they decided. As many equal votes as `needed` settle it."""
 
     needed: int
     until: datetime
@@ -47,7 +51,7 @@ class Ballot:
 
     @property
     def result(self) -> Result | None:
-        """What the decisions come to so far."""
+        """The result, once enough people have decided the same."""
         for choice, result in _RESULTS.items():
             if sum(each["decision"] == choice for each in self.decisions) >= self.needed:
                 return result
@@ -61,20 +65,20 @@ class Ballot:
     def undecided(self) -> dict[str, str]:
         return {role: address for role, address in self.asked.items() if role not in self.decided}
 
-    def take(self, vote: Vote | None, now: datetime) -> bool:
-        """Count a vote, unless it is none, late, of another ballot, or not its role's first."""
-        if vote is None or now >= self.until or vote.expires != self.expires:
+    def take(self, role: str, vote: Vote | None, now: datetime) -> bool:
+        """Count a vote. A malformed, late or second vote, or that of another role, changes nothing.
+
+        Returns whether it counted.
+        """
+        if vote is None or now >= self.until or role not in self.undecided:
             return False
-        if vote.role not in self.undecided:
-            return False
-        at = time_text(now)
         self.decisions.append(
-            Decision(role=vote.role, decision=vote.decision, comment=vote.comment, at=at)
+            Decision(role=role, decision=vote.decision, comment=vote.comment, at=time_text(now))
         )
         return True
 
     def as_status(self) -> dict[str, Any]:
-        """How far it is. Comments are left out: a custom status over 16 KB fails its instance."""
+        """The progress. It leaves out comments: a custom status over 16 KB fails its instance."""
         return {
             "done": len(self.decisions),
             "of": self.needed,
@@ -82,3 +86,43 @@ class Ballot:
             "decided": self.decided,
             "expires": self.expires,
         }
+
+
+def decided_event(role: str, expires: str) -> str:
+    """The event that brings the vote of a role.
+
+    `expires` keeps apart two runs of one approval: a vote for the earlier run, which arrives late,
+    has a name that the later run never waits for.
+    """
+    return f"{DECIDED_EVENT}:{role}:{expires}"
+
+
+class Voting:
+    """Receives the votes of everybody who is asked, and shows in the custom status who decided."""
+
+    def __init__(self, context: df.DurableOrchestrationContext, ballot: Ballot) -> None:
+        self.step = "asking"
+        self._context, self._ballot = context, ballot
+        self._waits: dict[str, Any] = {}
+
+    def listen(self) -> list[Any] | None:
+        """Count the votes that have arrived, and return the open waits, None once it is settled."""
+        self.count()
+        if self._ballot.result:
+            return None
+        for role in sorted(self._ballot.undecided.keys() - self._waits.keys()):
+            event = decided_event(role, self._ballot.expires)
+            self._waits[role] = self._context.wait_for_external_event(event)
+        self.show()
+        return [self._waits[role] for role in sorted(self._waits)]
+
+    def count(self) -> None:
+        """Count the votes that have arrived."""
+        for role in [role for role, wait in self._waits.items() if wait.is_completed]:
+            vote = event_data(self._waits.pop(role).result, Vote)
+            if not self._ballot.take(role, vote, self._context.current_utc_datetime):
+                log_once(self._context, "a vote of %s does not count: %s", role, vote)
+
+    def show(self) -> None:
+        """Set the custom status. The route that takes decisions reads it."""
+        self._context.set_custom_status({"step": self.step} | self._ballot.as_status())

@@ -43,6 +43,10 @@ class Retry:
 
 
 RETRY: Final = Retry()
+# For work that an outage of most of a day should delay and not fail.
+PATIENT: Final = Retry(
+    attempts=100, longest_pause=timedelta(minutes=20), within=timedelta(hours=20)
+)
 
 _MOST_DOUBLINGS: Final = 64  # the pause is at its longest long before, and floats end somewhere
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.human_approval import decided_event
+from blueprints.human_approval_voting import decided_event
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.approving import (
@@ -27,7 +27,8 @@ from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 EXPIRES = "2026-01-31T00:00:00Z"
-A_VOTE = {"role": "lead", "expires": EXPIRES, "decision": "approve", "comment": "fine"}
+LEAD_DECIDED = decided_event("lead", EXPIRES)
+A_VOTE = {"decision": "approve", "comment": "fine"}
 
 
 @pytest.mark.parametrize(("decision", "outcome"), [("approve", "approved"), ("reject", "rejected")])
@@ -240,7 +241,7 @@ async def test_a_vote_counts_in_either_form_of_an_event(
 ) -> None:
     await ask(hub)
 
-    await hub.raise_event(ID, decided_event("lead"), A_VOTE, as_http=as_http)
+    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE, as_http=as_http)
 
     assert hub.output(ID)["outcome"] == "approved"
 
@@ -253,10 +254,8 @@ async def test_a_vote_counts_in_either_form_of_an_event(
         "approve",
         [],
         A_VOTE | {"decision": "maybe"},
-        A_VOTE | {"role": "cfo"},
-        A_VOTE | {"role": 1},
-        A_VOTE | {"expires": "2026-01-30T00:00:00Z"},
-        {"role": "lead"},
+        A_VOTE | {"comment": 1},
+        {"comment": "fine"},
     ],
 )
 async def test_a_vote_that_is_not_right_changes_nothing(
@@ -264,11 +263,22 @@ async def test_a_vote_that_is_not_right_changes_nothing(
 ) -> None:
     await ask(hub)
 
-    await hub.raise_event(ID, decided_event("lead"), vote, as_http=as_http)
+    await hub.raise_event(ID, LEAD_DECIDED, vote, as_http=as_http)
     assert (hub.status(ID), decided(hub)) == ("Running", {})
 
     await decide(hub, await link(sandbox, LEAD))
     assert hub.output(ID)["outcome"] == "approved"
+
+
+@pytest.mark.parametrize(("role", "expires"), [("cfo", EXPIRES), ("lead", "2026-01-30T00:00:00Z")])
+async def test_a_vote_of_somebody_else_or_for_another_run_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox, role: str, expires: str
+) -> None:
+    await ask(hub)
+
+    await hub.raise_event(ID, decided_event(role, expires), A_VOTE)
+
+    assert (hub.status(ID), decided(hub)) == ("Running", {})
 
 
 async def test_a_role_that_votes_twice_in_one_moment_has_one_vote(
@@ -277,7 +287,7 @@ async def test_a_role_that_votes_twice_in_one_moment_has_one_vote(
     await ask(hub, **LARGE)
 
     for decision in ("reject", "approve", "reject"):
-        await hub.raise_event(ID, decided_event("lead"), A_VOTE | {"decision": decision})
+        await hub.raise_event(ID, LEAD_DECIDED, A_VOTE | {"decision": decision})
 
     assert (hub.status(ID), decided(hub)) == ("Running", {"lead": "reject"})
 
@@ -287,7 +297,7 @@ async def test_a_role_that_votes_twice_while_reminders_are_sent_has_one_vote(
 ) -> None:
     await ask(hub, **LARGE)
     for _ in range(2):
-        await hub.raise_event(ID, decided_event("lead"), A_VOTE, after=timedelta(hours=24))
+        await hub.raise_event(ID, LEAD_DECIDED, A_VOTE, after=timedelta(hours=24))
 
     await hub.advance(timedelta(hours=24))
 
@@ -301,38 +311,206 @@ async def test_a_vote_that_comes_before_a_late_timer_but_after_the_deadline_is_l
     await hub.suspend(ID)
     await hub.advance(timedelta(days=31))
 
-    await hub.raise_event(ID, decided_event("lead"), A_VOTE)
+    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE)
     await hub.resume(ID)
     await hub.advance(timedelta(minutes=1))
 
     assert hub.output(ID)["outcome"] == "expired"
 
 
-# Mail that fails
-
-
 async def test_an_outage_of_the_mail_delays_the_first_mails(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    await sandbox.fault("mail", fail_next=30)
-
+    hub.slow_activity("request_approval", timedelta(hours=4))
+    await sandbox.fault("mail", fail_next=100_000)
     await ask(hub, **LARGE)
-    await hub.advance(timedelta(hours=6))
+    await hub.advance(timedelta(hours=19))
+    await sandbox.mend()
+
+    await hub.advance(timedelta(hours=2))
 
     for person in (LEAD, CONTROLLER, DIRECTOR):
         assert len(await sandbox.mails(person)) == 1
     assert hub.custom_status(ID)["step"] == "waiting"
 
 
-async def test_a_first_mail_that_cannot_be_sent_ends_with_a_code(
-    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+async def test_mail_that_is_down_for_longer_than_twenty_hours_fails_the_approval(
+    hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    monkeypatch.setenv("APPROVER_LEAD", "nobody")
+    hub.slow_activity("request_approval", timedelta(hours=4))
+    await sandbox.fault("mail", fail_next=100_000)
+    await ask(hub, **LARGE)
 
-    await ask(hub)
+    await hub.run_until_ended(ID)
 
     shown = (await hub.request("GET", HERE)).json()
-    assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "bad_request")
+    times = {call.at for call in hub.calls("request_approval")}
+    assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "mail_unavailable")
+    assert timedelta(hours=16) < max(times) - min(times) <= timedelta(hours=20)
+
+
+async def test_an_approval_that_expires_while_mail_is_down_ends_then(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", "3")
+    await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
+    await ask(hub, **LARGE)
+
+    await hub.advance(timedelta(hours=3))
+
+    assert hub.output(ID)["outcome"] == "expired"
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused", "status"),
+    [
+        ({}, ["lead"], "Failed"),
+        (LARGE, ["director"], "Running"),
+        (LARGE, ["controller", "director"], "Failed"),
+    ],
+)
+async def test_refused_addresses_fail_an_approval_if_too_few_people_are_left(
+    hub: ManualHub,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    refused: list[str],
+    status: str,
+) -> None:
+    for role in refused:
+        monkeypatch.setenv(f"APPROVER_{role.upper()}", f"{role} has no address")
+
+    await ask(hub, **changes)
+
+    shown = (await hub.request("GET", HERE)).json()
+    code = shown["output"]["code"] if shown["output"] else None
+    expected = "bad_request" if status == "Failed" else None
+    assert (shown["runtimeStatus"], code) == (status, expected)
+
+
+async def test_two_of_three_decide_although_the_third_has_no_address(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVER_DIRECTOR", "nobody")
+    await ask(hub, **LARGE)
+
+    for person in (LEAD, CONTROLLER):
+        await decide(hub, await link(sandbox, person))
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+# Decisions while mails are sent
+
+
+async def test_enough_votes_decide_at_once_while_another_mail_is_retried(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
+    await ask(hub, **LARGE)
+    await hub.advance(timedelta(minutes=2))
+    before = hub.clock.now()
+
+    answers = [await decide(hub, await link(sandbox, person)) for person in (LEAD, CONTROLLER)]
+
+    assert [answer.status for answer in answers] == [202, 202]
+    assert (hub.status(ID), hub.output(ID)["outcome"]) == ("Completed", "approved")
+    assert hub.clock.now() == before
+
+
+async def test_the_first_vote_of_a_role_counts_while_another_mail_is_retried(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", about=DIRECTOR, fail_next=3)
+    await ask(hub, **LARGE)
+    mine = await link(sandbox, LEAD)
+
+    first, second = await decide(hub, mine, "approve"), await decide(hub, mine, "reject")
+    await hub.advance(timedelta(minutes=30))
+
+    assert (first.status, second.status) == (202, 409)
+    assert (hub.custom_status(ID)["step"], decided(hub)) == ("waiting", {"lead": "approve"})
+
+
+async def test_of_two_votes_of_a_role_that_arrive_during_a_mail_the_first_counts(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    async def vote_twice(_: object) -> str:
+        for decision in ("approve", "reject"):
+            await hub.raise_event(ID, LEAD_DECIDED, A_VOTE | {"decision": decision})
+        return "message-1"
+
+    hub.replace_activity("request_approval", vote_twice)
+
+    await ask(hub, **LARGE)
+
+    assert decided(hub) == {"lead": "approve"}
+
+
+async def test_a_vote_ends_the_retries_of_a_mail_whose_answers_are_lost(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", method="POST", lose_answer_next=3)
+    await ask(hub)
+
+    await decide(hub, await link(sandbox, LEAD))
+    await hub.advance(timedelta(minutes=1))
+
+    assert hub.output(ID)["outcome"] == "approved"
+    assert len(await sandbox.mails(LEAD)) == 1
+
+
+async def test_people_who_have_voted_count_as_reached(hub: ManualHub, sandbox: Sandbox) -> None:
+    await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
+    await sandbox.fault("mail", about=LEAD, lose_answer_next=100_000)
+    hub.slow_activity("request_approval", timedelta(hours=6))
+    await ask(hub, **LARGE)
+    await hub.advance(timedelta(hours=6))
+    await decide(hub, await link(sandbox, LEAD))
+
+    await hub.advance(timedelta(hours=30))
+
+    assert (hub.status(ID), decided(hub)) == ("Running", {"lead": "approve"})
+
+
+async def test_a_vote_that_arrives_while_the_result_is_mailed_is_in_the_outcome(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub, **LARGE)
+    late = await link(sandbox, DIRECTOR)
+    answers = []
+
+    async def vote_meanwhile(_: object) -> str:
+        await hub.raise_event(ID, decided_event("director", EXPIRES), A_VOTE)
+        answers.append(await decide(hub, late))
+        return "message-1"
+
+    hub.replace_activity("send_message", vote_meanwhile)
+    for person in (LEAD, CONTROLLER):
+        await decide(hub, await link(sandbox, person), "reject")
+
+    roles = [decision["role"] for decision in hub.output(ID)["decisions"]]
+    assert (hub.output(ID)["outcome"], roles) == ("rejected", ["lead", "controller", "director"])
+    assert (answers[0].status, answers[0].json()["code"]) == (410, "approval_ended")
+
+
+@pytest.mark.parametrize("vote", [None, {"decision": "maybe", "comment": ""}])
+async def test_a_malformed_vote_during_a_mail_does_not_stop_the_approval(
+    hub: ManualHub, sandbox: Sandbox, vote: Any
+) -> None:
+    async def vote_meanwhile(_: object) -> str:
+        await hub.raise_event(ID, LEAD_DECIDED, vote)
+        return "message-1"
+
+    hub.replace_activity("request_approval", vote_meanwhile)
+    await ask(hub)
+
+    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE)
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
+# Mail that fails
 
 
 async def test_a_mail_whose_answer_was_lost_is_sent_once(hub: ManualHub, sandbox: Sandbox) -> None:
@@ -400,6 +578,26 @@ async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
         assert hub.problems(ID) == []
         assert len(await sandbox.mails(LEAD)) == len(await sandbox.mails(REQUESTER)) == 1
         await sandbox.reset()
+
+
+async def test_a_crash_between_any_two_steps_keeps_votes_that_arrive_while_mails_are_retried(
+    app: FunctionTable, sandbox: Sandbox
+) -> None:
+    async def run(hub: ManualHub) -> None:
+        await sandbox.reset()
+        await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
+        await ask(hub, **LARGE)
+        for person in (LEAD, CONTROLLER):
+            await decide(hub, await link(sandbox, person))
+
+    async for hub in every_crash(app, run):
+        await hub.run_until_idle()
+        for person in (LEAD, CONTROLLER):
+            if not hub.instance(ID).ended:
+                await decide(hub, await link(sandbox, person))
+
+        assert hub.output(ID)["outcome"] == "approved"
+        assert hub.problems(ID) == []
 
 
 async def test_a_crash_between_any_two_steps_reminds_each_time_once(
