@@ -581,7 +581,7 @@ async def test_a_crash_between_any_two_steps_asks_once_and_counts_once(
 
 
 async def test_a_crash_between_any_two_steps_keeps_votes_that_arrive_while_mails_are_retried(
-    app: FunctionTable, sandbox: Sandbox
+    durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
         await sandbox.reset()
@@ -590,7 +590,7 @@ async def test_a_crash_between_any_two_steps_keeps_votes_that_arrive_while_mails
         for person in (LEAD, CONTROLLER):
             await decide(hub, await link(sandbox, person))
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.run_until_idle()
         for person in (LEAD, CONTROLLER):
             if not hub.instance(ID).ended:

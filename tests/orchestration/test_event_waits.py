@@ -140,7 +140,7 @@ async def test_a_failure_that_another_attempt_would_not_mend_ends_the_calls(
     assert (calls_of(hub, "a"), hub.output(ID)["ends"]) == (1, {"a": "refused"})
 
 
-async def test_a_crash_between_any_two_steps_changes_nothing(app: FunctionTable) -> None:
+async def test_a_crash_between_any_two_steps_changes_nothing(durable_app: FunctionTable) -> None:
     async def run(hub: ManualHub) -> None:
         hub.fail_activity("do_work", BUSY, on_call=1)
         await start(hub, "a", "b")
@@ -148,7 +148,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(app: FunctionTable)
         await hub.advance(timedelta(seconds=3))
         await send(hub, 7)
 
-    async for hub in every_crash(app, run):
+    async for hub in every_crash(durable_app, run):
         await hub.advance(timedelta(minutes=1))
         if not hub.instance(ID).ended:
             await send(hub, 7)
