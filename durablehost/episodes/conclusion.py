@@ -60,7 +60,7 @@ class Conclusion:
         """The status and the output. After `ContinuedAsNew` comes a new generation."""
         walk = self.walk
         if walk.terminated is not None:
-            return "Terminated", _reason(walk.terminated)
+            return "Terminated", reason_shown(walk.terminated)
         if walk.fault is not None:
             return "Failed", compact(str(walk.fault))
         if not walk.tasks.open:
@@ -74,7 +74,7 @@ class Conclusion:
                 return "Completed", compact(self.state.output)
         if walk.steered is None:
             return "Running", None
-        return "Suspended" if walk.suspended else "Running", _reason(walk.steered["Reason"])
+        return "Suspended" if walk.suspended else "Running", reason_shown(walk.steered["Reason"])
 
     def _custom_status(self) -> str | None:
         if self.state.custom_status is not None:
@@ -132,7 +132,7 @@ class Conclusion:
             task.send(decision, sender)
 
 
-def _reason(reason: str) -> str | None:
+def reason_shown(reason: str) -> str | None:
     """A reason as status shows it: the JSON it holds, or itself."""
     if not reason:
         return None

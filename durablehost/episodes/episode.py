@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from durablehost.app.functions import Known, no_such_function
 from durablehost.episodes import versions
-from durablehost.episodes.conclusion import Conclusion, to_parent
+from durablehost.episodes.conclusion import Conclusion, reason_shown, to_parent
 from durablehost.episodes.episode_problems import problems_of
 from durablehost.episodes.sdk_replay import failed, replay_by_sdk
 from durablehost.episodes.walk import Walk
@@ -70,6 +70,11 @@ def _decision_on_other_version(
     work: OrchestrationWork, clock: Clock, settings: Settings
 ) -> Decision:
     instance = work.instance
+    terminated = [each for each in work.new if each["EventType"] == history.EXECUTION_TERMINATED]
+    if terminated and not work.past:
+        # The host ends what has never run without a history.
+        output = reason_shown(terminated[-1]["Input"])
+        return Decision(replace(instance, status="Terminated", output=output, updated=clock.now()))
     if settings.version_failure == "Reject":
         raise NotForThisApp(
             problems.version_never_runs(

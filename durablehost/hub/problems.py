@@ -166,8 +166,8 @@ def version_never_runs(version: str | None, here: str | None, strategy: str) -> 
         "version-mismatch",
         "",
         f"has version {version!r} and stays Pending: host.json's defaultVersion is {here!r} and"
-        f" versionMatchStrategy is {strategy}. Raise defaultVersion, or start it with a version"
-        " that this app takes.",
+        f" versionMatchStrategy is {strategy}. Raise defaultVersion, start it with a version"
+        " that this app takes, or terminate it.",
     )
 
 

@@ -23,7 +23,9 @@ from durablehost.hub.backend import (
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
+from durablehost.testing import ManualHub
 from tests.durablehost.episodes.stepping import (
+    APP,
     LATER,
     START,
     Context,
@@ -182,6 +184,16 @@ def test_an_instance_of_a_version_the_app_does_not_run_is_refused_with_a_reason(
 
     assert refused.value.problem.kind == "version-mismatch"
     assert "has version '3.0' and stays Pending" in refused.value.problem.text
+
+
+async def test_an_instance_of_such_a_version_is_terminated_without_a_history() -> None:
+    async with ManualHub(APP, settings=Settings(default_version="2.0")) as hub:
+        instance = await hub.start("flow", version="3.0")
+
+        await hub.terminate(instance, "no longer needed")
+
+        assert (hub.status(instance), hub.output(instance)) == ("Terminated", "no longer needed")
+        assert hub.history(instance) == []
 
 
 def test_it_fails_instead_where_host_json_says_so_and_its_parent_hears_no_reason() -> None:
