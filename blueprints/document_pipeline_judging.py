@@ -16,8 +16,10 @@ from activities.document_checks import (
 )
 from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
-from blueprints.document_pipeline_reviews import Choice, Review, hear_review
+from blueprints.document_pipeline_reviews import Choice, Review, reviewed_event
 from orchestration import limits
+from orchestration.event_waits import call_while_listening, listen_until
+from orchestration.events import event_data
 from orchestration.retrying import PATIENT, call_with_retry
 from orchestration.settling import settle_map
 from orchestration.showing import show_progress, time_text
@@ -114,17 +116,33 @@ def _assess(
 def _ask(
     context: df.DurableOrchestrationContext, judged: Judged, number: int, until: datetime
 ) -> Steps[Review | None]:
-    """Mail a person the link of this round, and wait for what they decide."""
+    """Mail a person the link of this round, and wait for the decision from before the mail is sent.
+
+    Returns None if no decision arrives in time, or if it is malformed.
+    """
     if context.current_utc_datetime >= until:
         return None
     expires, fields, doubts = time_text(until), judged["fields"], judged["doubts"]
     request = ReviewRequest(
         document=context.instance_id, round=number, expires=expires, fields=fields, doubts=doubts
     )
+    answer: Any = context.wait_for_external_event(reviewed_event(number, expires))
+
+    def listen() -> list[Any] | None:
+        return None if answer.is_completed else [answer]
+
     shown = {"round": number, "expires": expires, "fields": fields, "doubts": doubts}
     show_step(context, "reviewing", **shown)
-    yield from call_with_retry(context, request_document_review, request, PATIENT)
-    return (yield from hear_review(context, number, until))
+    requests = {"reviewer": request}
+    ends = yield from call_while_listening(
+        context, request_document_review, requests, listen, until, PATIENT
+    )
+    mail = ends.get("reviewer")
+    if mail and mail.failure and not answer.is_completed and context.current_utc_datetime < until:
+        raise mail.failure
+    yield from listen_until(context, listen, until)
+    is_in_time = answer.is_completed and context.current_utc_datetime < until
+    return event_data(answer.result, Review) if is_in_time else None
 
 
 def _reviewed(context: df.DurableOrchestrationContext, number: int, review: Review) -> Reviewed:

@@ -1,11 +1,10 @@
-"""The reviews of a document: how a person is let in, what they may decide, and how it is heard.
+"""The reviews of a document: the links for a person, what they may decide, and its event.
 
-Mails hold links for one round each: GET /api/documents/{id}/original is the file, GET
-…/decisions what was read and is doubtful, POST …/decisions accepts, corrects or rejects it.
-Another's token is 403, a second decision 409, one that comes late 410.
+Each round of reviewing has a link of its own. GET /api/documents/{id}/original returns the file,
+GET …/decisions what was read and is doubtful, and POST …/decisions accepts, corrects or rejects it.
+A token for another document gets 403, a second decision 409, and a late decision 410.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 import azure.durable_functions as df
@@ -22,13 +21,9 @@ from http_api.instances import Instance, find, sdk_problems
 from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from orchestration import limits
-from orchestration.deadlines import first_of
-from orchestration.events import event_data
 from orchestration.ids import IdPart
-from orchestration.showing import time_text
-from orchestration.steps import Steps
 
-# None of the events that anybody may send: whoever sends it has shown a token.
+# Not in OPEN_EVENTS: only the route that checks a token sends it.
 REVIEWED_EVENT: Final = "DocumentReviewed"
 
 Choice = Literal["accept", "correct", "reject"]
@@ -55,16 +50,15 @@ class Corrections(BaseModel):
 
 
 class Review(BaseModel):
-    """What a person decided; `expires` tells the reviews of one run from those of an earlier."""
+    """What the event of a round carries."""
 
-    expires: str
     decision: Choice
     corrections: Corrections = Corrections()
     comment: str = ""
 
 
 class DecisionBody(Body):
-    """What a person decides: it was read right, this is right, or it is not to be posted."""
+    """The decision: the document was read right, is corrected, or is not to be posted."""
 
     decision: Choice
     corrections: Corrections = Corrections()
@@ -83,7 +77,7 @@ class DecisionBody(Body):
 async def download_document(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Give a document's file to whoever is to decide on it, to be saved and not shown as a page."""
+    """Return the file to the person who decides. Browsers save it and do not show it as a page."""
     seat = seat_of(req)
     await _open_for(seat, client)
     with failures_as_503():
@@ -101,7 +95,7 @@ async def download_document(
 async def show_document_review(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show what was read and what is doubtful. Mail scanners open links: it changes nothing."""
+    """Show what was read and what is doubtful. It changes nothing: mail scanners open links."""
     document = await _open_for(seat_of(req), client)
     known = ("round", "expires", "fields", "doubts")
     shown = {name: document.custom_status[name] for name in known}
@@ -115,39 +109,27 @@ async def show_document_review(
 async def send_document_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Send the decision in the body, which a round takes once."""
+    """Send the decision in the body. Each round accepts one decision."""
     seat = seat_of(req)
     said = read_body(req, DecisionBody)
     document = await _open_for(seat, client)
-    event = reviewed_event(document.custom_status["round"])
-    review = said.model_dump(exclude_none=True) | {"expires": seat.expires}
+    event = reviewed_event(document.custom_status["round"], seat.expires)
     with sdk_problems(seat.approval):
-        await client.raise_event(seat.approval, event, review)
+        await client.raise_event(seat.approval, event, said.model_dump(exclude_none=True))
     return accepted(req, seat.approval)
 
 
-def reviewed_event(number: int) -> str:
-    """The event of one round, which is waited for once.
+def reviewed_event(number: int, expires: str) -> str:
+    """The event that brings the decision of a round; it is waited for once.
 
-    The SDK keeps one event that comes while nobody waits for it, and gives it to every later wait
-    for that name: waiting again for a name that was heard may hear the same for ever.
+    `expires` keeps apart two runs of one document: a decision for the earlier run, which arrives
+    late, has a name that the later run never waits for.
     """
-    return f"{REVIEWED_EVENT}:{number}"
-
-
-def hear_review(
-    context: df.DurableOrchestrationContext, number: int, until: datetime
-) -> Steps[Review | None]:
-    """Wait for the review of a round; None where what came is none, or nothing did in time."""
-    awaited: Any = context.wait_for_external_event(reviewed_event(number))
-    heard = yield from first_of(context, [awaited], until - context.current_utc_datetime)
-    review = event_data(heard.result, Review) if heard else None
-    is_late = context.current_utc_datetime >= until
-    return review if review and review.expires == time_text(until) and not is_late else None
+    return f"{REVIEWED_EVENT}:{number}:{expires}"
 
 
 async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instance:
-    """The document while it waits for this seat. Raises Problem 404, 410, 409, 403."""
+    """Return the document if this link may still decide. Raises Problem 404, 410, 409, 403."""
     document = await find(client, seat.approval)
     status: dict[str, Any] = document.custom_status or {}
     name = f"document {seat.approval!r}"
@@ -155,11 +137,11 @@ async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instan
         how = status.get("step") if document.state == "Completed" else document.state
         raise Problem(410, "review_ended", f"{name} is {how}: it is too late to decide")
     if status.get("step") != "reviewing" or seat.role != role_of_round(status["round"]):
-        detail = f"{name} was decided on by this link: use the one in the latest message, if any"
+        detail = f"{name} was already decided by this link: use the link in the latest message"
         raise Problem(409, "already_decided", detail)
     if status["expires"] != seat.expires:
-        detail = f"the token is of an earlier run of {name}: use the link in the latest message"
+        detail = f"the token is for an earlier run of {name}: use the link in the latest message"
         raise Problem(403, "token_superseded", detail)
     if document.state == "Suspended":
-        raise Problem(409, "document_suspended", f"{name} is suspended: decide once it is resumed")
+        raise Problem(409, "document_suspended", f"{name} is suspended: decide after it is resumed")
     return document

@@ -12,14 +12,14 @@ from activities.reviews import REVIEWER
 from blueprints.document_pipeline_reviews import reviewed_event
 from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
-from tests.scanning import decide, kept, link, scanned, send, take_in, told
+from tests.scanning import decide, id_of, kept, link, scanned, send, take_in, told
 
 pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
 
 EXPIRES = "2026-01-03T00:00:00Z"
 TWO_DAYS = timedelta(days=2)
 A_SECOND = timedelta(seconds=1)
-A_REVIEW = {"expires": EXPIRES, "decision": "accept", "comment": "I see 1250.00"}
+A_REVIEW = {"decision": "accept", "comment": "I see 1250.00"}
 
 
 async def in_doubt(hub: ManualHub, **changes: Any) -> str:
@@ -342,6 +342,65 @@ async def test_of_two_decisions_in_one_moment_one_counts(hub: ManualHub, sandbox
     assert len(hub.output(document)["reviews"]) == 1
 
 
+async def test_a_decision_is_taken_at_once_while_its_mail_is_retried(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", lose_answer_next=1000, about="decisions?token=")
+    document = await in_doubt(hub)
+    mine = await link(sandbox)
+
+    taken = await decide(hub, mine, "reject")
+    second = await decide(hub, mine, "accept")
+    await hub.run_until_ended(document)
+
+    assert taken.status == 202
+    assert second.status in (409, 410)
+    assert hub.output(document)["outcome"] == "rejected"
+    assert [made["decision"] for made in hub.output(document)["reviews"]] == ["reject"]
+    assert hub.output(document)["reviews"][0]["at"] == "2026-01-01T00:00:00Z"
+    assert len(hub.calls("request_document_review")) == 1
+
+
+async def test_of_two_decisions_that_arrive_during_the_mail_the_first_counts(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    content = scanned("INV-1 ?0.6")
+
+    async def decide_twice(request: Any) -> str:
+        for decision in ("reject", "accept"):
+            event = reviewed_event(request["round"], request["expires"])
+            await hub.raise_event(id_of(content), event, A_REVIEW | {"decision": decision})
+        return "message-1"
+
+    hub.replace_activity("request_document_review", decide_twice)
+
+    document = await take_in(hub, content)
+
+    assert hub.output(document)["outcome"] == "rejected"
+    assert await sandbox.postings() == []
+
+
+async def test_a_mail_that_cannot_be_sent_fails_the_document(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWER", "nobody")
+
+    document = await take_in(hub, scanned("INV-1 ?0.6"))
+
+    shown = (await hub.request("GET", f"/api/operations/{document}")).json()
+    assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "bad_request")
+
+
+async def test_a_decision_for_an_earlier_run_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+
+    await hub.raise_event(document, reviewed_event(1, "2026-01-02T00:00:00Z"), A_REVIEW)
+
+    assert hub.custom_status(document)["round"] == 1
+
+
 @pytest.mark.parametrize("days", [0, 3])
 async def test_a_decision_after_the_deadline_is_too_late(
     hub: ManualHub, sandbox: Sandbox, days: int
@@ -399,7 +458,7 @@ async def test_a_review_counts_in_either_form_of_an_event(
 ) -> None:
     document = await in_doubt(hub)
 
-    await hub.raise_event(document, reviewed_event(1), A_REVIEW, as_http=as_http)
+    await hub.raise_event(document, reviewed_event(1, EXPIRES), A_REVIEW, as_http=as_http)
 
     assert hub.output(document)["outcome"] == "posted"
 
@@ -410,9 +469,9 @@ async def test_a_review_counts_in_either_form_of_an_event(
         None,
         "accept",
         [],
-        {"decision": "accept"},
+        {"comment": "I see 1250.00"},
         A_REVIEW | {"decision": "approve"},
-        A_REVIEW | {"expires": "2026-01-02T00:00:00Z"},
+        A_REVIEW | {"comment": 5},
         A_REVIEW | {"decision": "correct", "corrections": {"amount_cents": -1}},
     ],
 )
@@ -421,7 +480,7 @@ async def test_a_review_that_is_not_right_posts_nothing_and_the_person_is_asked_
 ) -> None:
     document = await in_doubt(hub)
 
-    await hub.raise_event(document, reviewed_event(1), review)
+    await hub.raise_event(document, reviewed_event(1, EXPIRES), review)
     assert (hub.status(document), hub.custom_status(document)["round"]) == ("Running", 2)
     assert await sandbox.postings() == []
 
@@ -435,7 +494,7 @@ async def test_nobody_may_send_the_event_of_a_review_without_a_token(
 ) -> None:
     document = await in_doubt(hub)
 
-    path = f"/api/operations/{document}/events/{reviewed_event(1)}"
+    path = f"/api/operations/{document}/events/{reviewed_event(1, EXPIRES)}"
     answer = await hub.request("POST", path, json=A_REVIEW)
 
     assert code(answer) == (404, "unknown_event")
@@ -447,7 +506,7 @@ async def test_a_review_that_comes_at_the_deadline_but_before_the_timer_is_late(
 ) -> None:
     await sandbox.fault("mail", fail_next=1)
     document = await in_doubt(hub)  # whose timer is not set before its mail is out
-    await hub.raise_event(document, reviewed_event(1), A_REVIEW, after=TWO_DAYS)
+    await hub.raise_event(document, reviewed_event(1, EXPIRES), A_REVIEW, after=TWO_DAYS)
 
     await hub.run_until_ended(document)
 
