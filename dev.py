@@ -267,10 +267,8 @@ def newest_requirements() -> list[str]:
     return [f"{name}>={version},<{int(major) + 1}" for name, version, major in pinned]
 
 
-def set_up_azurite(wanted: bool = True) -> bool:
-    """Install Azurite unless it is there; False where it is not to be had."""
-    if not wanted:
-        return False
+def set_up_azurite() -> bool:
+    """Install Azurite unless it is there; False where it cannot be installed."""
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
         say("there is no Node here, so no Azurite: what needs blobs or queues is left out")
@@ -286,12 +284,6 @@ def set_up_azurite(wanted: bool = True) -> bool:
         raise Failed("npm could not install Azurite; to go on without it: --no-azurite")
     stamp.write_text(AZURITE_VERSION, "utf-8")
     return True
-
-
-def azurite_command() -> list[str]:
-    """What starts Azurite; where it listens and keeps its data is the caller's to add."""
-    flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-    return [shutil.which("node") or "node", str(AZURITE_SCRIPT), *flags]
 
 
 def connection_string(ports: tuple[int, ...]) -> str:
@@ -310,22 +302,20 @@ def running_azurite() -> str:
     return connection if port and "Azurite" in server_on(int(port[1])) else ""
 
 
-def start_azurite(children: Children, ports: tuple[int, ...], *flags: str) -> str:
-    """Start Azurite, wait until it answers and return its connection string."""
-    named = zip(("--blobPort", "--queuePort", "--tablePort"), map(str, ports), strict=True)
-    listening = [word for pair in named for word in pair]
-    children.start("azurite", [*azurite_command(), *listening, *flags], {})
-    children.wait_until_ready("azurite", *ports)
-    return connection_string(ports)
-
-
 def start_kept_azurite(children: Children) -> str:
     """Start the Azurite that keeps its data, or use the one that has them open."""
     if connection := running_azurite():
         say("using the Azurite that runs already")
         return connection
     ports = AZURITE_PORTS if all(map(is_free, AZURITE_PORTS)) else free_ports(3)
-    connection = start_azurite(children, ports, "--location", str(AZURITE / "data"))
+    named = zip(("--blobPort", "--queuePort", "--tablePort"), map(str, ports), strict=True)
+    listening = [word for pair in named for word in pair]
+    flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    flags += ["--location", str(AZURITE / "data")]
+    node = shutil.which("node") or "node"
+    children.start("azurite", [node, str(AZURITE_SCRIPT), *listening, *flags], {})
+    children.wait_until_ready("azurite", *ports)
+    connection = connection_string(ports)
     AZURITE_ADDRESS.write_text(connection, "utf-8")
     say("listening on 127.0.0.1, ports {}, {} and {}".format(*ports), "azurite")
     return connection
@@ -349,7 +339,7 @@ def set_up_outside(chosen: argparse.Namespace) -> tuple[dict[str, str], bool]:
     """Install what `start_outside` starts: the environment for it, and whether Azurite is there."""
     require_free(chosen.sandbox_port, "--sandbox-port")
     set_up_python()
-    return set_up_settings(chosen.sandbox_port), set_up_azurite(not chosen.no_azurite)
+    return set_up_settings(chosen.sandbox_port), not chosen.no_azurite and set_up_azurite()
 
 
 def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str]:
@@ -361,7 +351,7 @@ def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run Azurite, the sandbox and durablehost until Ctrl-C; durablehost gets what follows --."""
+    """Run the app, Azurite and the sandbox until Ctrl-C. Arguments after -- go to durablehost."""
     require_free(chosen.port, "--port")
     env, azurite = set_up_outside(chosen)
     durablehost = [PYTHON, "-m", "durablehost", "start", chosen.app, "--port", str(chosen.port)]
@@ -379,7 +369,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def sandbox(chosen: argparse.Namespace) -> int:
-    """Azurite and the sandbox, to stand beside `func start`, until Ctrl-C."""
+    """Run Azurite and the sandbox until Ctrl-C, for use beside `func start`."""
     _, azurite = set_up_outside(chosen)
     with Children() as children:
         env = start_outside(children, chosen.sandbox_port, azurite)
@@ -392,25 +382,22 @@ def sandbox(chosen: argparse.Namespace) -> int:
 
 
 def test(chosen: argparse.Namespace) -> int:
-    """The tests; what follows -- goes to pytest."""
+    """Run the tests, and say which were left out and why. Arguments after -- go to pytest."""
     set_up_python()
     python = set_up_newest_python() if chosen.newest else PYTHON
-    azurite = set_up_azurite(not chosen.no_azurite)
-    env: dict[str, str] = {}
+    if chosen.no_azurite:
+        env = {"NO_AZURITE": "--no-azurite was given"}
+    elif set_up_azurite():
+        env = {}
+    else:
+        env = {"NO_AZURITE": "Azurite needs Node, and Node is not installed"}
     pytest = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
     with Children() as children:
-        if azurite:
-            connection = start_azurite(children, free_ports(3), "--inMemoryPersistence")
-            command = json.dumps(azurite_command())
-            env = {"AZURITE_CONNECTION": connection, "AZURITE_COMMAND": command}
-        else:
-            say("leaving out the tests marked azurite")
-            pytest += ["-m", "not azurite"]
         return children.run(pytest + chosen.rest, env)
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Lint, format, types, and no path of one machine in a tracked file."""
+    """Check style, format and types, and that no file names a path of one machine."""
     set_up_python()
     failed = []
     for tool in ("ruff check", "ruff format --check", "mypy ."):
@@ -442,7 +429,7 @@ def machine_paths(folder: Path) -> list[str]:
 
 
 def demo_files(chosen: argparse.Namespace) -> int:
-    """Sample invoices, into the `invoices` container of Azurite."""
+    """Put sample invoices into the `invoices` container of Azurite."""
     set_up_python()
     if not set_up_azurite():
         raise Failed("sample files need Azurite, and Azurite needs Node: install Node 18 or later")
@@ -459,14 +446,14 @@ def module(chosen: argparse.Namespace) -> int:
 
 
 def setup(chosen: argparse.Namespace) -> int:
-    """Install what the other commands need, and no more."""
+    """Install what the other commands need."""
     set_up_python()
     set_up_azurite()
     return 0
 
 
 def clean(chosen: argparse.Namespace) -> int:
-    """Remove caches, task hubs and blobs; with --all the environments and .azurite as well."""
+    """Remove caches, task hubs and blobs; with --all also the environments and .azurite."""
     installed = (VENV.name, NEWEST_VENV.name, ".azurite") if chosen.all else ()
     doomed = [ROOT / name for name in (*REMADE, *installed)]
     ours = [folder for folder in ROOT.iterdir() if folder.is_dir() and folder.name[0] != "."]
@@ -477,27 +464,58 @@ def clean(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def show_help(_: argparse.Namespace) -> int:
+    """List the targets, one line each."""
+    lines = command_lines()
+    width = max(map(len, lines))
+    for name, what in lines.items():
+        print(f"make {name:{width}}  {what}")
+    return 0
+
+
+COMMANDS = {
+    "help": show_help,
+    "setup": setup,
+    "run": run,
+    "sandbox": sandbox,
+    "test": test,
+    "check": check,
+    "demo-files": demo_files,
+    "clean": clean,
+}
+MODULES = {
+    "bench": ("bench", "Measure durablehost beside a peer."),
+    "chaos": ("tests.chaos", "Kill durablehost at random under load, and audit what is left."),
+}
+
+
+def command_lines() -> dict[str, str]:
+    """What each command does, in one line."""
+    lines = {name: (command.__doc__ or "").split("\n")[0] for name, command in COMMANDS.items()}
+    return lines | {name: line for name, (_, line) in MODULES.items()}
+
+
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py", description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for function in (run, sandbox, test, check, demo_files, setup, clean):
-        command = commands.add_parser(function.__name__.replace("_", "-"), help=function.__doc__)
-        command.set_defaults(command=function)
-        if function in (run, sandbox, test):
+    for name, line in command_lines().items():
+        command = commands.add_parser(name, help=line)
+        if name in MODULES:
+            command.set_defaults(command=module, module=MODULES[name][0])
+        else:
+            command.set_defaults(command=COMMANDS[name])
+        if name in ("run", "sandbox", "test"):
             command.add_argument("--no-azurite", action="store_true", help="leave Azurite out")
-        if function in (run, sandbox):
+        if name in ("run", "sandbox"):
             command.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT)
-        if function is run:
+        if name == "run":
             command.add_argument("app", nargs="?", default=".", help="folder of the app to serve")
             command.add_argument("--port", type=int, default=DURABLEHOST_PORT)
-        if function is test:
+        if name == "test":
             newest = "with the newest packages, in an environment beside .venv"
             command.add_argument("--newest", action="store_true", help=newest)
-        if function is clean:
+        if name == "clean":
             command.add_argument("--all", action="store_true")
-    for name, place in (("bench", "bench"), ("chaos", "tests.chaos")):
-        command = commands.add_parser(name, help=f"Run `python -m {place}`.")
-        command.set_defaults(command=module, module=place)
     return parser
 
 

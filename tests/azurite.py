@@ -1,10 +1,8 @@
-"""An Azurite for the tests marked `azurite`: the one named in the environment, or one of our own.
+"""An Azurite for the tests marked `azurite`: each worker of a test run starts one of its own.
 
-AZURITE_CONNECTION is the connection string of one that runs; AZURITE_COMMAND, a JSON list, is what
-starts one.
+AZURITE_CONNECTION names one that runs already. NO_AZURITE says why there is none.
 """
 
-import json
 import os
 import re
 import shutil
@@ -24,16 +22,37 @@ _ACCOUNT = (
 )
 
 
+def why_not() -> str:
+    """Why no Azurite can be had here; empty where one can."""
+    if os.environ.get("AZURITE_CONNECTION"):
+        return ""
+    if why := os.environ.get("NO_AZURITE"):
+        return why
+    if shutil.which("node") and _SCRIPT.exists():
+        return ""
+    return "Azurite is not installed: `python dev.py setup` installs it where Node is"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("azurite") and (why := why_not()):
+        pytest.skip(why)
+
+
 @pytest.fixture(scope="session")
 def azurite_connection() -> Iterator[str]:
     """The connection string of an Azurite that answers; what it holds is gone afterwards."""
     if named := os.environ.get("AZURITE_CONNECTION"):
         yield named
         return
+    if why := why_not():
+        pytest.skip(why)
     flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
     ports = [word for service in _SERVICES for word in (f"--{service.lower()}Port", "0")]
     process = subprocess.Popen(
-        [*_command(), *flags, *ports], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [shutil.which("node") or "node", str(_SCRIPT), *flags, *ports],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     with process:
         try:
@@ -41,15 +60,6 @@ def azurite_connection() -> Iterator[str]:
         finally:
             process.terminate()
             process.communicate()
-
-
-def _command() -> list[str]:
-    if command := os.environ.get("AZURITE_COMMAND"):
-        return [str(word) for word in json.loads(command)]
-    node = shutil.which("node")
-    if node is None or not _SCRIPT.exists():
-        pytest.skip("Azurite is not installed; `python dev.py setup` does it where Node is there")
-    return [node, str(_SCRIPT)]
 
 
 def _endpoints(process: "subprocess.Popen[str]") -> str:

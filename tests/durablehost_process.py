@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
@@ -144,10 +144,16 @@ def start(
         raise
 
 
+def names_its_port(arguments: Sequence[str | Path]) -> bool:
+    """Whether durablehost does not listen on its default port, which anybody may use already."""
+    return "start" not in arguments or "--port" in arguments or "--help" in arguments
+
+
 def launch(
     *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> tuple["subprocess.Popen[str]", Output]:
     """durablehost with these arguments, and what it prints."""
+    assert names_its_port(arguments)
     process = subprocess.Popen(
         [sys.executable, "-m", "durablehost", *arguments],
         stdin=subprocess.DEVNULL,

@@ -152,3 +152,22 @@ def test_what_serves_every_pattern_is_beside_them(name):
 
     assert re.search(rf"^\| .* \| \[{name}\]\([^)]+\) \|$", chooser, re.MULTILINE)
     assert re.search(rf"^.*\[{name}\]\([^)]+\)", README, re.MULTILINE)
+
+
+def lines_with(pattern: str) -> list[str]:
+    """The lines of all tracked files but the change log that hold this."""
+    return [
+        f"{name_of(path)}:{number}"
+        for path in tracked_files()
+        if path.name != "CHANGELOG.md"
+        for number, line in enumerate(path.read_bytes().decode("utf-8", "replace").splitlines(), 1)
+        if re.search(pattern, line, re.IGNORECASE)
+    ]
+
+
+def test_durablehost_is_installed_from_a_path_because_the_package_index_does_not_have_it():
+    assert lines_with(r"pip3? install (-\S+ )*[\"'`]?durablehost(\[\w+\])?(?![\w./-])") == []
+
+
+def test_no_file_has_the_name_that_durablehost_had_before():
+    assert lines_with("dev" + "host") == []

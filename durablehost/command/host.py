@@ -29,7 +29,7 @@ from durablehost.errors import AddressUnusable, HubUnusable
 from durablehost.hub.client import Hub
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import stamp
-from durablehost.settings import load_settings
+from durablehost.settings import Settings, load_settings
 from durablehost.store import SqliteBackend
 from durablehost.triggers import TriggerOptions, Triggers
 from durablehost.web.admin import Admin
@@ -43,6 +43,7 @@ from durablehost.web.urls import client_payload
 log = logging.getLogger("durablehost")
 
 _LOOPBACK: Final = "127.0.0.1"
+_DEFAULT_PORT: Final = 7071  # that of `func start`
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ class Options:
     port: int | None
     data: str
     keys: Path | None
+
+
+def port_of(options: Options, settings: Settings) -> int:
+    """The port to listen on: the command line's, else that of local.settings.json, else 7071."""
+    if options.port is not None:
+        return options.port
+    return settings.port or _DEFAULT_PORT
 
 
 class Host:
@@ -70,7 +78,9 @@ class Host:
         self._keys = load_keys(options.keys)
         self._ends = AsyncExitStack()
         with contextlib.ExitStack() as so_far:
-            self._public = so_far.enter_context(_listen(options.host, self._port()))
+            self._public = so_far.enter_context(
+                _listen(options.host, port_of(options, self._settings))
+            )
             self.port = int(self._public.getsockname()[1])
             self._at = _authority(options.host, self.port)
             # An app may ask for it while it is imported, as under `func start`.
@@ -93,7 +103,7 @@ class Host:
 
     async def _start(self) -> None:
         settings = self._settings
-        rpc = _listen(_LOOPBACK, 0)
+        rpc = self._ends.enter_context(_listen(_LOOPBACK, 0))
         origin = f"http://{self._at}"
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
         backend = SqliteBackend(self._options.data)
@@ -137,11 +147,6 @@ class Host:
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
         self._show(origin)
-
-    def _port(self) -> int:
-        if self._options.port is not None:
-            return self._options.port
-        return self._settings.port or 7071
 
     def _payload(self, rpc: str, origin: str, binding: Mapping[str, Any]) -> str:
         settings = self._settings

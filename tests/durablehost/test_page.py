@@ -8,6 +8,7 @@ import pytest
 
 from durablehost.hub import problems
 from tests.durablehost_process import outcome, running
+from tests.refusing import Refused
 from tests.source import ROOT
 
 PAGE = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
@@ -40,13 +41,12 @@ def test_the_app_of_the_page_runs(folder: Path) -> None:
     assert output == ["Hello Tokyo!", "Hello London!"]
 
 
-def test_the_refusal_on_the_page_is_the_one_durablehost_prints(folder: Path) -> None:
+def test_the_refusal_on_the_page_is_the_one_durablehost_prints(
+    folder: Path, refused: Refused
+) -> None:
     change(folder, ("def say_hello(city: str)", "def say_hello(city: str | None)"))
 
-    code, printed = outcome("start", folder)
-
-    assert code == 1
-    assert printed.strip() == REFUSED
+    assert refused("start", folder, "--port", "0").strip() == REFUSED
 
 
 def test_the_function_left_out_on_the_page_is_said_to_be_as_it_stands_there(folder: Path) -> None:

@@ -10,18 +10,10 @@ import pytest
 
 from tests.durablehost.apps import IMPORTS, SOUND, write_app, write_local_settings
 from tests.durablehost_process import launched, outcome, running
+from tests.refusing import Refused
 
 
-def refused(*arguments: str | Path, cwd: Path | None = None) -> str:
-    """What a durablehost says that cannot start."""
-    code, said = outcome(*arguments, cwd=cwd)
-    assert code == 1, said
-    assert "Traceback" not in said
-    assert "Ready at" not in said
-    return said
-
-
-def refused_app(tmp_path: Path, function_app: str = SOUND, **others: str) -> str:
+def refused_app(refused: Refused, tmp_path: Path, function_app: str = SOUND, **others: str) -> str:
     folder = write_app(tmp_path / "app", function_app, **others)
     return refused("start", folder, "--port", "0")
 
@@ -38,23 +30,25 @@ def refused_app(tmp_path: Path, function_app: str = SOUND, **others: str) -> str
         ((".", "another"), "Unrecognized arguments: another."),
     ],
 )
-def test_a_wrong_option_is_named(arguments: tuple[str, ...], says: str) -> None:
-    said = refused("start", *arguments)
+def test_a_wrong_option_is_named(refused: Refused, arguments: tuple[str, ...], says: str) -> None:
+    said = refused("start", "--port", "0", *arguments)
 
     assert says in said
     assert said.strip().count("\n") == 0
     assert "`python -m durablehost start --help`" in said
 
 
-def test_an_unknown_command_is_named() -> None:
+def test_an_unknown_command_is_named(refused: Refused) -> None:
     assert "invalid choice: 'strat' (choose from" in refused("strat")
 
 
-def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
-    assert f"{tmp_path}/nowhere is no folder." in refused("start", tmp_path / "nowhere")
+def test_a_folder_that_is_none_is_named(refused: Refused, tmp_path: Path) -> None:
+    assert f"{tmp_path}/nowhere is no folder." in refused(
+        "start", tmp_path / "nowhere", "--port", "0"
+    )
 
 
-def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_the_way_out(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -66,7 +60,7 @@ def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "not-a-host.invalid", "x" * 70, "::zz"])
-def test_an_address_of_no_use_is_named(tmp_path: Path, address: str) -> None:
+def test_an_address_of_no_use_is_named(refused: Refused, tmp_path: Path, address: str) -> None:
     folder = write_app(tmp_path / "app")
 
     said = refused("start", folder, "--port", "0", "--host", address)
@@ -75,11 +69,11 @@ def test_an_address_of_no_use_is_named(tmp_path: Path, address: str) -> None:
     assert "--host" in said
 
 
-def test_a_folder_without_host_json_is_no_app(tmp_path: Path) -> None:
+def test_a_folder_without_host_json_is_no_app(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     (folder / "host.json").unlink()
 
-    said = refused("start", folder)
+    said = refused("start", folder, "--port", "0")
 
     assert f"{folder} has no host.json" in said
     assert '{"version": "2.0"}' in said
@@ -103,7 +97,7 @@ def test_a_folder_without_host_json_is_no_app(tmp_path: Path) -> None:
     ],
 )
 def test_a_host_json_that_cannot_be_used_is_named_with_its_fault(
-    tmp_path: Path, host_json: str, says: str
+    refused: Refused, tmp_path: Path, host_json: str, says: str
 ) -> None:
     folder = write_app(tmp_path / "app", host=host_json)
 
@@ -113,7 +107,7 @@ def test_a_host_json_that_cannot_be_used_is_named_with_its_fault(
     assert says in said
 
 
-def test_encrypted_settings_are_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_encrypted_settings_are_refused_with_what_to_do(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     write_local_settings(folder, IsEncrypted=True, Values={"A": "x"})
 
@@ -123,11 +117,15 @@ def test_encrypted_settings_are_refused_with_what_to_do(tmp_path: Path) -> None:
     assert "func settings decrypt" in said
 
 
-def test_local_settings_that_are_no_json_are_named_with_the_line(tmp_path: Path) -> None:
+def test_local_settings_that_are_no_json_are_named_with_the_line(
+    refused: Refused, tmp_path: Path
+) -> None:
     folder = write_app(tmp_path / "app")
     (folder / "local.settings.json").write_text('{"IsEncrypted": false,\n"Values": {]}')
 
-    assert "local.settings.json is not valid JSON: line 2" in refused("start", folder)
+    assert "local.settings.json is not valid JSON: line 2" in refused(
+        "start", folder, "--port", "0"
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,27 +155,29 @@ def test_local_settings_that_are_no_json_are_named_with_the_line(tmp_path: Path)
     ],
 )
 def test_an_app_that_does_not_load_is_explained_with_file_and_line(
-    tmp_path: Path, function_app: str, says: list[str]
+    refused: Refused, tmp_path: Path, function_app: str, says: list[str]
 ) -> None:
-    said = refused_app(tmp_path, function_app)
+    said = refused_app(refused, tmp_path, function_app)
 
     for words in says:
         assert words in said
 
 
-def test_a_failure_in_another_module_is_found_there(tmp_path: Path) -> None:
-    said = refused_app(tmp_path, "import part\n" + SOUND, part="x = 1\nx.nothing\n")
+def test_a_failure_in_another_module_is_found_there(refused: Refused, tmp_path: Path) -> None:
+    said = refused_app(refused, tmp_path, "import part\n" + SOUND, part="x = 1\nx.nothing\n")
 
     assert "AttributeError: 'int' object has no attribute 'nothing'\n  at part.py:2\n" in said
 
 
-def test_all_that_keeps_an_app_from_loading_is_said_at_once(tmp_path: Path) -> None:
+def test_all_that_keeps_an_app_from_loading_is_said_at_once(
+    refused: Refused, tmp_path: Path
+) -> None:
     broken = "".join(
         f"\n@app.activity_trigger(input_name='x')\ndef {name}(x: dict[str, int]):\n    return x\n"
         for name in ("one", "two")
     )
 
-    said = refused_app(tmp_path, IMPORTS + broken)
+    said = refused_app(refused, tmp_path, IMPORTS + broken)
 
     assert "cannot load the one function" in said
     assert "cannot load the two function" in said
@@ -188,12 +188,16 @@ def test_a_module_of_the_folder_durablehost_runs_in_is_none_of_the_apps(tmp_path
     folder = write_app(tmp_path / "app", "import astray\n" + SOUND)
     (tmp_path / "astray.py").write_text("")
 
-    said = refused("start", folder, "--port", "0", cwd=tmp_path)
+    code, said = outcome("start", folder, "--port", "0", cwd=tmp_path)
 
+    assert code == 1
+    assert "Traceback" not in said
     assert "No module named 'astray'" in said
 
 
-def test_an_app_of_the_first_model_is_told_from_a_folder_without_app(tmp_path: Path) -> None:
+def test_an_app_of_the_first_model_is_told_from_a_folder_without_app(
+    refused: Refused, tmp_path: Path
+) -> None:
     folder = write_app(tmp_path / "app")
     (folder / "function_app.py").unlink()
     empty = refused("start", folder, "--port", "0")
@@ -209,7 +213,9 @@ def test_an_app_of_the_first_model_is_told_from_a_folder_without_app(tmp_path: P
 @pytest.mark.parametrize(
     "content", ["{", "[]", '{"master": "a", "function": "b"}', '{"master": 1}']
 )
-def test_a_key_file_that_holds_no_keys_is_named(tmp_path: Path, content: str) -> None:
+def test_a_key_file_that_holds_no_keys_is_named(
+    refused: Refused, tmp_path: Path, content: str
+) -> None:
     folder = write_app(tmp_path / "app")
     keys = tmp_path / "keys.json"
     keys.write_text(content)
@@ -218,14 +224,18 @@ def test_a_key_file_that_holds_no_keys_is_named(tmp_path: Path, content: str) ->
     assert keys.read_text() == content
 
 
-def test_a_key_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_key_file_that_cannot_be_made_is_named(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     keys = tmp_path / "nowhere" / "keys.json"
 
-    assert f"{keys} cannot be written: No such file" in refused("start", folder, "--auth", keys)
+    assert f"{keys} cannot be written: No such file" in refused(
+        "start", folder, "--port", "0", "--auth", keys
+    )
 
 
-def test_a_second_durablehost_on_one_hub_is_told_whose_it_is(tmp_path: Path) -> None:
+def test_a_second_durablehost_on_one_hub_is_told_whose_it_is(
+    refused: Refused, tmp_path: Path
+) -> None:
     folder = write_app(tmp_path / "app")
     with running(folder) as first:
         said = refused("start", folder, "--port", "0")
@@ -234,7 +244,9 @@ def test_a_second_durablehost_on_one_hub_is_told_whose_it_is(tmp_path: Path) -> 
         assert first.run_to_its_end("chain") == 4
 
 
-def test_a_hub_file_that_is_none_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_hub_file_that_is_none_is_named_and_left_as_it_is(
+    refused: Refused, tmp_path: Path
+) -> None:
     folder = write_app(tmp_path / "app")
     hub = tmp_path / "notes.txt"
     hub.write_text("no database at all, but somebody's notes " * 100)
@@ -245,7 +257,7 @@ def test_a_hub_file_that_is_none_is_named_and_left_as_it_is(tmp_path: Path) -> N
     assert hub.read_text().startswith("no database at all")
 
 
-def test_a_hub_in_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_hub_in_a_place_that_cannot_be_written_is_named(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     (tmp_path / "file").write_text("")
 
@@ -259,7 +271,10 @@ def test_a_name_that_the_console_cannot_show_does_no_harm(tmp_path: Path) -> Non
     write_app(folder)
     (folder / "host.json").unlink()
 
-    assert "app has no host.json" in refused("start", folder)
+    code, said = outcome("start", folder, "--port", "0")
+
+    assert code == 1
+    assert "app has no host.json" in said
 
 
 def test_ctrl_c_while_the_app_is_imported_ends_it_without_a_traceback(tmp_path: Path) -> None:
@@ -274,20 +289,19 @@ def test_ctrl_c_while_the_app_is_imported_ends_it_without_a_traceback(tmp_path: 
     assert "Traceback" not in "\n".join(output.lines)
 
 
-def test_a_worker_runtime_that_is_not_python_is_named(tmp_path: Path) -> None:
+def test_a_worker_runtime_that_is_not_python_is_named(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_app(tmp_path / "app")
     write_local_settings(folder, Values={"FUNCTIONS_WORKER_RUNTIME": "node"})
-    without = {
-        name: text for name, text in os.environ.items() if name != "FUNCTIONS_WORKER_RUNTIME"
-    }
+    monkeypatch.delenv("FUNCTIONS_WORKER_RUNTIME", raising=False)
 
-    code, said = outcome("start", folder, "--port", "0", environ=without)
+    said = refused("start", folder, "--port", "0")
 
-    assert code == 1
     assert "FUNCTIONS_WORKER_RUNTIME is 'node'" in said
 
 
-def test_a_key_of_a_setting_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_key_of_a_setting_that_is_no_text_is_named(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     write_local_settings(folder, Values={"Number": 5})
 

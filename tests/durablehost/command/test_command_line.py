@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from durablehost.command.host import Options, port_of
+from durablehost.settings import Settings
 from tests.durablehost.apps import IMPORTS, SOUND, write_app, write_local_settings
 from tests.durablehost_process import outcome, running
+from tests.refusing import Refused
 
 TRIGGERED = """
 @app.timer_trigger(arg_name="timer", schedule="0 0 5 * * *")
@@ -111,11 +114,10 @@ def test_relative_paths_are_below_the_folder_durablehost_was_started_in(
         assert (tmp_path / "keys.json").exists()
 
 
-def test_the_folder_is_the_current_one_by_default(folder: Path) -> None:
-    code, said = outcome("start", "--host", "no address at all", cwd=folder)
+def test_the_folder_is_the_current_one_by_default(folder: Path, refused: Refused) -> None:
+    said = refused("start", "--port", "0", "--host", "no address at all", cwd=folder)
 
-    assert code == 1
-    assert "Port 7071 on no address at all cannot be used" in said
+    assert "Port 0 on no address at all cannot be used" in said
 
 
 def test_port_zero_takes_a_free_one_and_prints_it(folder: Path) -> None:
@@ -124,18 +126,26 @@ def test_port_zero_takes_a_free_one_and_prints_it(folder: Path) -> None:
         assert host.ask("GET", "/api/hello/Ada").text == "Hello Ada"
 
 
-def test_the_port_of_local_settings_is_taken_and_the_command_line_beats_it(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("on_the_command_line", "in_local_settings", "port"),
+    [(None, None, 7071), (None, 7100, 7100), (7200, 7100, 7200), (0, 7100, 0)],
+)
+def test_the_command_line_names_the_port_else_local_settings_else_it_is_7071(
+    on_the_command_line: int | None, in_local_settings: int | None, port: int
+) -> None:
+    options = Options(Path("app"), "127.0.0.1", on_the_command_line, ":memory:", None)
+
+    assert port_of(options, Settings(port=in_local_settings)) == port
+
+
+def test_it_listens_on_the_port_of_local_settings(folder: Path, refused: Refused) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         write_local_settings(folder, Host={"LocalHttpPort": port})
 
-        code, said = outcome("start", folder)
-        with running(folder, "--port", "0") as host:
-            other = host.ask("GET", "/api/hello/Ada").text
+        said = refused("start", folder, port_in_settings=True)
 
-    assert code == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in said
-    assert other == "Hello Ada"
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::1"])
