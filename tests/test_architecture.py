@@ -66,6 +66,7 @@ INSIDE = {
     "testing": {
         "app",
         "calling",
+        "engine",
         "episodes",
         "errors",
         "hub",

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Protocol
 
@@ -112,11 +112,15 @@ class Activities:
         self._ended.append((activity, event))  # to the list of now: a loss puts another in place
         self._wake()
 
-    def commit_ended(self) -> None:
+    def ended(self) -> Iterator[Callable[[], None]]:
+        """A commit for each that has ended and is not committed."""
         while self._ended:
-            activity, event = self._ended[0]
-            self._backend.commit_activity(activity, event)
-            self._unsaved.append(self._ended.pop(0))
+            yield self._commit_first
+
+    def _commit_first(self) -> None:
+        activity, event = self._ended[0]
+        self._backend.commit_activity(activity, event)
+        self._unsaved.append(self._ended.pop(0))
 
     def saved(self) -> None:
         """What was committed is on disk."""

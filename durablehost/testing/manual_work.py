@@ -1,19 +1,19 @@
 """Does the work of a test hub: round by round, on a clock moved by hand, until a crash is due."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from durablehost.app.functions import FunctionTable
 from durablehost.calling.invoker import Invoker
+from durablehost.engine.rounds import Commit, Rounds
 from durablehost.episodes.activity_ends import end_of
-from durablehost.episodes.entity_batch import run_entity_batch
-from durablehost.episodes.episode import NotForThisApp, run_episode
 from durablehost.hub.backend import ActivityWork, Backend, Instance
 from durablehost.hub.client import Hub
 from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event
 from durablehost.settings import Settings
 
 _SPIN: Final = 10_000  # rounds in which no time passes: the app spins
@@ -28,7 +28,7 @@ class Crashed(Exception):
 
 
 class ManualWork:
-    """What the engine does, with nothing beside it and in the same order each time."""
+    """Works in the rounds of the engine, but each commit is flushed and nothing runs beside it."""
 
     def __init__(
         self,
@@ -42,13 +42,12 @@ class ManualWork:
     ) -> None:
         self._backend = backend
         self._hub = hub
-        self._table = table
-        self._invoker = invoker
         self._clock = clock
-        self._settings = settings
         self._run_activity = run_activity
+        self._rounds = Rounds(backend, table, invoker, clock, settings)
         self._takes: dict[str, timedelta] = {}
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
+        self._ends: list[tuple[ActivityWork, Event]] = []  # of activities that have run
         self._commits_left: int | None = None
 
     # Time
@@ -118,6 +117,7 @@ class ManualWork:
         """What was under way died with the process, and no crash is to come."""
         self._commits_left = None
         self._under_way.clear()
+        self._ends.clear()
 
     def _count_commit(self) -> None:
         if self._commits_left is not None:
@@ -129,66 +129,30 @@ class ManualWork:
 
     async def _round(self) -> bool:
         """Do all that is ready, once over; whether there was anything."""
-        self._backend.release(self._clock.now())
         self._backend.flush()
-        did = self._orchestrations() + self._entities()
-        return did + await self._activities() > 0
-
-    def _orchestrations(self) -> int:
-        """Run what is ready, until an instance comes again: it may do so for ever."""
         did = 0
-        seen: set[str] = set()
-        while orchestration := self._backend.next_orchestration():
-            did += 1
-            instance = orchestration.instance
-            function = self._table.orchestrator(instance.name)
-            call = partial(self._invoker.orchestrate, function) if function else None
-            try:
-                decision = run_episode(
-                    orchestration, call, self._table, self._clock, self._settings
-                )
-            except NotForThisApp as refused:
-                self._backend.note(instance.id, [refused.problem], self._clock.now())
-                self._backend.abandon_orchestration(orchestration)
-                continue
+        for commit in self._rounds.next_round(self._ended()):
             self._count_commit()
-            self._backend.commit_orchestration(orchestration, decision)
-            self._backend.note(instance.id, decision.problems, self._clock.now())
+            commit()
             self._backend.flush()
-            if instance.id in seen:
-                break
-            seen.add(instance.id)
-        return did
-
-    def _entities(self) -> int:
-        did = 0
-        while entity := self._backend.next_entity():
             did += 1
-            function = self._table.entity(entity.id.split("@")[1])
-            if function is None:
-                self._backend.abandon_entity(entity)
-                continue
-            decision = run_entity_batch(
-                entity, partial(self._invoker.operate, function), self._clock
-            )
-            self._count_commit()
-            self._backend.commit_entity(entity, decision)
-            self._backend.note(entity.id, decision.problems, self._clock.now())
-            self._backend.flush()
-        return did
+        return did + await self._run_activities() > 0
 
-    async def _activities(self) -> int:
+    def _ended(self) -> Iterator[Commit]:
+        """The commits of the activities that have run."""
+        while self._ends:
+            yield partial(self._backend.commit_activity, *self._ends.pop(0))
+
+    async def _run_activities(self) -> int:
+        """Run the activities that are due; how many there were."""
         now = self._clock.now()
         while activity := self._backend.next_activity():
             takes = self._takes.get(activity.name, timedelta())
             self._under_way.append((now + takes, activity))
-        waiting = [activity for done, activity in self._under_way if done <= now]
+        due = [activity for done, activity in self._under_way if done <= now]
         self._under_way = [(done, activity) for done, activity in self._under_way if done > now]
         events = await asyncio.gather(
-            *(end_of(activity, self._run_activity(activity), self._clock) for activity in waiting)
+            *(end_of(activity, self._run_activity(activity), self._clock) for activity in due)
         )
-        for activity, event in zip(waiting, events, strict=True):
-            self._count_commit()
-            self._backend.commit_activity(activity, event)
-            self._backend.flush()
-        return len(waiting)
+        self._ends += zip(due, events, strict=True)
+        return len(due)

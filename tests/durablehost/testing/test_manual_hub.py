@@ -1,5 +1,6 @@
 """ManualHub: an app in this process, in memory, whose clock and work are in a test's hands."""
 
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -389,3 +390,44 @@ async def test_a_hub_in_a_file_goes_on_from_it(tmp_path: Path) -> None:
     async with new_hub(data=data) as hub:
         await hub.raise_event("w", "Go", 1)
         assert hub.output("w") == "1"
+
+
+async def test_an_entity_function_that_ends_the_process_fails_its_batch_and_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = df.DFApp()
+
+    @app.entity_trigger(context_name="context")
+    def counter(context):
+        if context.get_input() == "stop":
+            sys.exit(1)
+        context.set_state(context.get_input())
+
+    async with ManualHub(app) as hub:
+        await hub.signal("counter", "bad", "set", "stop")
+        await hub.signal("counter", "good", "set", 1)
+
+        assert hub.entity_state("counter", "good") == 1
+    assert "@counter@bad: the entity function failed outside any operation" in caplog.text
+
+
+async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def good(context):
+        return "done"
+
+    @app.orchestration_trigger(context_name="context")
+    def bad(context):
+        unwritable = "\ud800"
+        yield context.call_sub_orchestrator("good", None, unwritable)
+
+    async with ManualHub(app) as hub:
+        set_aside = await hub.start("bad")
+        ended = await hub.start("good")
+
+        assert (hub.status(set_aside), hub.status(ended)) == ("Pending", "Completed")
+    assert f"{set_aside}: durablehost failed at it and leaves it as it is" in caplog.text
