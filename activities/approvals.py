@@ -29,12 +29,11 @@ bp = df.Blueprint()
 
 
 class Payment(TypedDict):
-    """A payment that somebody has to approve."""
+    """The payment of an invoice, in euros, that people are asked to approve."""
 
-    payment: str
     vendor: str
+    number: str
     amount_cents: int
-    currency: str
     purpose: str
     requested_by: str
 
@@ -96,18 +95,24 @@ async def request_approval(request: DecisionRequest) -> str:
     payment, role = request["payment"], request["role"]
     seat = Seat(request["approval"], role, request["expires"])
     again = "Reminder: " if request["times"] else ""
-    amount = f"{payment['amount_cents'] / 100:.2f} {payment['currency']}"
+    invoice = invoice_name(payment)
+    amount = f"{payment['amount_cents'] / 100:.2f} EUR"
     purpose = payment["purpose"] or "no purpose given"
     link = link_to("approvals/{id}/decisions", seat)
     message = Message(
         to=request["address"],
-        subject=f"{again}decide on payment {payment['payment']}",
-        text=f"{payment['requested_by']} asks to pay {payment['vendor']} {amount}: {purpose}.\n"
+        subject=f"{again}decide on the payment of {invoice}",
+        text=f"{payment['requested_by']} asks to pay {amount} for {invoice}: {purpose}.\n"
         f"As {role} you may approve or reject it once, until {seat.expires}:\n"
         f"{link}",
         key=f"{seat.approval}:{seat.expires}:{role}:{request['times']}",
     )
     return await send_message(message)
+
+
+def invoice_name(payment: Payment) -> str:
+    """The invoice that is to be paid, as mails name it."""
+    return f"invoice {payment['number']} of {payment['vendor']}"
 
 
 def _people_but(requester: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Human approval: people approve or reject a payment; they are reminded, and it expires.
 
-POST /api/approvals starts the approval of a payment. Returns 202; repeating the request returns 200
-or 202, and 409 if the payment differs. The mails contain links to /api/approvals/{id}/decisions:
-GET shows the payment, POST sends the decision of a role. A token for another approval gets 403, a
-second decision of a role 409, and a decision that is too late 410.
+POST /api/approvals starts the approval of the payment of one invoice. Returns 202; repeating the
+request returns 200 or 202, and 409 if the amount differs. The mails contain links to
+/api/approvals/{id}/decisions: GET shows the payment, POST sends the decision of a role. A token for
+another approval gets 403, a second decision of a role 409, and a late decision 410.
 """
 
 from collections import Counter
@@ -19,6 +19,7 @@ from activities.approvals import (
     DecisionRequest,
     Payment,
     Terms,
+    invoice_name,
     request_approval,
     set_approval_terms,
 )
@@ -52,12 +53,11 @@ bp = df.Blueprint()
 
 
 class ApprovalBody(Body):
-    """A payment to be approved."""
+    """The payment of an invoice, in euros, that needs an approval."""
 
-    payment: IdPart
     vendor: IdPart
+    number: IdPart
     amount_cents: int = Field(gt=0, le=limits.CENTS.most)
-    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     purpose: str = Field("", max_length=limits.PURPOSE_CHARS.most)
     requested_by: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=limits.ADDRESS_CHARS.most)
 
@@ -76,9 +76,11 @@ class TokenQuery(Query):
 
 
 class Outcome(TypedDict):
-    """How an approval ended."""
+    """How an approval ended, and what exactly was approved or not."""
 
-    payment: str
+    vendor: str
+    number: str
+    amount_cents: int
     outcome: Result
     decisions: list[Decision]
 
@@ -93,7 +95,7 @@ async def start_payment_approval(
     payment = read_body(req, ApprovalBody)
     with failures_as_503():
         require_key()
-    instance_id = approval_id(payment.payment)
+    instance_id = approval_id(payment.vendor, payment.number)
     work = payment.model_dump(mode="json")
     return await start_once(req, client, "payment_approval", instance_id, work)
 
@@ -169,7 +171,13 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     voting.count()  # those that the route accepted before it could see the result
     voting.show()
     log_once(context, "%s", result)
-    return Outcome(payment=payment["payment"], outcome=result, decisions=ballot.decisions)
+    return Outcome(
+        vendor=payment["vendor"],
+        number=payment["number"],
+        amount_cents=payment["amount_cents"],
+        outcome=result,
+        decisions=ballot.decisions,
+    )
 
 
 def _ask(
@@ -215,7 +223,7 @@ def _tell(
     ]
     message = Message(
         to=payment["requested_by"],
-        subject=f"payment {payment['payment']} is {result}",
+        subject=f"the payment of {invoice_name(payment)} is {result}",
         text="\n".join(lines) or "nobody has decided",
         key=f"{context.instance_id}:{ballot.expires}:outcome",
     )

@@ -42,9 +42,9 @@ def report_id(year: int, edition: str) -> str:
     return _joined("report", str(year), edition)
 
 
-def approval_id(payment: str) -> str:
-    """The approval of one payment."""
-    return _joined("approval", payment)
+def approval_id(vendor: str, number: str) -> str:
+    """The approval of the payment of one invoice."""
+    return _joined("approval", vendor, number)
 
 
 def document_id(digest: str) -> str:

@@ -5,20 +5,20 @@ from typing import Any, Final
 from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
 
-ID: Final = "approval:PAY-1"
+ID: Final = "approval:acme:INV-1"
 HERE: Final = f"/api/operations/{ID}"
 LEAD, CONTROLLER, DIRECTOR, CFO = (
     f"{role}@example.com" for role in ("lead", "controller", "director", "cfo")
 )
 REQUESTER: Final = "ada@example.com"
 PAYMENT: Final[dict[str, Any]] = {
-    "payment": "PAY-1",
     "vendor": "acme",
+    "number": "INV-1",
     "amount_cents": 250_000,
-    "currency": "EUR",
     "purpose": "a new lathe",
     "requested_by": REQUESTER,
 }
+ASK: Final = "decide on the payment of invoice INV-1 of acme"
 LARGE: Final = {"amount_cents": 1_000_001}
 
 

@@ -115,7 +115,14 @@ CASES = [
         lambda n: PAYMENT | {"requested_by": f"{text(n - 9)}@mail.com"},
     ),
     post_text("(the link in the mail)", "COMMENT_CHARS", "comment", {"decision": "reject"}),
-    Case("TOKEN_CHARS", "token", "GET", "/api/approvals/PAY-1/decisions?token={n}", None, TOKENS),
+    Case(
+        "TOKEN_CHARS",
+        "token",
+        "GET",
+        "/api/approvals/x/decisions?token={n}",
+        None,
+        TOKENS,
+    ),
     Case(
         "PREFIX_CHARS",
         "prefix",
@@ -175,7 +182,7 @@ async def link(hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("AzureWebJobsStorage", raising=False)
     hub.replace_activity("look_at_transfer", lambda look: {"status": "pending", "reason": None})
     await hub.request("POST", "/api/settlements", json={"transfer": "t-1"})
-    await approving.ask(hub, payment="PAY-0")
+    await approving.ask(hub, number="INV-0")
     return await approving.link(sandbox, LEAD)
 
 

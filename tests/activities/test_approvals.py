@@ -6,13 +6,14 @@ from activities.approvals import DecisionRequest, Payment, request_approval, set
 from orchestration.failures import Failure
 from tests.outside import Sandbox
 
+ASK = "decide on the payment of invoice INV-1 of acme"
+
 
 def a_payment(amount_cents: int = 250_000, requested_by: str = "ada@example.com") -> Payment:
     return Payment(
-        payment="PAY-1",
         vendor="acme",
+        number="INV-1",
         amount_cents=amount_cents,
-        currency="EUR",
         purpose="",
         requested_by=requested_by,
     )
@@ -20,7 +21,7 @@ def a_payment(amount_cents: int = 250_000, requested_by: str = "ada@example.com"
 
 def a_request(role: str = "lead", times: int = 0) -> DecisionRequest:
     return DecisionRequest(
-        approval="approval:PAY-1",
+        approval="approval:acme:INV-1",
         payment=a_payment(),
         role=role,
         address=f"{role}@example.com",
@@ -95,7 +96,7 @@ async def test_a_reminder_is_a_mail_of_its_own(sandbox: Sandbox) -> None:
         await request_approval(a_request(times=times))
 
     subjects = [mail["subject"] for mail in await sandbox.mails("lead@example.com")]
-    assert subjects == ["decide on payment PAY-1"] + ["Reminder: decide on payment PAY-1"] * 2
+    assert subjects == [ASK] + [f"Reminder: {ASK}"] * 2
 
 
 async def test_each_role_has_a_link_of_its_own(sandbox: Sandbox) -> None:

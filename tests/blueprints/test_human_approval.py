@@ -9,6 +9,7 @@ from blueprints.human_approval_voting import decided_event
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.approving import (
+    ASK,
     CFO,
     CONTROLLER,
     DIRECTOR,
@@ -43,7 +44,9 @@ async def test_one_decision_settles_a_usual_payment(
     made = {"role": "lead", "decision": decision, "comment": "seen the offer"}
     assert hub.status(ID) == "Completed"
     assert hub.output(ID) == {
-        "payment": "PAY-1",
+        "vendor": "acme",
+        "number": "INV-1",
+        "amount_cents": 250_000,
         "outcome": outcome,
         "decisions": [made | {"at": "2026-01-01T02:00:00Z"}],
     }
@@ -56,8 +59,11 @@ async def test_the_mails_say_what_is_asked_and_what_came_of_it(
     await decide(hub, await link(sandbox, LEAD), "reject", "too dear")
 
     [asked], [told] = await sandbox.mails(LEAD), await sandbox.mails(REQUESTER)
-    assert "ada@example.com asks to pay acme 2500.00 EUR: a new lathe." in asked["text"]
-    assert told["subject"] == "payment PAY-1 is rejected"
+    assert (
+        "ada@example.com asks to pay 2500.00 EUR for invoice INV-1 of acme: a new lathe."
+        in asked["text"]
+    )
+    assert told["subject"] == "the payment of invoice INV-1 of acme is rejected"
     assert told["text"] == "lead: reject. too dear"
 
 
@@ -75,7 +81,7 @@ async def test_asking_twice_is_one_approval_and_one_mail(hub: ManualHub, sandbox
     ("changes", "field"),
     [
         ({"amount_cents": 0}, "amount_cents"),
-        ({"payment": "PAY:1"}, "payment"),
+        ({"number": "INV:1"}, "number"),
         ({"requested_by": "ada"}, "requested_by"),
         ({"requested_by": "ada@example.com\nBcc: x@y"}, "requested_by"),
         ({"purpose": "x" * 501}, "purpose"),
@@ -133,7 +139,7 @@ async def test_whoever_has_not_decided_is_reminded_every_day(
     await hub.advance(timedelta(hours=71))
 
     subjects = [mail["subject"] for mail in await sandbox.mails(DIRECTOR)]
-    assert subjects == ["decide on payment PAY-1"] + ["Reminder: decide on payment PAY-1"] * 2
+    assert subjects == [ASK] + [f"Reminder: {ASK}"] * 2
     assert len(await sandbox.mails(LEAD)) == 1
 
 
@@ -147,7 +153,7 @@ async def test_after_three_days_a_second_role_is_asked_as_well(
     await hub.advance(timedelta(seconds=1))
     assert hub.custom_status(ID)["step"] == "escalated"
     [mail] = await sandbox.mails(CFO)
-    assert mail["subject"] == "decide on payment PAY-1"
+    assert mail["subject"] == ASK
 
     await decide(hub, await link(sandbox, CFO))
     assert hub.output(ID)["decisions"][0]["role"] == "cfo"
@@ -186,8 +192,9 @@ async def test_an_approval_expires_after_thirty_days_to_the_second(
     await hub.advance(timedelta(seconds=1))
 
     assert hub.status(ID) == "Completed"
-    assert hub.output(ID) == {"payment": "PAY-1", "outcome": "expired", "decisions": []}
-    assert (await sandbox.mails(REQUESTER))[0]["subject"] == "payment PAY-1 is expired"
+    assert (hub.output(ID)["outcome"], hub.output(ID)["decisions"]) == ("expired", [])
+    [told] = await sandbox.mails(REQUESTER)
+    assert told["subject"] == "the payment of invoice INV-1 of acme is expired"
 
 
 async def test_a_decision_on_the_last_day_ends_it_at_once(hub: ManualHub, sandbox: Sandbox) -> None:

@@ -69,7 +69,7 @@ async def test_opening_a_link_in_a_browser_shows_buttons_and_decides_nothing(
 
     assert (shown.status, shown.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert re.findall(r'<button value="(\w+)"', shown.text) == ["approve", "reject"]
-    assert "<td>PAY-1" in shown.text
+    assert "<td>INV-1" in shown.text
     assert mine.rpartition(".")[2] not in shown.text
     assert decided(hub) == {}
 
@@ -161,10 +161,10 @@ async def test_a_cancelled_approval_takes_no_decision(hub: ManualHub, sandbox: S
 
 async def test_the_link_of_another_approval_is_refused(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask(hub)
-    await ask(hub, payment="PAY-2")
+    await ask(hub, number="INV-2")
     other = await link(sandbox, LEAD)
 
-    answer = await decide(hub, other.replace("PAY-2", "PAY-1"))
+    answer = await decide(hub, other.replace("INV-2", "INV-1"))
 
     assert code(answer) == (403, "token_invalid")
     assert decided(hub) == {}
@@ -204,7 +204,7 @@ async def test_a_token_of_another_key_is_refused(
     assert code(await decide(hub, mine)) == (403, "token_invalid")
 
 
-@pytest.mark.parametrize("instance_id", ["approval:PAY-9", "intake:acme:1", "nobody", "@counter@x"])
+@pytest.mark.parametrize("instance_id", ["approval:acme:INV-9", "intake:acme:1", "x", "@counter@x"])
 async def test_a_guess_does_not_tell_which_approvals_there_are(
     hub: ManualHub, sandbox: Sandbox, instance_id: str
 ) -> None:
@@ -323,9 +323,11 @@ async def test_the_link_leads_to_where_people_reach_the_app(
     monkeypatch.setenv("WEBSITE_HOSTNAME", "payables.azurewebsites.net")
     await ask(hub)
     monkeypatch.setenv("PUBLIC_URL", "https://pay.example.com/")
-    await ask(hub, payment="PAY-2")
+    await ask(hub, number="INV-2")
 
     first, second = await sandbox.mails(LEAD)
 
-    assert "\nhttps://payables.azurewebsites.net/api/approvals/approval:PAY-1/" in first["text"]
-    assert "\nhttps://pay.example.com/api/approvals/approval:PAY-2/" in second["text"]
+    assert (
+        "\nhttps://payables.azurewebsites.net/api/approvals/approval:acme:INV-1/" in first["text"]
+    )
+    assert "\nhttps://pay.example.com/api/approvals/approval:acme:INV-2/" in second["text"]

@@ -42,7 +42,7 @@ def with_new(app: FunctionTable, kind: str, function: Callable[..., Any]) -> Fun
 def tell_the_audit(context: df.DurableOrchestrationContext) -> Steps[Any]:
     """What is new in 2.0: the audit hears of a payment before anybody is asked."""
     payment = cast(approvals.Payment, context.get_input())
-    text = f"approval of {payment['payment']} begins"
+    text = f"approval of {payment['number']} begins"
     message = Message(to=AUDIT, subject="for the record", text=text, key=f"{ID}:audit")
     yield from call_with_retry(context, send_message, message)
 
@@ -92,7 +92,7 @@ async def test_an_approval_begun_before_two_deployments_ends_as_it_was_begun(
         await hub.advance(2 * DAY)
     async with place.runs("2.0", second) as hub:
         await hub.advance(4 * DAY)
-        await ask(hub, payment="PAY-2")
+        await ask(hub, number="INV-2")
     async with place.runs("2.0", third) as hub:
         await hub.advance(4 * DAY)
         mails = [mail["subject"] for mail in await sandbox.mails(LEAD)]
@@ -102,10 +102,12 @@ async def test_an_approval_begun_before_two_deployments_ends_as_it_was_begun(
         assert hub.output(ID)["outcome"] == "approved"
         assert hub.output(ID)["decisions"][0]["at"] == "2026-01-11T00:00:00Z"
         assert hub.problems(ID) == []
-        assert sum("PAY-1" in subject for subject in mails) == 11
+        assert sum("INV-1" in subject for subject in mails) == 11
         [told] = await sandbox.mails(AUDIT)
-        assert told["text"] == "approval of PAY-2 begins"
-        assert (await sandbox.mails(REQUESTER))[-1]["subject"] == "payment PAY-1 is approved"
+        assert told["text"] == "approval of INV-2 begins"
+        assert (await sandbox.mails(REQUESTER))[-1]["subject"] == (
+            "the payment of invoice INV-1 of acme is approved"
+        )
 
 
 async def test_reminders_and_the_escalation_keep_their_days_over_both_deployments(

@@ -13,8 +13,8 @@ from tests.source import ROOT
 
 KEY = "the+key/of=links"
 PAYMENT = {
-    "payment": "E2E-1",
     "vendor": "acme",
+    "number": "E2E-1",
     "amount_cents": 5_000_000,
     "requested_by": "ada@example.com",
 }
@@ -73,7 +73,7 @@ def test_two_of_three_approve(api: Site, world: Site, approval: str) -> None:
 
 def test_a_link_lets_its_holder_in_where_the_host_asks_for_keys(guarded: Site, world: Site) -> None:
     query = "?code=the%2Bkey%2Fof%3Dlinks"
-    payment = PAYMENT | {"payment": "E2E-2"}
+    payment = PAYMENT | {"number": "E2E-2"}
     started = guarded.send("POST", f"/api/approvals{query}", payment)
     link = mailed_link(world, guarded, started.json()["id"], "lead", query)
 

@@ -170,7 +170,7 @@ WORK: Work = {
     "saga": ("payments", {"vendor": "acme", "number": "INV-1", "amount_cents": 12_500}),
     "human_approval": (
         "approvals",
-        {"payment": "P-1", "vendor": "acme", "amount_cents": 5, "requested_by": "a@example.com"},
+        {"vendor": "acme", "number": "P-1", "amount_cents": 5, "requested_by": "a@example.com"},
     ),
     "monitor": ("settlements", {"transfer": "transfer-1"}),
     "eternal": ("sweeps", {}),
