@@ -67,6 +67,7 @@ class Front:
         self._make_rpc_app = partial(rpc_app, settings, management)
         self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # that the sessions belong to
+        self._opening = asyncio.Lock()
         self._rpc_url = ""  # known once it listens
         self._ends = AsyncExitStack()
 
@@ -96,15 +97,19 @@ class Front:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # the one before was left without `close`, and has ended
             self._sessions, self._ends = None, AsyncExitStack()
-        if self._sessions is None:
-            public = await self._runner(self._make_public_app())
-            rpc = await self._runner(self._make_rpc_app())
-            await web.TCPSite(rpc, "127.0.0.1", 0).start()
-            host, port = rpc.addresses[0]
-            self._rpc_url = f"http://{host}:{port}{RPC}/"
-            self._sessions, self._loop = (self._session(public), self._session(rpc)), loop
-        sdk_patches.lend_client_session(self._sessions[1])
-        return self._sessions[0]
+            self._loop, self._opening = loop, asyncio.Lock()
+        async with self._opening:  # requests that are sent at the same time share the sessions
+            public, rpc = self._sessions = self._sessions or await self._open()
+        sdk_patches.lend_client_session(rpc)
+        return public
+
+    async def _open(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
+        public = await self._runner(self._make_public_app())
+        rpc = await self._runner(self._make_rpc_app())
+        await web.TCPSite(rpc, "127.0.0.1", 0).start()
+        host, port = rpc.addresses[0]
+        self._rpc_url = f"http://{host}:{port}{RPC}/"
+        return self._session(public), self._session(rpc)
 
     async def lend_client(self) -> str:
         """The same; what a function gets for a client that no request came with."""

@@ -1,7 +1,10 @@
 """ManualHub: an app in this process, in memory, whose clock and work are in a test's hands."""
 
+import asyncio
+import gc
 import sys
 import threading
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -322,6 +325,17 @@ async def test_requests_go_to_the_routes_of_the_app_and_of_the_host() -> None:
 
         path = f"/runtime/webhooks/durabletask/instances/{instance_id}"
         assert (await hub.request("GET", path)).json()["output"] == 8
+
+
+async def test_requests_that_are_sent_at_the_same_time_open_one_endpoint() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        async with ManualHub(app) as hub:
+            await asyncio.gather(*(hub.request("GET", "/api/here") for _ in range(5)))
+        del hub
+        gc.collect()  # a socket that nobody closed warns
+
+    assert [str(each.message) for each in caught if each.category is ResourceWarning] == []
 
 
 async def test_a_body_of_megabytes_reaches_the_app_without_a_warning() -> None:
