@@ -1,7 +1,8 @@
-"""Eternal: sweep the ledger every so many minutes, for ever, and lose no event on the way.
+"""Eternal orchestration: sweep the ledger at an interval for ever, and lose no event.
 
-POST /api/sweeps starts the one sweep, or finds it: 202 either way. IntervalChanged, sent to
-/api/operations/sweep:ledger/events/IntervalChanged, changes its interval; a cancel stops it.
+POST /api/sweeps starts the sweep and returns 202; it also returns 202 if the sweep is running.
+The event IntervalChanged, sent to /api/operations/sweep:ledger/events/IntervalChanged, changes
+the interval. A cancel stops the sweep.
 """
 
 from datetime import datetime, timedelta
@@ -18,15 +19,15 @@ from http_api.problems import answers_problems
 from http_api.starting import started
 from orchestration import limits
 from orchestration.deadlines import SHORTEST
-from orchestration.events import INTERVAL_EVENT, cancel_reason, event_data
+from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT, cancel_reason, event_data
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import sweep_id
-from orchestration.listening import Ears
+from orchestration.listening import EventListener
 from orchestration.log import log_once
 from orchestration.showing import time_text
 from orchestration.steps import Steps
 
-LONGEST_GENERATION: Final = timedelta(minutes=1)
+CHANGES_A_GENERATION: Final = 50  # so that many changes do not make a long history
 
 bp = df.Blueprint()
 
@@ -91,28 +92,23 @@ async def start_ledger_sweep(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 def ledger_sweep(context: df.DurableOrchestrationContext) -> Steps[SweepEnd | None]:
-    """Beat if it is time, hear what is sent until the generation turns, begin anew."""
+    """Wait for the next beat and for events, audit the ledger, and continue as new."""
     sweep = cast(Sweep, context.get_input())
     so_far = sweep.get("so_far") or _nothing_yet(sweep)
-    is_due = _until_beat(context, so_far) < SHORTEST  # as timers may fire a little early
-    if is_due:
-        so_far["beats"] += 1
-        so_far["last_beat"] = context.current_utc_datetime.isoformat()
-    wait = min(max(_until_beat(context, so_far), SHORTEST), LONGEST_GENERATION)
-    turn = context.current_utc_datetime + wait
-    ears = Ears(context, turn, INTERVAL_EVENT, lambda raw: _change(context, so_far, raw))
-
-    if is_due:
-        context.set_custom_status(_status(so_far, "sweeping"))
-        yield from _beat(context, so_far, ears)
-    if not ears.is_told_to_stop:
+    events = EventListener(context, each=INTERVAL_EVENT, once=CANCEL_EVENT)
+    while True:
         context.set_custom_status(_status(so_far, "waiting"))
-        yield from ears.until(context.create_timer(turn))
-    if ears.is_told_to_stop:
-        return _end(context, so_far, ears)
+        until = _next_beat(so_far) or context.current_utc_datetime
+        _change(context, so_far, (yield from events.wait_until(until)))
+        is_due = _until_beat(context, so_far) < SHORTEST  # timers may fire a little early
+        if is_due or events.once.is_completed or events.received >= CHANGES_A_GENERATION:
+            break
 
-    # The newest timer has just fired, and nothing was heard since it was set: the host stands where
-    # this code stands. All before was heard, once, and what comes from here on is carried over.
+    if is_due and not events.once.is_completed:
+        yield from _beat(context, so_far, events)
+    _change(context, so_far, (yield from events.catch_up()))
+    if events.once.is_completed:
+        return _end(context, so_far, events.once.result)
     context.continue_as_new({"every_minutes": sweep["every_minutes"], "so_far": so_far})
     return None
 
@@ -129,43 +125,51 @@ def _nothing_yet(sweep: Sweep) -> SoFar:
     )
 
 
-def _beat(context: df.DurableOrchestrationContext, so_far: SoFar, ears: Ears) -> Steps[None]:
-    """Audit the ledger, and tell of payments that are open at two beats running, once each."""
+def _beat(
+    context: df.DurableOrchestrationContext, so_far: SoFar, events: EventListener
+) -> Steps[None]:
+    """Audit the ledger, and report each payment that is open at two successive beats, once.
+
+    A beat that fails is not retried: the next beat is the next attempt.
+    """
+
+    def call(activity: Any, payload: object) -> Steps[Any]:
+        task: Any = context.call_activity(activity, payload)
+        _change(context, so_far, (yield from events.wait_for(task)))
+        if isinstance(task.result, Exception):  # a race does not raise it
+            raise failure_of(task.result)
+        return task.result
+
+    so_far["beats"] += 1
+    so_far["last_beat"] = context.current_utc_datetime.isoformat()
+    context.set_custom_status(_status(so_far, "sweeping"))
     try:
         order = AuditOrder(most=limits.STUCK_NAMED.most)
-        audit: Audit = yield from _call(ears, context.call_activity(audit_ledger, order))
+        audit: Audit = yield from call(audit_ledger, order)
         stuck = sorted({*audit["open"]} & {*so_far["open"]})
         so_far["open"] = audit["open"]
         if news := sorted({*stuck} - {*so_far["told"]}):
             report = StuckReport(
                 payments=news, key=f"{context.instance_id}:{so_far['last_beat']}:stuck"
             )
-            yield from _call(ears, context.call_activity(report_stuck_payments, report))
+            yield from call(report_stuck_payments, report)
             log_once(context, "%d payments are stuck", len(news))
         so_far["told"] = stuck
         so_far["failing"] = None
-    except Failure as failure:  # the next beat is the next attempt
+    except Failure as failure:
         log_once(context, "beat %d failed: %s", so_far["beats"], failure)
         so_far["failing"] = failure.as_data()
 
 
-def _call(ears: Ears, call: Any) -> Steps[Any]:
-    """Wait for an activity, listening. Raises its Failure, which a race gives as its result."""
-    yield from ears.until(call)
-    if isinstance(call.result, Exception):
-        raise failure_of(call.result)
-    return call.result
-
-
-def _change(context: df.DurableOrchestrationContext, so_far: SoFar, raw: object) -> None:
-    """Take another interval, counted from the last beat; the next generation goes by it."""
-    wanted = event_data(raw, IntervalChange)
-    if wanted is None:
-        log_once(context, "a change of the interval that cannot be read: %s", raw)
-        return
-    so_far["every_minutes"] = wanted.every_minutes
-    so_far["changes"] += 1
-    context.set_custom_status(_status(so_far, "waiting"))
+def _change(context: df.DurableOrchestrationContext, so_far: SoFar, events: list[object]) -> None:
+    """Apply new intervals, which count from the last beat."""
+    for raw in events:
+        wanted = event_data(raw, IntervalChange)
+        if wanted is None:
+            log_once(context, "ignored an interval that cannot be read: %.100s", raw)
+            continue
+        so_far["every_minutes"] = wanted.every_minutes
+        so_far["changes"] += 1
 
 
 def _next_beat(so_far: SoFar) -> datetime | None:
@@ -194,9 +198,7 @@ def _status(so_far: SoFar, step: str) -> dict[str, Any]:
     }
 
 
-def _end(context: df.DurableOrchestrationContext, so_far: SoFar, ears: Ears) -> SweepEnd:
-    ears.close()
-    reason = cancel_reason(ears.stop.result)
+def _end(context: df.DurableOrchestrationContext, so_far: SoFar, raw: object) -> SweepEnd:
     context.set_custom_status(_status(so_far, "stopped") | {"next_beat": None})
     log_once(context, "stopped after %d beats", so_far["beats"])
-    return SweepEnd(beats=so_far["beats"], changes=so_far["changes"], reason=reason)
+    return SweepEnd(beats=so_far["beats"], changes=so_far["changes"], reason=cancel_reason(raw))

@@ -1,59 +1,77 @@
-"""Hearing every event that is sent to an orchestrator which continues as new."""
+"""Receiving every external event in an orchestrator that continues as new.
 
-from collections.abc import Callable
+Three facts of the platform make this harder than it looks:
+
+- An event that nobody waits for is not safe: the SDK keeps only the last one of a name, and the
+  host drops it at `continue_as_new`. So one wait is open at all times.
+- The host stays at a group of tasks until one that is new in it ends. So a new wait is grouped
+  with a timer that fires at once.
+- The host does not stay at a timer that was cancelled. It would reach `continue_as_new` before it
+  takes the events that this code has received, and deliver them again to the next generation. So
+  a generation ends with `catch_up`.
+"""
+
 from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
 
-from orchestration.events import CANCEL_EVENT
 from orchestration.steps import Steps
 
 
-class Ears:
-    """Listens without a gap: the SDK keeps one event of a name that nobody waits for, and no more.
+class EventListener:
+    """Receives each event of one name, and the first event of another, such as a cancel.
 
-    It never cancels a timer while it goes on: the host would run ahead to `continue_as_new`, and
-    hand the events that were heard to the next generation once more.
+    Each method returns what the events of the first name brought while it waited.
     """
 
-    def __init__(
-        self,
-        context: df.DurableOrchestrationContext,
-        turn: datetime,
-        event: str,
-        take: Callable[[object], None],
-    ) -> None:
-        """Hear CANCEL_EVENT, and `event` as often as it comes; a generation turns at `turn`."""
-        self.stop: Any = context.wait_for_external_event(CANCEL_EVENT)
-        self._awaited: Any = context.wait_for_external_event(event)
-        self._context, self._turn, self._event, self._take = context, turn, event, take
-        self._timers: list[Any] = []
+    def __init__(self, context: df.DurableOrchestrationContext, each: str, once: str) -> None:
+        self.once: Any = context.wait_for_external_event(once)
+        self.received = 0
+        self._context, self._each = context, each
+        self._next: Any = context.wait_for_external_event(each)
 
-    @property
-    def is_told_to_stop(self) -> bool:
-        return bool(self.stop.is_completed)
+    def wait_until(self, moment: datetime) -> Steps[list[object]]:
+        """Wait for a time; an event ends the wait."""
+        timer: Any = self._context.create_timer(moment)
+        yield self._context.task_any([*self._waits(), timer])
+        if not timer.is_completed:
+            timer.cancel()
+        return (yield from self._take())
 
-    def until(self, task: Any) -> Steps[None]:
-        """Listen until an activity ends; or until the newest timer does, or the word to stop."""
-        is_timer = hasattr(task, "cancel")  # of all tasks, only a timer can be cancelled
-        self._timers += [task] if is_timer else []
-        new: list[Any] = []
-        while not task.is_completed and not (is_timer and self.is_told_to_stop):
-            ears = [each for each in (self.stop, self._awaited) if not each.is_completed]
-            yield self._context.task_any([*ears, *new, task])
-            new = [each for each in new if not each.is_completed]
-            if self._awaited.is_completed:
-                self._take(self._awaited.result)
-                self._awaited = self._context.wait_for_external_event(self._event)
-                # The host gets past this wait by an event or, for want of one, by the timer.
-                new = [self._context.create_timer(self._turn)]
-                self._timers += new
-                if is_timer:
-                    task = new.pop()
+    def wait_for(self, call: Any) -> Steps[list[object]]:
+        """Wait for an activity, however many events arrive."""
+        brought = []
+        while not call.is_completed:
+            yield self._context.task_any([*self._waits(), call])
+            brought += yield from self._take()
+        return brought
 
-    def close(self) -> None:
-        """Cancel what would keep an ended instance Running."""
-        for timer in self._timers:
+    def catch_up(self) -> Steps[list[object]]:
+        """Wait until the host has taken all events, or until the event `once` has arrived.
+
+        In the first case `continue_as_new` has to follow at once.
+        """
+        brought: list[object] = []
+        while self.received and not self.once.is_completed:
+            new = yield from self.wait_until(self._context.current_utc_datetime)
+            if not new:
+                break
+            brought += new
+        return brought
+
+    def _waits(self) -> list[Any]:
+        return [each for each in (self.once, self._next) if not each.is_completed]
+
+    def _take(self) -> Steps[list[object]]:
+        """Take the events that have arrived, and wait for the next."""
+        brought = []
+        while self._next.is_completed:
+            brought.append(self._next.result)
+            self._next = self._context.wait_for_external_event(self._each)
+            timer: Any = self._context.create_timer(self._context.current_utc_datetime)
+            yield self._context.task_any([self._next, timer])
             if not timer.is_completed:
                 timer.cancel()
+        self.received += len(brought)
+        return brought

@@ -1,12 +1,13 @@
 """Eternal: one sweep of the ledger goes on for ever, obeys events, and loses none."""
 
 import asyncio
+import random
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from blueprints.eternal import LONGEST_GENERATION
+from blueprints.eternal import CHANGES_A_GENERATION
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Crashed, ManualHub
 from orchestration import limits
@@ -217,7 +218,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 @pytest.mark.parametrize("as_http", [False, True])
 @pytest.mark.parametrize(
     ("every_minutes", "beats"),
-    [(30, [0, 30, 60]), (12, [0, 12, 24, 36, 48, 60]), (2, [0, *range(11, 61, 2)])],
+    [(30, [0, 30, 60]), (12, [0, 12, 24, 36, 48, 60]), (2, [0, *range(10, 61, 2)])],
     ids=["longer", "shorter", "so short that a beat is overdue"],
 )
 async def test_another_interval_counts_from_the_last_beat(
@@ -374,6 +375,39 @@ async def test_no_event_that_comes_in_the_moment_of_a_beat_is_lost(
     assert hub.custom_status(ID)["changes"] == 30 * each
 
 
+async def test_no_event_that_comes_while_the_ledger_is_audited_is_lost(
+    hub: ManualHub, quiet: None
+) -> None:
+    hub.slow_activity("audit_ledger", timedelta(seconds=20))
+    await sweep(hub, every_minutes=1)
+    for _ in range(10):
+        for second in (1, 1, 1, 5, 20, 20, 40):
+            await send(hub, 1, after=timedelta(seconds=second))
+        await hub.advance(MINUTE)
+    await hub.advance(MINUTE)
+
+    assert hub.custom_status(ID)["changes"] == 70
+    assert hub.problems(ID) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_events_at_any_moment_are_all_applied_and_the_last_one_holds(
+    hub: ManualHub, quiet: None, seed: int
+) -> None:
+    chance = random.Random(seed)
+    hub.slow_activity("audit_ledger", timedelta(seconds=3))
+    await sweep(hub, every_minutes=1)
+    for number in range(100):
+        await send(hub, number + 1, after=timedelta(milliseconds=chance.randrange(300_000)))
+        await hub.advance(timedelta(milliseconds=chance.choice([0, 0, 10, 1000, 20_000])))
+    await hub.advance(10 * MINUTE)
+    await send(hub, 7)
+    await hub.advance(20 * MINUTE)
+
+    assert hub.custom_status(ID)["changes"] == 101
+    assert hub.custom_status(ID)["every_minutes"] == 7
+
+
 @pytest.mark.parametrize("second", [0, 1, 59, 60, 61, 119, 120, 121])
 async def test_no_event_that_comes_about_a_turn_is_lost(
     hub: ManualHub, quiet: None, second: int
@@ -391,16 +425,17 @@ async def test_no_event_that_comes_about_a_turn_is_lost(
 # The history
 
 
-async def test_a_burst_of_events_is_heard_and_leaves_no_long_history(
-    hub: ManualHub, quiet: None
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "at once"])
+async def test_a_burst_of_events_is_applied_and_leaves_no_long_history(
+    hub: ManualHub, quiet: None, at_once: bool
 ) -> None:
     await sweep(hub, every_minutes=1440)
-    for _ in range(50):
-        await send(hub, every_minutes=1440)
-    await hub.advance(LONGEST_GENERATION)
+    for _ in range(2 * CHANGES_A_GENERATION + 10):
+        await send(hub, every_minutes=1440, after=timedelta(0) if at_once else None)
+    await hub.advance(2 * MINUTE)
 
-    assert hub.custom_status(ID)["changes"] == 50
-    assert len(hub.history(ID)) < 10
+    assert hub.custom_status(ID)["changes"] == 2 * CHANGES_A_GENERATION + 10
+    assert len(hub.history(ID)) < 100
 
 
 async def test_events_without_end_do_not_keep_a_generation_from_turning(
@@ -417,7 +452,7 @@ async def test_events_without_end_do_not_keep_a_generation_from_turning(
     assert longest < 600
 
 
-async def test_the_history_is_as_short_after_ten_thousand_beats_as_after_a_hundred(
+async def test_the_history_is_as_short_after_a_thousand_beats_as_after_a_hundred(
     hub: ManualHub,
 ) -> None:
     lengths: list[int] = []
@@ -428,7 +463,22 @@ async def test_the_history_is_as_short_after_ten_thousand_beats_as_after_a_hundr
 
     hub.replace_activity("audit_ledger", audit)
     await sweep(hub, every_minutes=1)
-    await hub.advance(9_999 * MINUTE)
+    await hub.advance(999 * MINUTE)
 
-    assert hub.custom_status(ID)["beats"] == 10_000
+    assert hub.custom_status(ID)["beats"] == 1000
     assert max(lengths) == max(lengths[:100]) < 10
+
+
+@pytest.mark.parametrize(
+    ("every_minutes", "generations"), [(1440, 1), (60, 24)], ids=["daily", "hourly"]
+)
+async def test_a_sweep_continues_as_new_once_a_beat(
+    hub: ManualHub, quiet: None, every_minutes: int, generations: int
+) -> None:
+    await sweep(hub, every_minutes=every_minutes)
+    seen = set()
+    for _ in range(24 * 4):
+        await hub.advance(15 * MINUTE)
+        seen.add(hub.history(ID)[0]["Timestamp"])
+
+    assert len(seen) - 1 == generations
