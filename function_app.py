@@ -38,6 +38,7 @@ from blueprints import (
     human_approval,
     monitor,
     operations,
+    operations_cancelling,
     operations_children,
     resilience,
     retention,
@@ -50,6 +51,7 @@ from blueprints import (
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 app.register_functions(operations.bp)
+app.register_functions(operations_cancelling.bp)
 app.register_functions(operations_children.bp)
 app.register_functions(retention.bp)
 app.register_functions(chaining.bp)

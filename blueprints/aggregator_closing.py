@@ -3,7 +3,7 @@
 POST /api/closings starts one closing a day that is over: 202; 200 once it has ended; 409 before.
 """
 
-from typing import TypedDict, cast
+from typing import Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -15,12 +15,15 @@ from blueprints.aggregator_sharding import PAGES, ask_shards
 from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
+from orchestration.cancel_rules import on_cancel
 from orchestration.children import children_for
 from orchestration.ids import closing_id
 from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.showing import show_progress
 from orchestration.steps import Steps
+
+HALF_CLOSED: Final = "the day stays closed for some vendors: delete the operation, start it again"
 
 bp = df.Blueprint()
 
@@ -53,6 +56,7 @@ async def start_day_closing(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("refuse", left=HALF_CLOSED, starts_children=True)
 def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     """Close the day in every shard there is, and keep what it came to, for good."""
     day = cast(dict[str, str], context.get_input())["day"]
@@ -70,6 +74,7 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("refuse", left=HALF_CLOSED)
 def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     """Close the day in the shards of one page of the directory."""
     order = cast(ClosingOrder, context.get_input())

@@ -16,6 +16,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.children import children_for
 from orchestration.ids import IdPart, ranking_id
 from orchestration.showing import show_progress
@@ -77,6 +78,7 @@ async def start_vendor_ranking(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", starts_children=True)
 def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
     """Rank the vendors of each page of the directory, side by side; merge what they found."""
     top = cast(dict[str, int], context.get_input())["top"]
@@ -88,6 +90,7 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate")
 def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
     """Rank the vendors of one page of the directory."""
     order = cast(RankingOrder, context.get_input())

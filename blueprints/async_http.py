@@ -30,6 +30,7 @@ from http_api.progress import percent_of, seconds_left
 from http_api.starting import ensure_started
 from http_api.waiting import wait_until_ended
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, report_id
@@ -126,6 +127,7 @@ async def download_report(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself", left="files of the report stay in the storage")
 def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
     """Collect each month, join them; whatever ends it, leave nothing that is half written."""
     order = cast(Order, context.get_input())

@@ -17,6 +17,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.ids import IdPart, intake_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
@@ -51,6 +52,7 @@ async def start_invoice_intake(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="an invoice that was posted stays posted")
 def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Validate the invoice, match it with its order, post it; return the posting."""
     invoice = cast(Invoice, context.get_input())

@@ -42,6 +42,7 @@ from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
 from http_api.starting import ensure_started, started
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, document_id
@@ -120,6 +121,7 @@ async def start_document_intake_from_blob(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="the file and an invoice that was posted stay", starts_children=True)
 def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     """Have a document read, judge it, keep what is decided, post it, tell."""
     document = cast(Document, context.get_input())

@@ -21,6 +21,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import SHORTEST, sleep
 from orchestration.failures import Failure
 from orchestration.http_answers import HttpAnswer
@@ -96,6 +97,7 @@ async def start_tax_check(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate")
 def tax_check(context: df.DurableOrchestrationContext) -> Steps[TaxAnswer | None]:
     """Ask, wait as long as the office wants, look; begin anew every so many calls."""
     check = cast(TaxCheck, context.get_input())

@@ -17,6 +17,7 @@ from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part, number_id
@@ -114,6 +115,7 @@ async def start_document_number(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("refuse", left="a number that was drawn stays drawn, and no document has it")
 def document_number(context: df.DurableOrchestrationContext) -> Steps[Numbered]:
     """Draw a number and return it, no more: what failed after the draw would leave a gap."""
     wanted = cast(Wanted, context.get_input())

@@ -18,6 +18,7 @@ from http_api.instances import look_for
 from http_api.problems import answers_problems
 from http_api.starting import started
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import SHORTEST
 from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT, cancel_reason, event_data
 from orchestration.failures import Failed, Failure, failure_of
@@ -91,6 +92,7 @@ async def start_ledger_sweep(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself")
 def ledger_sweep(context: df.DurableOrchestrationContext) -> Steps[SweepEnd | None]:
     """Wait for the next beat and for events, audit the ledger, and continue as new."""
     sweep = cast(Sweep, context.get_input())

@@ -35,6 +35,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.children import children_for
 from orchestration.ids import IdPart, batch_id
 from orchestration.log import log_once
@@ -108,6 +109,7 @@ async def start_invoice_batch(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="files with parts of results stay", starts_children=True)
 def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]:
     """Deal the files out to shards, read some shards at once, sum up what was found."""
     batch = cast(Batch, context.get_input())
@@ -148,6 +150,7 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="files with parts of results stay")
 def batch_shard(context: df.DurableOrchestrationContext) -> Steps[Found]:
     """Read the files of one shard; one that cannot be read does not stop the others."""
     order = cast(ShardOrder, context.get_input())

@@ -41,6 +41,7 @@ from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, approval_id
@@ -131,6 +132,7 @@ async def send_approval_decision(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="links in mails that were sent lead nowhere")
 def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     """Ask people until enough agree. Remind them, ask one more person, and expire in the end."""
     payment = cast(Payment, context.get_input())

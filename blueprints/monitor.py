@@ -16,6 +16,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import first_of
 from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failure
@@ -81,6 +82,7 @@ async def start_settlement_watch(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself")
 def settlement_watch(context: df.DurableOrchestrationContext) -> Steps[Settlement | None]:
     """Look, wait, and look again; begin anew every so many looks, so that the history is short."""
     watch = cast(Watch, context.get_input())

@@ -5,23 +5,18 @@ GET /api/operations?status=&prefix=&from=&to=&top=&after= lists them in pages. U
 ended 410, a state that does not allow it 409, each as problem+json.
 """
 
-from contextlib import suppress
-from typing import Final
-
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
-from http_api.instances import Instance, State, find, sdk_problems, unknown
+from http_api.instances import Instance, find, sdk_problems, unknown
 from http_api.listing import Listing, ListingClient
 from http_api.problems import Problem, answers_problems
 from orchestration import limits
-from orchestration.events import CANCEL_EVENT, ENDS_BY_ITSELF, OPEN_EVENTS
+from orchestration.events import OPEN_EVENTS
 from orchestration.ids import is_instance_id
-
-_GOING: Final[tuple[State, ...]] = ("Pending", "Running", "Suspended")
 
 bp = df.Blueprint()
 
@@ -73,20 +68,6 @@ async def delete_operation(
     return func.HttpResponse(status_code=204)
 
 
-@bp.route(route="operations/{id}/cancel", methods=["POST"])
-@bp.generic_input_binding(arg_name="starter", type="durableClient")
-@answers_problems
-async def cancel_operation(req: func.HttpRequest, starter: str) -> func.HttpResponse:
-    """End an operation; work that has to clean up is asked to end by itself, children included."""
-    client = ListingClient(starter)
-    reason = read_query(req, Reason).reason
-    instance = await _going(req, client)
-    await end_instance(client, instance, reason)
-    if instance.name not in ENDS_BY_ITSELF:
-        await end_below(client, instance.id, reason)
-    return accepted(req, instance.id)
-
-
 @bp.route(route="operations/{id}/suspend", methods=["POST"])
 @bp.durable_client_input(client_name="client")
 @answers_problems
@@ -95,7 +76,7 @@ async def suspend_operation(
 ) -> func.HttpResponse:
     """Stop an operation where it stands; what it started goes on, its results wait."""
     reason = read_query(req, Reason).reason
-    instance = await _going(req, client)
+    instance = await going_operation(req, client)
     if instance.state == "Suspended":
         raise wrong_state(instance, "it can be resumed or cancelled")
     with sdk_problems(instance.id):
@@ -111,7 +92,7 @@ async def resume_operation(
 ) -> func.HttpResponse:
     """Let a suspended operation go on."""
     reason = read_query(req, Reason).reason
-    instance = await _going(req, client)
+    instance = await going_operation(req, client)
     if instance.state != "Suspended":
         raise wrong_state(instance, "only a suspended one can be resumed")
     with sdk_problems(instance.id):
@@ -146,36 +127,10 @@ async def send_event_to_operation(
         known = ", ".join(sorted(OPEN_EVENTS))
         raise Problem(404, "unknown_event", f"event {event[:64]!r} is unknown: send one of {known}")
     data = read_json(req)
-    instance = await _going(req, client)
+    instance = await going_operation(req, client)
     with sdk_problems(instance.id):
         await client.raise_event(instance.id, event, data)
     return accepted(req, instance.id)
-
-
-async def end_instance(
-    client: df.DurableOrchestrationClient, instance: Instance, reason: str
-) -> None:
-    """Ask an instance to end where it does so by itself, else terminate it."""
-    with sdk_problems(instance.id):
-        if instance.name in ENDS_BY_ITSELF:
-            await client.raise_event(instance.id, CANCEL_EVENT, {"reason": reason})
-        else:
-            await client.terminate(instance.id, reason)
-
-
-async def end_below(
-    client: ListingClient, parent_id: str, reason: str, *, by_force: bool = False
-) -> int:
-    """Ask all that goes on below an instance to end, or terminate it; return how many did."""
-    asked = 0
-    async for child in client.every_instance(*_GOING, prefix=f"{parent_id}:"):
-        asked += 1
-        with suppress(Problem), sdk_problems(child.id):  # a Problem where it ended meanwhile
-            if by_force:
-                await client.terminate(child.id, reason)
-            else:
-                await end_instance(client, child, reason)
-    return asked
 
 
 async def known_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
@@ -186,7 +141,8 @@ async def known_operation(req: func.HttpRequest, client: df.DurableOrchestration
     return await find(client, instance_id)
 
 
-async def _going(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
+async def going_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
+    """The operation that the route names, if it has not ended. Raises Problem 404, or 410."""
     instance = await known_operation(req, client)
     if instance.has_ended:
         detail = f"operation {instance.id!r} has ended: it is {instance.state}"

@@ -12,7 +12,8 @@ from typing import Any, Final, TypedDict
 import azure.durable_functions as df
 import azure.functions as func
 
-from blueprints.operations import end_below, known_operation
+from blueprints.operations import known_operation
+from blueprints.operations_cancelling import end_below
 from http_api.answers import json_answer
 from http_api.bodies import read_query
 from http_api.instances import Instance, look_for

@@ -20,6 +20,7 @@ from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
 from orchestration.breaking import ENTITY, OPERATIONS, Breaker, Standing, closed
+from orchestration.cancel_rules import on_cancel
 from orchestration.children import children_for
 from orchestration.deadlines import first_of
 from orchestration.failures import Failed, Failure
@@ -108,6 +109,7 @@ async def show_breaker(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", starts_children=True)
 def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
     """Find each rate by a child of its own; one that fails does not stop the others."""
     wanted = cast(Wanted, context.get_input())
@@ -132,6 +134,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate")
 def currency_rate(context: df.DurableOrchestrationContext) -> Steps[Rate]:
     """Find one rate, by as many attempts as are worth it."""
     order = cast(RateOrder, context.get_input())

@@ -25,6 +25,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.compensation import Saga
 from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failed, Failure, failure_of
@@ -89,6 +90,7 @@ async def start_invoice_payment(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself", left="money that was moved stays moved: see the bank's ledger")
 def invoice_payment(context: df.DurableOrchestrationContext) -> Steps[Paid | Unfinished]:
     """Debit, credit, post and notify; or undo what was done, and fail with the reason."""
     payment = cast(Payment, context.get_input())

@@ -33,6 +33,7 @@ from http_api.instances import SETTINGS, sdk_problems, unknown
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, month_end_id
@@ -125,6 +126,7 @@ async def retry_month_end_close(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself", left="vendors that were closed stay closed", starts_children=True)
 def month_end_close(context: df.DurableOrchestrationContext) -> Steps[CloseEnd]:
     """Deal the vendors out to lanes, watch the lanes, end them if told to, tell what is open."""
     close = cast(Close, context.get_input())

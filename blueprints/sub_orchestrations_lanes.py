@@ -19,6 +19,7 @@ from activities.month_ends import (
     reconcile_vendor_month,
 )
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure
 from orchestration.ids import child_id
@@ -61,6 +62,7 @@ class Lane(TypedDict):
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself", left="vendors that were closed stay closed", starts_children=True)
 def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | None]:
     """Close some vendors, one after the other, then begin anew with those that follow."""
     lane = cast(Lane, context.get_input())
@@ -92,6 +94,7 @@ def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | Non
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("ends_itself", left="the vendor may be closed")
 def month_end_vendor(context: df.DurableOrchestrationContext) -> Steps[str]:
     """See that a vendor's books agree with the bank, then close its month."""
     order = cast(VendorMonth, context.get_input())

@@ -22,6 +22,7 @@ from http_api.listing import ListingClient
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration import limits
+from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import first_of
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import Failure
@@ -80,6 +81,7 @@ async def show_leaving_versions(req: func.HttpRequest, starter: str) -> func.Htt
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="an invoice that was posted stays posted")
 def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Post an invoice once its goods are there; since 2.0 no invoice that is over its order."""
     invoice = cast(Invoice, context.get_input())
@@ -104,6 +106,7 @@ def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("terminate", left="an invoice that was posted stays posted")
 def trusted_delivery(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     """Post the invoice and trust that its goods come, as it was done before `delivery_intake`.
 

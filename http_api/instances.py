@@ -19,6 +19,7 @@ SO_FAR: Final = "so_far"
 SETTINGS: Final = "settings"
 
 State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
+GOING: Final[tuple[State, ...]] = ("Pending", "Running", "Suspended")
 ENDED: Final[frozenset[State]] = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 # What the client's exceptions say (their class is Exception), and what that is over HTTP.

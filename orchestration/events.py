@@ -13,22 +13,8 @@ from orchestration import limits
 
 M = TypeVar("M", bound=BaseModel)
 
-# Asks work that must not be cut off to end by itself. All other work is terminated.
+# Asks an orchestrator to clean up and end, if `on_cancel` declares that it does so.
 CANCEL_EVENT: Final = "CancelRequested"
-ENDS_BY_ITSELF: Final = frozenset(
-    {
-        "closing_page",
-        "day_closing",
-        "document_number",
-        "invoice_payment",
-        "ledger_sweep",
-        "month_end_close",
-        "month_end_lane",
-        "settlement_watch",
-        "month_end_vendor",
-        "yearly_report",
-    }
-)
 
 # Gives a sweep another interval.
 INTERVAL_EVENT: Final = "IntervalChanged"
@@ -36,9 +22,10 @@ INTERVAL_EVENT: Final = "IntervalChanged"
 # Says that the goods of a delivery are there, whatever it carries.
 GOODS_EVENT: Final = "GoodsArrived"
 
-# What callers may send to /api/operations/{id}/events/{name}. An event whose sender must prove
-# who they are has a route of its own and is not in this list.
-OPEN_EVENTS: Final = frozenset({CANCEL_EVENT, INTERVAL_EVENT, GOODS_EVENT})
+# What callers may send to /api/operations/{id}/events/{name}. CANCEL_EVENT is sent by the route
+# `cancel`, which knows who listens for it. Events whose sender must prove who they are, such as
+# decisions, have routes of their own.
+OPEN_EVENTS: Final = frozenset({INTERVAL_EVENT, GOODS_EVENT})
 
 
 class Cancellation(BaseModel):

@@ -97,6 +97,11 @@ def sweep_id() -> str:
     return _joined("sweep", "ledger")
 
 
+def termination_id(instance_id: str) -> str:
+    """The termination of an instance and of everything below it."""
+    return _joined("termination", sha256(instance_id.encode()).hexdigest()[:32])
+
+
 def child_id(parent_id: str, part: str) -> str:
     """A child of an instance: its parent's id, a colon and a part, so that it can be found."""
     if not is_id_part(part):

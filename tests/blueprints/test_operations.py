@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from durablehost.testing import Answer, ManualHub
-from orchestration.events import CANCEL_EVENT
+from orchestration.events import CANCEL_EVENT, GOODS_EVENT
 from orchestration.failures import Failure
 
 INVOICE = {
@@ -200,14 +200,14 @@ async def test_a_retried_operation_runs_again_with_its_input(hub: ManualHub, ste
 async def test_an_event_is_taken(hub: ManualHub, steps: None) -> None:
     await waiting(hub)
 
-    answer = await hub.request("POST", f"{HERE}/events/{CANCEL_EVENT}", json={"reason": "x"})
+    answer = await hub.request("POST", f"{HERE}/events/{GOODS_EVENT}", json={"reason": "x"})
 
     assert answer.status == 202
     names = [event.get("Name") for event in hub.history(ID)]
-    assert CANCEL_EVENT in names
+    assert GOODS_EVENT in names
 
 
-@pytest.mark.parametrize("event", ["cancelrequested", "Unheard", "ApprovalDecided"])
+@pytest.mark.parametrize("event", [CANCEL_EVENT, "goodsarrived", "Unheard", "ApprovalDecided"])
 async def test_an_event_that_is_not_open_to_callers_is_refused(
     hub: ManualHub, steps: None, event: str
 ) -> None:
@@ -239,7 +239,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "suspend": ("POST", "/suspend"),
     "resume": ("POST", "/resume"),
     "retry": ("POST", "/retry"),
-    "event": ("POST", f"/events/{CANCEL_EVENT}"),
+    "event": ("POST", f"/events/{GOODS_EVENT}"),
     "delete": ("DELETE", ""),
 }
 BEFORE = (absent, waiting, suspended, completed, failed, terminated)
@@ -311,7 +311,7 @@ async def test_the_body_of_an_event_is_checked(
 ) -> None:
     await waiting(hub)
 
-    answer = await hub.request("POST", f"{HERE}/events/{CANCEL_EVENT}", data=body)
+    answer = await hub.request("POST", f"{HERE}/events/{GOODS_EVENT}", data=body)
 
     assert answer.status == status
-    assert CANCEL_EVENT not in [event.get("Name") for event in hub.history(ID)]
+    assert GOODS_EVENT not in [event.get("Name") for event in hub.history(ID)]

@@ -349,11 +349,24 @@ async def test_lanes_that_the_host_does_not_list_yet_are_asked_as_well(hub: Manu
     assert going(hub) == []
 
 
-async def test_a_suspended_vendor_is_terminated_in_the_end(hub: ManualHub) -> None:
+async def test_a_suspended_vendor_is_resumed_so_that_it_ends(hub: ManualHub) -> None:
     ledger = Ledger(12)
     await middle(hub, ledger)
-    stuck = f"{ID}:lane-01:v00005"
-    await hub.suspend(stuck)
+    suspended = f"{ID}:lane-01:v00005"
+    await hub.suspend(suspended)
+
+    await cancel(hub)
+
+    assert (await ended(hub))["outcome"] == "cancelled"
+    assert (going(hub), hub.status(suspended)) == ([], "Failed")
+
+
+async def test_what_does_not_end_itself_is_terminated_in_the_end(hub: ManualHub) -> None:
+    ledger = Ledger(12)
+    await middle(hub, ledger)
+    hub.slow_activity("reconcile_vendor_month", timedelta(days=30))
+    await hub.advance(timedelta(seconds=3))
+    stuck = f"{ID}:lane-01:v00006"
     before = hub.clock.now()
 
     await cancel(hub)

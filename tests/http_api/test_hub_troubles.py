@@ -21,6 +21,7 @@ from blueprints import (
     entity_counter,
     eternal,
     operations,
+    operations_cancelling,
     operations_children,
     sub_orchestrations,
     versioning,
@@ -87,7 +88,7 @@ def request(route: dict[str, str] | None = None, body: object = None) -> func.Ht
 # These list instances, so they take the binding itself and not the SDK's client.
 LISTING = (
     operations.list_operations,
-    operations.cancel_operation,
+    operations_cancelling.cancel_operation,
     operations_children.list_operation_children,
     versioning.show_leaving_versions,
 )
@@ -142,7 +143,9 @@ async def test_what_cannot_be_written_is_said_to_have_failed(
     await assert_503(function, req, client)
 
 
-@pytest.mark.parametrize("function", [operations.cancel_operation, operations.suspend_operation])
+@pytest.mark.parametrize(
+    "function", [operations_cancelling.cancel_operation, operations.suspend_operation]
+)
 async def test_what_cannot_be_changed_is_said_to_have_failed(
     host: Host, function: Any, client: str
 ) -> None:
