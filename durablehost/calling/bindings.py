@@ -15,7 +15,7 @@ from azure.functions.timer import TimerRequest
 
 from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of, has_implicit_output
-from durablehost.calling.http_values import answer_of
+from durablehost.calling.http_values import response_of
 
 log = logging.getLogger(__name__)
 
@@ -23,26 +23,26 @@ _LOCAL = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """All that is known of a function before it is called, found out once."""
+class FunctionBindings:
+    """The bindings of a function: what it is called with, and what its result becomes."""
 
     function: Function
     client_names: tuple[str, ...]
     out_names: tuple[str, ...]
-    answer_name: str  # of the binding that is the HTTP response
+    response_name: str  # of the binding that is the HTTP response
     unread: str  # input bindings durablehost has no value for
     decode: Callable[[Any], Any]
     encode: Callable[[Any], Any]
 
     @classmethod
-    def of(cls, function: Function) -> "Call":
+    def of(cls, function: Function) -> "FunctionBindings":
         outs = [b["name"] for b in function.bindings if b["direction"] == "OUT"]
         unread = [b for b in function.unserved_bindings if b["direction"] != "OUT"]
         return cls(
             function=function,
             client_names=tuple(b["name"] for b in function.client_bindings),
             out_names=tuple(name for name in outs if name != "$return"),
-            answer_name=next((b["name"] for b in function.bindings if b["type"] == "http"), ""),
+            response_name=next((b["name"] for b in function.bindings if b["type"] == "http"), ""),
             unread=", ".join(f"{b['name']} ({b['type']})" for b in unread),
             decode=_decoder(function),
             encode=_encoder(function),
@@ -65,7 +65,7 @@ class Call:
         """What the host makes of the returned value; raises what the worker would."""
         for name in self.out_names:
             value = arguments[name].get()
-            if name == self.answer_name:
+            if name == self.response_name:
                 returned = value
             elif value is not None:
                 self._say_lost(name, instance_id)
@@ -110,7 +110,7 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
         encode = converter_of("activityTrigger").encode
         return lambda result: encode(result, expected_type=None).value
     if function.kind == "http":
-        return answer_of
+        return response_of
     may_return = any(
         binding["name"] == "$return" or has_implicit_output(binding["type"])
         for binding in function.bindings

@@ -9,19 +9,19 @@ import azure.functions as func
 _CONVERTER = "<class 'azure.functions.http.HttpResponseConverter'>"
 
 
-def answer_of(value: object) -> func.HttpResponse:
+def response_of(value: object) -> func.HttpResponse:
     """The response a returned value stands for; TypeError, in the worker's words, if for none."""
     if isinstance(value, func.HttpResponse):
         return value
     if isinstance(value, str):
-        return _answer_of_text(value)
+        return _response_of_text(value)
     raise TypeError(
         f'unable to encode outgoing TypedData: unsupported type "{_CONVERTER}" for '
         f'Python type "{type(value).__name__}"'
     )
 
 
-def _answer_of_text(text: str) -> func.HttpResponse:
+def _response_of_text(text: str) -> func.HttpResponse:
     """The host reads a text as JSON if it can, and an object that has a `body` as an answer."""
     try:
         value = json.loads(text) if text else None
@@ -30,11 +30,11 @@ def _answer_of_text(text: str) -> func.HttpResponse:
     if isinstance(value, dict):
         fields = {name.lower(): field for name, field in reversed(value.items())}
         if "body" in fields:
-            return _described_answer(fields)
+            return _described_response(fields)
     return func.HttpResponse(_as_dotnet_text(value))
 
 
-def _described_answer(fields: Mapping[str, Any]) -> func.HttpResponse:
+def _described_response(fields: Mapping[str, Any]) -> func.HttpResponse:
     headers = fields.get("headers")
     headers = headers if isinstance(headers, dict) else {}
     names = {str(name): _as_dotnet_text(header) for name, header in headers.items()}

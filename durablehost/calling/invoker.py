@@ -11,7 +11,7 @@ import azure.functions as func
 
 from durablehost import sdk_patches
 from durablehost.app.functions import Function
-from durablehost.calling.bindings import Call
+from durablehost.calling.bindings import FunctionBindings
 from durablehost.calling.threads import DaemonPool, LoopThread
 from durablehost.errors import FunctionFailed
 
@@ -32,16 +32,17 @@ class Invoker:
     def __init__(self, *, threads: int | None = None, own_loop: bool) -> None:
         self._pool = DaemonPool(threads or _thread_count())
         self._loop_thread = LoopThread() if own_loop else None
-        self._calls: dict[int, Call] = {}  # each holds its function, so that no id comes twice
+        # By the id of the function, which stays in the value, so that no id is used again.
+        self._bindings: dict[int, FunctionBindings] = {}
         sdk_patches.apply()
 
     def orchestrate(self, function: Function, body: str) -> str:
-        """Run one turn of an orchestrator; what the SDK raises is raised unchanged."""
-        return _turn(function, func.OrchestrationContext(body))
+        """Run an orchestrator over its history; what the SDK raises is raised unchanged."""
+        return _call_through_sdk(function, func.OrchestrationContext(body))
 
     def operate(self, function: Function, body: str) -> str:
         """Run a batch of operations of an entity; what the SDK raises is raised unchanged."""
-        return _turn(function, func.EntityContext(body))
+        return _call_through_sdk(function, func.EntityContext(body))
 
     async def activity(
         self, function: Function, input_text: str, instance_id: str, client_payload: str = ""
@@ -62,14 +63,14 @@ class Invoker:
     async def _run(
         self, function: Function, value: object, client_payload: str, instance_id: str = ""
     ) -> object:
-        call = self._calls.get(id(function))
-        if call is None:
-            call = self._calls[id(function)] = Call.of(function)
+        bindings = self._bindings.get(id(function))
+        if bindings is None:
+            bindings = self._bindings[id(function)] = FunctionBindings.of(function)
         if not function.is_async:
             return await self._pool.run(
-                partial(_call_sync, call, value, client_payload, instance_id)
+                partial(_call_sync, bindings, value, client_payload, instance_id)
             )
-        coroutine = _call_async(call, value, client_payload, instance_id)
+        coroutine = _call_async(bindings, value, client_payload, instance_id)
         return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
 
     async def disconnect(self) -> None:
@@ -103,7 +104,7 @@ class Invoker:
         self._pool.join(0.4)
 
 
-def _turn(function: Function, context: object) -> str:
+def _call_through_sdk(function: Function, context: object) -> str:
     try:
         return cast(str, function.handler(context))
     except (
@@ -114,19 +115,23 @@ def _turn(function: Function, context: object) -> str:
         raise _failure_of(error) from error
 
 
-def _call_sync(call: Call, value: object, client_payload: str, instance_id: str) -> object:
+def _call_sync(
+    bindings: FunctionBindings, value: object, client_payload: str, instance_id: str
+) -> object:
     try:
-        arguments = call.arguments(value, client_payload)
-        return call.result(call.function.handler(**arguments), arguments, instance_id)
+        arguments = bindings.arguments(value, client_payload)
+        return bindings.result(bindings.function.handler(**arguments), arguments, instance_id)
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
 
 
-async def _call_async(call: Call, value: object, client_payload: str, instance_id: str) -> object:
+async def _call_async(
+    bindings: FunctionBindings, value: object, client_payload: str, instance_id: str
+) -> object:
     try:
-        arguments = call.arguments(value, client_payload)
-        returned = await call.function.handler(**arguments)
-        return call.result(returned, arguments, instance_id)
+        arguments = bindings.arguments(value, client_payload)
+        returned = await bindings.function.handler(**arguments)
+        return bindings.result(returned, arguments, instance_id)
     except GeneratorExit:
         raise
     except asyncio.CancelledError as error:

@@ -26,7 +26,7 @@ from durablehost.command import console
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
 from durablehost.errors import AddressUnusable, HubUnusable
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import stamp
 from durablehost.settings import Settings, load_settings
@@ -116,7 +116,7 @@ class Host:
         runner = ActivityRunner(self._table, invoker, clock, limit, http, own_payload)
         engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
         self._run(engine)
-        hub = Hub(
+        client = HubClient(
             backend,
             clock,
             self._table,
@@ -125,7 +125,7 @@ class Host:
             may_replace_running=settings.may_replace_running,
         )
         management = Management(
-            hub, engine.saved, settings.hub_name, settings.connection_name, self._keys.durable
+            client, engine.saved, settings.hub_name, settings.connection_name, self._keys.durable
         )
         triggers = Triggers(
             self._table,

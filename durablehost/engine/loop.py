@@ -88,7 +88,7 @@ class Engine:
         """Work until `stop`."""
         try:
             while not self._stopping.is_set():
-                await self._turn()
+                await self._work_once()
         except BaseException:
             self._is_down = True
             raise
@@ -96,7 +96,7 @@ class Engine:
             self._stopped.set()
             self._answer(HubFull(_STOPPING))
 
-    async def _turn(self) -> None:
+    async def _work_once(self) -> None:
         self._wakeup.clear()
         try:
             more = self._round()

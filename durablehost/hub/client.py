@@ -35,8 +35,8 @@ from durablehost.hub.history import Event, compact
 from durablehost.hub.problems import StoredProblem
 
 
-class Hub:
-    """Start, look at, and steer instances and entities."""
+class HubClient:
+    """Starts, reads and manages instances and entities."""
 
     def __init__(
         self,

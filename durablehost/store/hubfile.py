@@ -26,14 +26,14 @@ else:
 class HubLock:
     """Held as long as a durablehost lives; the system lets it go when the process dies."""
 
-    def __init__(self, hub: Path) -> None:
-        path = hub.with_name(hub.name + ".lock")
+    def __init__(self, hub_file: Path) -> None:
+        path = hub_file.with_name(hub_file.name + ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise HubUnusable(
-                f"{hub} cannot be used as a hub: {error.strerror}."
+                f"{hub_file} cannot be used as a hub: {error.strerror}."
                 " Make its folder writable, or name another file with --data."
             ) from None
         try:
@@ -42,7 +42,7 @@ class HubLock:
             owner = os.read(self._descriptor, 32).decode().strip() or "unknown"
             os.close(self._descriptor)
             raise HubInUse(
-                f"{hub} is in use by another durablehost (process {owner})."
+                f"{hub_file} is in use by another durablehost (process {owner})."
                 " Stop that one, or name another file with --data."
             ) from None
         with contextlib.suppress(OSError):  # on a full disk the lock holds, but nobody reads whose

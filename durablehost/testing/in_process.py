@@ -22,7 +22,7 @@ from multidict import CIMultiDictProxy
 from durablehost import sdk_patches
 from durablehost.app.functions import FunctionTable
 from durablehost.calling.invoker import Invoker
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.settings import Settings
 from durablehost.web.app import RPC, public_app, rpc_app
 from durablehost.web.auth import Keys
@@ -54,12 +54,17 @@ class Front:
     """The HTTP functions of an app, and the endpoint that its durable clients speak to."""
 
     def __init__(
-        self, table: FunctionTable, settings: Settings, hub: Hub, saved: Saved, invoker: Invoker
+        self,
+        table: FunctionTable,
+        settings: Settings,
+        client: HubClient,
+        saved: Saved,
+        invoker: Invoker,
     ) -> None:
         self._settings = settings
         self._keys = Keys()
         management = Management(
-            hub, saved, settings.hub_name, settings.connection_name, self._keys.durable
+            client, saved, settings.hub_name, settings.connection_name, self._keys.durable
         )
         functions = HttpFunctions(table, settings, invoker, self._payload, self._keys)
         # An aiohttp application belongs to one event loop, so these are made on each.

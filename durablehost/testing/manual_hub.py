@@ -19,7 +19,7 @@ from durablehost.calling.http_activity import HttpCaller
 from durablehost.calling.invoker import Invoker
 from durablehost.episodes.scheduled import HTTP_ACTIVITY
 from durablehost.hub.backend import ActivityWork, Instance, Message, Query
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact, event_raised
 from durablehost.hub.problems import StoredProblem
@@ -67,8 +67,8 @@ class ManualHub:
             self._stand_ins.run,
         )
 
-    def _new_hub(self) -> Hub:
-        return Hub(
+    def _new_hub(self) -> HubClient:
+        return HubClient(
             self._backend,
             self.clock,
             self._table,

@@ -11,7 +11,7 @@ from durablehost.calling.invoker import Invoker
 from durablehost.engine.rounds import Commit, Rounds
 from durablehost.episodes.activity_ends import end_of
 from durablehost.hub.backend import ActivityWork, Backend, Instance
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
@@ -33,7 +33,7 @@ class ManualWork:
     def __init__(
         self,
         backend: Backend,
-        hub: Hub,
+        client: HubClient,
         table: FunctionTable,
         invoker: Invoker,
         clock: ManualClock,
@@ -41,7 +41,7 @@ class ManualWork:
         run_activity: Callable[[ActivityWork], Awaitable[str]],
     ) -> None:
         self._backend = backend
-        self._hub = hub
+        self._client = client
         self._clock = clock
         self._run_activity = run_activity
         self._rounds = Rounds(backend, table, invoker, clock, settings)
@@ -73,7 +73,7 @@ class ManualWork:
         """Let time pass until an instance has come so far. Raises Stuck, InstanceNotFound."""
         until = self._clock.now() + within
         await self.until_idle()
-        while not reached(instance := self._hub.status(instance_id)):
+        while not reached(instance := self._client.status(instance_id)):
             due = self._next_due()
             if due is None or due > until:
                 raise Stuck(self._why_stuck(instance, within if due else None))
@@ -81,7 +81,7 @@ class ManualWork:
         return instance
 
     def _why_stuck(self, instance: Instance, within: timedelta | None) -> str:
-        said = [f"- {problem.text}" for problem in self._hub.problems(instance.id)]
+        said = [f"- {problem.text}" for problem in self._client.problems(instance.id)]
         why = f"not within {within}" if within else "and nothing more is to come"
         return "\n".join(
             [

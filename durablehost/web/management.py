@@ -21,7 +21,7 @@ from durablehost.errors import (
     WrongState,
 )
 from durablehost.hub.backend import Query
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
 from durablehost.web.paths import decoded_path
@@ -41,9 +41,11 @@ class _NothingHere(Exception):
 class Management:
     """Answers requests for one task hub."""
 
-    def __init__(self, hub: Hub, saved: Saved, task_hub: str, connection: str, key: str) -> None:
+    def __init__(
+        self, client: HubClient, saved: Saved, task_hub: str, connection: str, key: str
+    ) -> None:
         """`saved` returns once all that was written is on disk: no answer goes out before."""
-        self._hub = hub
+        self._client = client
         self._saved = saved
         self._urls = (task_hub, connection, key)
 
@@ -105,10 +107,10 @@ class Management:
         _check_id(instance_id)
         pause = asked.pause()
         input_text = await asked.input_text()
-        started = self._hub.start(name, instance_id, input_text, asked.query.get("version"))
+        started = self._client.start(name, instance_id, input_text, asked.query.get("version"))
         await self._saved()
         if pause is not None and await self._wait(asked, started, *pause):
-            instance = self._hub.status(started)
+            instance = self._client.status(started)
             if instance.status == "Completed":
                 return _json(value_of(instance.output))
             return self._status(asked, started)
@@ -118,7 +120,7 @@ class Management:
         """Whether an instance ends in time, and before its caller hangs up."""
         loop = asyncio.get_running_loop()
         until = loop.time() + within
-        while not self._hub.status(instance_id).ended:
+        while not self._client.status(instance_id).ended:
             if loop.time() >= until or asked.request.transport is None:
                 return False
             await asyncio.sleep(min(every, max(0.0, until - loop.time())))
@@ -131,12 +133,12 @@ class Management:
         return _json(urls, 202, headers)
 
     def _status(self, asked: Asked, instance_id: str) -> web.Response:
-        instance = self._hub.status(instance_id)
+        instance = self._client.status(instance_id)
         with_input = asked.flag("showInput", default=True)
         events = None
         if asked.flag("showHistory") and instance.status != "Pending":
             events = shown_history(
-                self._hub.events(instance_id),
+                self._client.events(instance_id),
                 with_output=asked.flag("showHistoryOutput"),
                 with_input=with_input,
             )
@@ -149,13 +151,13 @@ class Management:
 
     def _problems_header(self, instance_id: str) -> dict[str, str]:
         """A header beside those of the host, if the instance has problems."""
-        count = len(self._hub.problems(instance_id))
+        count = len(self._client.problems(instance_id))
         where = f"/admin/durablehost/problems?instanceId={quote(instance_id, safe='')}"
         return {"X-Durablehost-Problems": f"{count}; see {where}"} if count else {}
 
     def _list(self, asked: Asked) -> web.Response:
         query = asked.list_query()
-        found = self._hub.list_instances(query)
+        found = self._client.list_instances(query)
         with_input = asked.flag("showInput", default=True)
         shown = [shown_instance(instance, with_input=with_input) for instance in found]
         return _json(shown, headers=_next_page(query, [instance.id for instance in found]))
@@ -165,11 +167,11 @@ class Management:
         reason = asked.reason()
         match operation:
             case "terminate":
-                self._hub.terminate(instance_id, reason)
+                self._client.terminate(instance_id, reason)
             case "suspend":
-                self._hub.suspend(instance_id, reason)
+                self._client.suspend(instance_id, reason)
             case "resume":
-                self._hub.resume(instance_id, reason)
+                self._client.resume(instance_id, reason)
             case "rewind":
                 return await self._rewind(instance_id, reason)
             case "restart":
@@ -184,12 +186,12 @@ class Management:
         if not _ENTITY_ID.match(instance_id):
             return
         with contextlib.suppress(InstanceNotFound):
-            self._hub.status(instance_id)
+            self._client.status(instance_id)
             raise BadRequest(f"{instance_id} is an entity, and takes only operations: signal it.")
 
     async def _rewind(self, instance_id: str, reason: str) -> web.Response:
         try:
-            self._hub.rewind(instance_id, reason)
+            self._client.rewind(instance_id, reason)
         except InstanceNotFound as error:
             return _json(str(error), 404)
         except WrongState as error:
@@ -199,7 +201,7 @@ class Management:
 
     async def _restart(self, asked: Asked, instance_id: str) -> web.Response:
         new_id = asked.flag("restartWithNewInstanceId", default=True)
-        restarted = self._hub.restart(instance_id, new_id=new_id)
+        restarted = self._client.restart(instance_id, new_id=new_id)
         await self._saved()
         return self._accepted(asked, restarted)
 
@@ -210,13 +212,13 @@ class Management:
             raise BadRequest("Only application/json request content is supported")
         self._check_orchestration(instance_id)
         value = await asked.json()
-        self._hub.raise_event(instance_id, name, value)
+        self._client.raise_event(instance_id, name, value)
         await self._saved()
         return web.Response(status=202)
 
     async def _purge(self, instance_id: str) -> web.Response:
         try:
-            purged = self._hub.purge(instance_id)
+            purged = self._client.purge(instance_id)
         except WrongState as error:
             return _json(str(error), 412)
         if not purged:
@@ -228,7 +230,7 @@ class Management:
         query = asked.list_query()
         if query.created_from is None:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
-        purged = self._hub.purge_by(query.created_from, query.created_to, query.statuses)
+        purged = self._client.purge_by(query.created_from, query.created_to, query.statuses)
         if not purged:
             raise _NothingHere
         await self._saved()
@@ -244,18 +246,18 @@ class Management:
             raise _NothingHere
         name, key = rest[0], "" if rest[1] == "$" else rest[1]
         if method == "GET":
-            return _json(value_of(self._hub.entity_state(name, key)))
+            return _json(value_of(self._client.entity_state(name, key)))
         if method not in ("POST", "DELETE"):
             raise _NothingHere
         operation = "delete" if method == "DELETE" else asked.query.get("op", "")
-        self._hub.signal(name, key, operation, await asked.signal_text())
+        self._client.signal(name, key, operation, await asked.signal_text())
         await self._saved()
         return web.Response(status=202)
 
     def _list_entities(self, asked: Asked, name: str | None) -> web.Response:
         query = asked.list_query()
         since, until = asked.time("lastOperationTimeFrom"), asked.time("lastOperationTimeTo")
-        found = self._hub.list_entities(name, query)
+        found = self._client.list_entities(name, query)
         shown = []
         for entity in found:
             if not _ENTITY_ID.match(entity.id):  # an orchestration whose id begins with @

@@ -32,7 +32,7 @@ async def test_a_timer_set_before_the_jump_fires_and_history_does_not_go_back(
         behind = timedelta(hours=1)
         await work.told("a", "Go")
         instance = await work.ended("a")
-        events = work.hub.events("a")
+        events = work.client.events("a")
     stamps = [one["Timestamp"] for one in events if one["EventType"] == ORCHESTRATOR_STARTED]
 
     assert instance.output == '"done"'

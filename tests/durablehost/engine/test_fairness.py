@@ -37,7 +37,7 @@ class Busy:
 
     async def spin(self, work: Working) -> None:
         for number in range(200):
-            work.hub.start("spinning", f"spinning:{number}")
+            work.client.start("spinning", f"spinning:{number}")
         await work.engine.saved()
 
 

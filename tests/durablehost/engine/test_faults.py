@@ -72,7 +72,7 @@ async def test_a_request_on_a_full_disk_is_refused_and_the_next_one_taken(tmp_pa
         await work.ended("a")
         with full_at(size_of(tmp_path / "hub.db")), pytest.raises(HubFull, match="Make room"):
             await work.started("process", "b")
-        refused = work.hub.list_instances(Query())
+        refused = work.client.list_instances(Query())
         await work.started("process", "b")
         instance = await work.ended("b")
 
@@ -97,16 +97,16 @@ async def test_operations_that_a_full_disk_undid_are_applied_once_and_in_order(
     async with working(app, tmp_path / "hub.db") as work:
         fault.is_armed = True
         for number in range(600):
-            work.hub.signal("ledger", "x", "enter", json.dumps(str(number)))
+            work.client.signal("ledger", "x", "enter", json.dumps(str(number)))
         await work.engine.saved()
         await fault.mend()
-        work.hub.signal("ledger", "x", "enter", json.dumps("600"))
+        work.client.signal("ledger", "x", "enter", json.dumps("600"))
         state: list[int] = []
         async with asyncio.timeout(PATIENCE):
             while len(state) < 601:
                 with contextlib.suppress(HubFull):
                     await work.engine.saved()
-                state = json.loads(work.hub.entity_state("ledger", "x"))
+                state = json.loads(work.client.entity_state("ledger", "x"))
 
     assert state == list(range(601))
 
@@ -192,17 +192,17 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
     async with working(app) as work:
         for name in ("good", "bad"):
             await work.started(name, name)
-        await work.until("bad", lambda _: len(work.hub.events("bad")) > 0)
-        before = work.hub.events("bad")
+        await work.until("bad", lambda _: len(work.client.events("bad")) > 0)
+        before = work.client.events("bad")
         for name in ("good", "bad"):
-            work.hub.raise_event(name, "Go", "gone")
+            work.client.raise_event(name, "Go", "gone")
         await work.engine.saved()
         instance = await work.ended("good")
         await work.until("bad", lambda _: "durablehost failed" in caplog.text)
-        after = work.hub.events("bad")
+        after = work.client.events("bad")
         child_id = "child"
         await work.told("bad", "Other", "mended")
-        await work.until("bad", lambda _: len(work.hub.events("bad")) > len(before))
+        await work.until("bad", lambda _: len(work.client.events("bad")) > len(before))
         await work.told("child", "Go", "gone too")
         mended = await work.ended("bad")
 
@@ -225,16 +225,16 @@ async def test_a_damaged_hub_ends_the_work_and_whoever_waits_for_it_hears_so(
             pass
 
     async with working(app, tmp_path / "hub.db") as work:
-        work.hub.start("process", "a")
+        work.client.start("process", "a")
         for _ in range(100):
-            work.hub.raise_event("a", "Word", "mark" * 100)
+            work.client.raise_event("a", "Word", "mark" * 100)
         await work.engine.saved()
-        await work.until("a", lambda _: len(work.hub.events("a")) > 100)
+        await work.until("a", lambda _: len(work.client.events("a")) > 100)
     hub = tmp_path / "hub.db"
     hub.write_bytes(hub.read_bytes().replace(b"mark", b"\xff\xfe\xfd\xfc"))
 
     async with working(app, tmp_path / "hub.db") as work:
-        work.hub.raise_event("a", "Word", "stop")
+        work.client.raise_event("a", "Word", "stop")
         with pytest.raises(HubUnusable, match="Move it away"):
             await work.running
         with pytest.raises(HubFull, match="durablehost is stopping"):
@@ -254,11 +254,11 @@ async def test_a_replay_that_was_undone_meanwhile_is_run_again(tmp_path: Path) -
         return words
 
     async with working(app, tmp_path / "hub.db") as work:
-        work.hub.start("process", "a")
+        work.client.start("process", "a")
         for _ in range(400):
-            work.hub.raise_event("a", "Word", "go on")
+            work.client.raise_event("a", "Word", "go on")
         await work.engine.saved()
-        await work.until("a", lambda _: len(work.hub.events("a")) > 400)
+        await work.until("a", lambda _: len(work.client.events("a")) > 400)
         hold.arm()
         await work.told("a", "Word", "stop")
         await hold.is_reached()

@@ -33,11 +33,11 @@ class Long:
 
     async def replay(self, work: Working, word: str) -> None:
         """Have an episode on this word wait in mid-replay."""
-        work.hub.start("process", "a")
+        work.client.start("process", "a")
         for number in range(LONG):
-            work.hub.raise_event("a", "Word", number)
+            work.client.raise_event("a", "Word", number)
         await work.engine.saved()
-        await work.until("a", lambda _: len(work.hub.events("a")) > LONG)
+        await work.until("a", lambda _: len(work.client.events("a")) > LONG)
         self.hold.arm()
         await work.told("a", "Word", word)
         await self.hold.is_reached()
@@ -50,12 +50,12 @@ async def test_an_instance_terminated_during_a_replay_ends_terminated() -> None:
     long = Long()
     async with working(long.app) as work:
         await long.replay(work, "more")
-        work.hub.terminate("a", "enough")
+        work.client.terminate("a", "enough")
         await work.engine.saved()
-        before = work.hub.status("a").status
+        before = work.client.status("a").status
         long.go_on()
         instance = await work.ended("a")
-        ends = [one for one in work.hub.events("a") if one["EventType"] == 1]
+        ends = [one for one in work.client.events("a") if one["EventType"] == 1]
 
     assert before == "Running"
     assert (instance.status, instance.output) == ("Terminated", '"enough"')
@@ -66,14 +66,14 @@ async def test_an_instance_whose_replay_ended_it_takes_no_termination_any_more()
     long = Long()
     async with working(long.app) as work:
         await long.replay(work, "stop")
-        work.hub.terminate("a", "too late")
+        work.client.terminate("a", "too late")
         await work.engine.saved()
         long.go_on()
         instance = await work.ended("a")
         for _ in range(3):
             await work.engine.saved()
-        after = work.hub.status("a")
-        events = work.hub.events("a")
+        after = work.client.status("a")
+        events = work.client.events("a")
 
     assert instance.status == "Completed"
     assert after == instance
@@ -100,7 +100,7 @@ async def test_an_instance_replaced_during_a_replay_begins_anew_and_unharmed() -
     async with working(long.app, settings=settings) as work:
         await long.replay(work, "stop")
         await work.started("process", "a", json.dumps('["fresh"]'))
-        second = work.hub.status("a").execution_id
+        second = work.client.status("a").execution_id
         long.go_on()
         await work.told("a", "Word", "stop")
         instance = await work.ended("a")
@@ -131,6 +131,6 @@ async def test_a_replay_that_ends_while_the_engine_stops_is_saved(tmp_path: Path
         await asyncio.wait([work.running])
         long.go_on()
         await stopping
-        status = work.hub.status("a").status
+        status = work.client.status("a").status
 
     assert status == "Completed"

@@ -36,7 +36,7 @@ class Fetching:
     async def terminate_meanwhile(self, work: Working) -> None:
         await work.started("process", "a")
         await self.running.wait()
-        work.hub.terminate("a", "enough")
+        work.client.terminate("a", "enough")
         await work.engine.saved()
         await work.ended("a")
 
@@ -52,9 +52,9 @@ async def test_the_end_of_an_activity_does_not_wake_a_terminated_instance() -> N
     fetching = Fetching()
     async with working(fetching.app) as work:
         await fetching.terminate_meanwhile(work)
-        before = work.hub.status("a"), work.hub.events("a")
+        before = work.client.status("a"), work.client.events("a")
         await fetching.end(work)
-        after = work.hub.status("a"), work.hub.events("a")
+        after = work.client.status("a"), work.client.events("a")
 
     assert before[0].status == "Terminated"
     assert after == before
@@ -64,10 +64,10 @@ async def test_the_end_of_an_activity_does_not_bring_a_purged_instance_back() ->
     fetching = Fetching()
     async with working(fetching.app) as work:
         await fetching.terminate_meanwhile(work)
-        purged = work.hub.purge("a")
+        purged = work.client.purge("a")
         await work.engine.saved()
         await fetching.end(work)
-        found = work.hub.list_instances(Query())
+        found = work.client.list_instances(Query())
 
     assert purged == 1
     assert found == []
@@ -77,7 +77,7 @@ async def test_a_restarted_instance_gets_the_result_of_its_own_activity() -> Non
     fetching = Fetching()
     async with working(fetching.app) as work:
         await fetching.terminate_meanwhile(work)
-        work.hub.restart("a", new_id=False)
+        work.client.restart("a", new_id=False)
         await work.engine.saved()
         await fetching.end(work)
         instance = await work.ended("a")

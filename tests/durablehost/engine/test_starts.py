@@ -57,7 +57,7 @@ async def test_an_id_purged_in_the_same_breath_can_be_started(tmp_path: Path) ->
     async with working(echoing(), tmp_path / "hub.db") as work:
         await work.started("process", "a")
         first = await work.ended("a")
-        work.hub.purge("a")
+        work.client.purge("a")
         await work.started("process", "a")
         second = await work.ended("a")
 
@@ -81,6 +81,6 @@ async def test_a_child_whose_id_is_in_use_fails_and_leaves_the_other_alone() -> 
 async def test_whoever_asks_a_stopped_engine_is_told_so() -> None:
     async with working(echoing()) as work:
         await work.engine.stop()
-        work.hub.start("process", "a")
+        work.client.start("process", "a")
         with pytest.raises(HubFull, match="durablehost is stopping"):
             await work.engine.saved()

@@ -19,7 +19,7 @@ from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
 from durablehost.errors import HubFull
 from durablehost.hub.backend import Instance
-from durablehost.hub.client import Hub
+from durablehost.hub.client import HubClient
 from durablehost.hub.clock import Clock, SystemClock
 from durablehost.settings import Settings
 from durablehost.store import MEMORY, SqliteBackend
@@ -31,20 +31,20 @@ Steps = Generator[Any, Any, Any]
 
 @dataclass
 class Working:
-    """The engine, and the hub through which a client speaks to it."""
+    """The engine, and a client of its hub."""
 
     engine: Engine
-    hub: Hub
+    client: HubClient
     running: asyncio.Task[None]
 
     async def started(self, name: str, instance_id: str, given: str = "null") -> None:
         """Start an instance, and have it on disk."""
-        self.hub.start(name, instance_id, given)
+        self.client.start(name, instance_id, given)
         await self.engine.saved()
 
     async def told(self, instance_id: str, name: str, value: Any = None) -> None:
         """Raise an event, and have it on disk."""
-        self.hub.raise_event(instance_id, name, value)
+        self.client.raise_event(instance_id, name, value)
         await self.engine.saved()
 
     async def ended(self, instance_id: str) -> Instance:
@@ -54,7 +54,7 @@ class Working:
     async def until(self, instance_id: str, reached: Callable[[Instance], bool]) -> Instance:
         """The instance once it has come so far; looks after each flush."""
         async with asyncio.timeout(PATIENCE):
-            while not reached(instance := self.hub.status(instance_id)):
+            while not reached(instance := self.client.status(instance_id)):
                 with contextlib.suppress(HubFull):
                     await self.engine.saved()
         return instance
@@ -75,10 +75,12 @@ async def working(
     invoker, http = Invoker(own_loop=False), HttpCaller()
     runner = ActivityRunner(table, invoker, clock, settings.function_timeout, http, "")
     engine = Engine(backend, table, invoker, clock, settings, runner, lambda *_: None)
-    hub = Hub(backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running)
+    client = HubClient(
+        backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running
+    )
     running = asyncio.create_task(engine.run())
     try:
-        yield Working(engine, hub, running)
+        yield Working(engine, client, running)
     finally:
         await engine.stop()
         await invoker.close()
