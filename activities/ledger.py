@@ -36,8 +36,8 @@ class StuckReport(TypedDict):
 @bp.activity_trigger(input_name="order")
 async def audit_ledger(order: AuditOrder) -> Audit:
     """Return how the ledger stands. Only looks, so may run twice."""
-    found: Any = await ask("bank", "GET", "/audit")
-    payments = sorted(name for name, each in found["payments"].items() if each["state"] == "open")
+    found: Any = await ask("bank", "GET", "/audit", query={"state": "open"})
+    payments = sorted(found["payments"])
     return Audit(
         balanced=found["balanced"],
         in_suspense_cents=found["in_suspense_cents"],

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json as json_text
 import os
 from datetime import timedelta
 from typing import Any, Final
@@ -16,6 +17,7 @@ TIMEOUT: Final = timedelta(seconds=20)
 _KEY_HEADER: Final = "Idempotency-Key"
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _LONGEST_MESSAGE: Final = limits.MESSAGE_CHARS.most
+_CHUNK: Final = 64 * 1024  # bytes
 
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
@@ -34,8 +36,9 @@ async def ask(
 ) -> Any:
     """Send a request to a party, whose address is in the setting `<PARTY>_URL`; return its JSON.
 
-    A refusal (4xx) raises a Failure with the party's own code. No answer, 5xx and junk raise one
-    that is worth another attempt: asked again with the same `key`, a party does a thing once.
+    A refusal (4xx) raises a Failure with the party's own code. No answer, 5xx and an answer that is
+    no JSON raise a Failure that is worth another attempt: a party does the work of one `key` once.
+    Redirects are not followed, because a key or a token must not reach another host.
     """
     url = address_of(party) + path
     headers = {_KEY_HEADER: key} if key else {}
@@ -44,14 +47,34 @@ async def ask(
     content = None if data is None else io.BytesIO(data)  # bytes would be sent in one piece
     try:
         async with _session().request(
-            method, url, json=json, data=content, params=query, headers=headers, timeout=limit
+            method,
+            url,
+            json=json,
+            data=content,
+            params=query,
+            headers=headers,
+            timeout=limit,
+            allow_redirects=False,
         ) as answer:
-            body = await answer.json(content_type=None)
+            if 300 <= answer.status < 400:
+                raise _misdirected(party)
+            body = json_text.loads(await _content_of(answer, party) or "null")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: it is no JSON
         raise unavailable(party, "gave no answer that can be read") from error
     if answer.status >= 400:
         raise refusal_of(party, answer.status, body)
     return body
+
+
+async def _content_of(answer: aiohttp.ClientResponse, party: str) -> bytes:
+    """The body of an answer. Raises Failure `answer_too_large` once it is over the limit."""
+    content, most = bytearray(), limits.ANSWER_BYTES.most
+    async for chunk in answer.content.iter_chunked(_CHUNK):
+        content += chunk
+        if len(content) > most:
+            message = f"the {_called(party)} sent an answer of over {most} bytes"
+            raise Failure("answer_too_large", message)
+    return bytes(content)
 
 
 async def close() -> None:
@@ -74,6 +97,12 @@ def refusal_of(party: str, status: int, body: Any) -> Failure:
 def unavailable(party: str, what: str) -> Failure:
     """The party cannot be asked now: it may be later."""
     return Failure(f"{party}_unavailable", f"the {_called(party)} {what}", retriable=True)
+
+
+def _misdirected(party: str) -> Failure:
+    called = _called(party)
+    message = f"the {called} redirects to another address: see what {party.upper()}_URL says"
+    return Failure(f"{party}_misdirected", message)
 
 
 def _called(party: str) -> str:

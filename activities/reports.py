@@ -46,9 +46,9 @@ class ReportOrder(TypedDict):
 @bp.activity_trigger(input_name="order")
 async def collect_report_month(order: MonthOrder) -> Month:
     """Keep what was posted in a month. Running twice writes over what it wrote."""
-    begins = f"{order['year']:04}-{order['month']:02}-"
-    postings: list[dict[str, Any]] = (await ask("postings", "GET"))["postings"]
-    found = [posting for posting in postings if posting["time"].startswith(begins)]
+    month = f"{order['year']:04}-{order['month']:02}"
+    answer = await ask("postings", "GET", query={"posted": month})
+    found: list[dict[str, Any]] = answer["postings"]
     totals: Counter[str] = Counter()
     for posting in found:
         if not posting["reversed"]:

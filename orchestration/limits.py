@@ -193,6 +193,12 @@ MAIL_CHARS: Final = Limit(
 FIELD_CHARS: Final = Limit(
     64, "characters of what was read in a document", "the custom status has 16 KB", "cut off"
 )
+ANSWER_BYTES: Final = Limit(
+    8 * 2**20,
+    "bytes of an answer of a party outside",
+    "it is in memory while it is read",
+    "fails with `answer_too_large`",
+)
 MESSAGE_CHARS: Final = Limit(
     300, "characters of a message of a party outside", "it goes into outputs and logs", "cut off"
 )

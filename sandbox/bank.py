@@ -163,10 +163,10 @@ class Bank:
         ]
         return web.json_response({"entries": entries})
 
-    async def audit(self, _: web.Request) -> web.Response:
-        """Whether money was made or lost, and what became of each payment."""
+    async def audit(self, request: web.Request) -> web.Response:
+        """Whether money was made or lost, and each payment, or those of one `state`."""
         self._transfers.settle_due()
-        return web.json_response(self._books.audit())
+        return web.json_response(self._books.audit(request.query.get("state")))
 
     def _move(self, kind: Kind, giver: str, taker: str, order: MoneyMove, key: str) -> Entry:
         if order.account in (OUTSIDE, SUSPENSE):

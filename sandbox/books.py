@@ -110,14 +110,17 @@ class Books:
     def as_json(self, entry: Entry) -> dict[str, Any]:
         return {**asdict(entry), "reversed_by": self.reversed_by.get(entry.id)}
 
-    def audit(self) -> dict[str, Any]:
-        """Whether money was made or lost, and what became of each payment."""
+    def audit(self, state: str | None = None) -> dict[str, Any]:
+        """Whether money was made or lost, and what became of each payment, or those of a state."""
+        payments = dict(self._payments())
         balances = {name: account.balance_cents for name, account in self.accounts.items()}
         return {
             "balanced": sum(balances.values()) == 0 and self._recounted() == +Counter(balances),
             "in_suspense_cents": balances[SUSPENSE],
             "entries": len(self.entries),
-            "payments": dict(self._payments()),
+            "payments": {
+                name: each for name, each in payments.items() if state in (None, each["state"])
+            },
         }
 
     def _recounted(self) -> Counter[str]:

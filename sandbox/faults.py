@@ -72,7 +72,10 @@ class Switched:
         return (
             fault.on in (place, place.split(".")[0])
             and fault.method.upper() in ("", request.method)
-            and (fault.about in request.path or fault.about.encode() in content)
+            and (
+                fault.about in f"{request.path}?{request.query_string}"
+                or fault.about.encode() in content
+            )
         )
 
     def happens(self) -> bool:

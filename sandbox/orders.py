@@ -107,12 +107,13 @@ class Orders:
         del self._standing[posting["kind"], posting["vendor"], posting["number"]]
 
     async def show_postings(self, request: web.Request) -> web.Response:
-        """Every posting, or those of one `vendor`, `number` or `kind`."""
+        """Every posting, or those of one `vendor`, `number` or `kind`, or `posted` in one month."""
         wanted = {n: v for n, v in request.query.items() if n in ("vendor", "number", "kind")}
         found = [
             posting
             for posting in self._postings.values()
             if all(posting[name] == value for name, value in wanted.items())
+            and posting["time"].startswith(request.query.get("posted", ""))
         ]
         return web.json_response({"postings": found})
 

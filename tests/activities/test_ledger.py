@@ -1,6 +1,9 @@
 """The ledger as a whole: what is on its way is named, and telling of it twice is one mail."""
 
+import pytest
+
 from activities.ledger import AuditOrder, StuckReport, audit_ledger, report_stuck_payments
+from orchestration.failures import Failure
 from tests.outside import Sandbox
 
 
@@ -24,6 +27,14 @@ async def test_no_more_payments_are_named_than_asked_for(sandbox: Sandbox) -> No
         await move(sandbox, "debit", "operating", f"PAY-{number}")
 
     assert (await audit_ledger(AuditOrder(most=2)))["open"] == ["PAY-0", "PAY-1"]
+
+
+async def test_the_bank_is_asked_for_open_payments_only(sandbox: Sandbox) -> None:
+    await move(sandbox, "debit", "operating", "PAY-1")
+    await sandbox.fault("bank.audit", about="state=open", fail_next=1)
+
+    with pytest.raises(Failure, match="bank_unavailable"):
+        await audit_ledger(AuditOrder(most=10))
 
 
 async def test_a_report_that_is_sent_twice_is_one_mail(sandbox: Sandbox) -> None:

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer as Server
 
 from activities import outside
 from activities.outside import ask
+from orchestration import limits
 from orchestration.failures import Failure
 
 Says = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -148,12 +149,65 @@ async def test_an_answer_that_never_comes_is_not_waited_for(bank: Bank) -> None:
         await request.content.read()
         assert request.transport is not None
         while not request.transport.is_closing():
-            await answer.write(b" " * 65_536)
+            await answer.write(b" ")
         return answer
 
     await bank(says)
 
     assert (await failure(within=timedelta(milliseconds=50))).retriable
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed_and_names_the_setting(bank: Bank, status: int) -> None:
+    paths = []
+
+    async def says(request: web.Request) -> web.Response:
+        paths.append(request.path)
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+    await bank(says)
+    misdirected = await failure()
+
+    assert paths == ["/bank/debits"]
+    assert (misdirected.code, misdirected.retriable) == ("bank_misdirected", False)
+    assert "BANK_URL" in misdirected.message
+
+
+def streaming(size: int, **headers: str) -> Says:
+    """A JSON text of so many bytes, sent in parts."""
+
+    async def says(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        if headers.get("compress"):
+            answer.enable_compression()
+        await answer.prepare(request)
+        await answer.write(b'"')
+        left = size - 2
+        while left and request.transport and not request.transport.is_closing():
+            part = min(left, 2**20)
+            await answer.write(b"x" * part)
+            left -= part
+        await answer.write(b'"')
+        return answer
+
+    return says
+
+
+@pytest.mark.parametrize("compress", ["", "yes"])
+async def test_an_answer_that_is_too_large_is_not_read_to_its_end(
+    bank: Bank, compress: str
+) -> None:
+    await bank(streaming(limits.ANSWER_BYTES.most + 1, compress=compress))
+
+    too_large = await failure()
+
+    assert (too_large.code, too_large.retriable) == ("answer_too_large", False)
+
+
+async def test_an_answer_of_just_the_limit_is_read(bank: Bank) -> None:
+    await bank(streaming(limits.ANSWER_BYTES.most))
+
+    assert len(await ask("bank", "GET")) == limits.ANSWER_BYTES.most - 2
 
 
 async def test_nobody_at_the_address_is_worth_another_attempt(

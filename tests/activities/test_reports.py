@@ -108,6 +108,13 @@ async def test_a_report_over_the_limit_is_not_written(
     await delete_blobs(Folder(container=RESULTS, prefix=f"{filed.name}/"))
 
 
+async def test_the_books_are_asked_for_one_month(filed: Filed, sandbox: Sandbox) -> None:
+    await sandbox.fault("postings", about="posted=2026-02", fail_next=1)
+
+    with pytest.raises(Failure, match="postings_unavailable"):
+        await collect(filed, 2)
+
+
 async def test_books_that_are_closed_are_worth_another_attempt(
     filed: Filed, sandbox: Sandbox
 ) -> None:

@@ -44,6 +44,16 @@ async def test_a_debit_and_a_credit_bring_the_money_to_the_vendor(post, get):
     }
 
 
+async def test_the_audit_can_be_of_the_payments_in_one_state(post, get):
+    await post("/bank/debits", DEBIT, "k1")
+    await post("/bank/debits", DEBIT | {"payment": "pay-2"}, "k2")
+    await post("/bank/credits", CREDIT, "k3")
+
+    assert set((await get("/bank/audit", state="open"))[1]["payments"]) == {"pay-2"}
+    assert set((await get("/bank/audit", state="paid"))[1]["payments"]) == {"pay-1"}
+    assert (await get("/bank/audit", state="open"))[1]["in_suspense_cents"] == 500
+
+
 async def test_the_same_key_and_body_move_money_once_and_answer_alike(post, get):
     first = await post("/bank/debits", DEBIT, "k1")
     again = await post("/bank/debits", dict(reversed(DEBIT.items())), "k1")

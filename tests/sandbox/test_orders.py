@@ -55,6 +55,14 @@ async def test_another_document_is_posted_beside_it(post, get, change):
     assert [p["key"] for p in (await get("/postings", **{name: value}))[1]["postings"]] == ["k2"]
 
 
+async def test_postings_are_listed_by_the_month_in_which_they_were_posted(post, get):
+    _, posting = await post("/postings", POSTING | {"day": "2001-02-03"}, "k1")
+    month = posting["time"][:7]
+
+    assert (await get("/postings", posted=month))[1]["postings"] == [posting | {"reversed": False}]
+    assert (await get("/postings", posted="2001-02"))[1]["postings"] == []
+
+
 async def test_a_posting_taken_back_makes_room_for_another(post, get):
     _, posting = await post("/postings", POSTING, "k1")
     path = f"/postings/{posting['id']}/reversal"
