@@ -1,29 +1,20 @@
-"""All that is asked of storage. `store` keeps these promises in SQLite.
+"""The interface to storage, and the data that goes through it. `store` implements it in SQLite.
 
-Work comes in three kinds (orchestrations, entities, activities), and each in three verbs: take,
-commit, abandon. Nothing is on disk, and nothing decided becomes work, before `flush`.
+Work comes in three kinds: orchestrations, entities and activities. The host takes a piece of work
+and commits what came of it, or abandons it; an activity is always committed. Nothing is on disk,
+and nothing that was decided becomes work, before `flush`.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from durablehost.hub import history
 from durablehost.hub.history import Event
 from durablehost.hub.problems import Problem, StoredProblem
 
-Status = Literal[
-    "Pending",
-    "Running",
-    "Completed",
-    "ContinuedAsNew",
-    "Failed",
-    "Canceled",
-    "Terminated",
-    "Suspended",
-]
 ENDED: frozenset[str] = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
 
@@ -232,10 +223,6 @@ class Backend(Protocol):
 
     def commit_activity(self, work: ActivityWork, event: Event) -> None:
         """Take the activity off the list and send its end to the orchestration, in one step."""
-        ...
-
-    def abandon_activity(self, work: ActivityWork) -> None:
-        """Offer the activity again."""
         ...
 
     def create(self, instance: Instance, first: Message) -> None:

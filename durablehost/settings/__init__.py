@@ -31,8 +31,6 @@ class Settings:
     route_prefix: str = "api"
     connection_name: str = "Storage"
     max_concurrent_activities: int = 20
-    max_concurrent_orchestrators: int = 20
-    max_concurrent_entities: int = 20
     default_version: str | None = None
     version_match: VersionMatch = "CurrentOrOlder"
     version_failure: VersionFailure = "Reject"
@@ -66,14 +64,11 @@ def settings_for_tests(folder: Path | None) -> Settings:
 
 
 def _settings(host: HostJson, local: LocalHost, environ: Mapping[str, str]) -> Settings:
-    concurrent = 10 * (os.cpu_count() or 1)
     return Settings(
         hub_name=_hub_name(host, environ),
         route_prefix=_route_prefix(host),
         connection_name=_connection_name(host),
-        max_concurrent_activities=_concurrent(host, "Activity") or concurrent,
-        max_concurrent_orchestrators=_concurrent(host, "Orchestrator") or concurrent,
-        max_concurrent_entities=_concurrent(host, "Entity") or concurrent,
+        max_concurrent_activities=_concurrent_activities(host),
         default_version=host.text(f"{DURABLE}.defaultVersion"),
         version_match=_version_match(host),
         version_failure=_version_failure(host),
@@ -153,8 +148,9 @@ def _connection_name(host: HostJson) -> str:
     return named or host.text(f"{provider}.connectionStringName") or "Storage"
 
 
-def _concurrent(host: HostJson, kind: str) -> int | None:
-    return host.count(f"{DURABLE}.maxConcurrent{kind}Functions")
+def _concurrent_activities(host: HostJson) -> int:
+    found = host.count(f"{DURABLE}.maxConcurrentActivityFunctions")
+    return found or 10 * (os.cpu_count() or 1)
 
 
 def _version_match(host: HostJson) -> VersionMatch:

@@ -161,9 +161,6 @@ class SqliteBackend:
         self._send(Message(work.instance_id, event, work.execution_id))
         self._activities.stage_end(work)
 
-    def abandon_activity(self, work: ActivityWork) -> None:
-        self._activities.put_back(work)
-
     # What clients ask for
 
     @_all_or_nothing

@@ -49,7 +49,6 @@ MIGRATIONS: Final = (
         name TEXT NOT NULL,
         input TEXT NOT NULL
     );
-    CREATE INDEX activities_by_instance ON activities (instance_id);
     CREATE TABLE problems (
         instance_id TEXT NOT NULL,
         kind TEXT NOT NULL,

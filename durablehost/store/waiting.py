@@ -170,10 +170,6 @@ class ActivityQueue:
         self._running.add(activity.receipt)
         return activity
 
-    def put_back(self, activity: ActivityWork) -> None:
-        self._running.discard(activity.receipt)
-        self._waiting.append(activity)
-
     def forget_running(self) -> None:
         """As a process does that is killed."""
         self._running.clear()

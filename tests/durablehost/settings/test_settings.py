@@ -39,8 +39,6 @@ def test_a_bare_host_json_gives_the_defaults_of_the_host(tmp_path: Path) -> None
     concurrent = 10 * (os.cpu_count() or 1)
     assert settings == Settings(
         max_concurrent_activities=concurrent,
-        max_concurrent_orchestrators=concurrent,
-        max_concurrent_entities=concurrent,
         raw={"version": "2.0"},
     )
 
@@ -53,9 +51,7 @@ def test_every_setting_that_means_something_is_read(tmp_path: Path) -> None:
         extensions={"http": {"routePrefix": "api/v1"}},
         durable={
             "hubName": "Payables",
-            "maxConcurrentActivityFunctions": 3,
-            "maxConcurrentOrchestratorFunctions": "4",
-            "maxConcurrentEntityFunctions": 5,
+            "maxConcurrentActivityFunctions": "3",
             "defaultVersion": "2.0",
             "versionMatchStrategy": "strict",
             "versionFailureStrategy": "Fail",
@@ -68,8 +64,6 @@ def test_every_setting_that_means_something_is_read(tmp_path: Path) -> None:
     assert settings.route_prefix == "api/v1"
     assert settings.connection_name == "LedgerStorage"
     assert settings.max_concurrent_activities == 3
-    assert settings.max_concurrent_orchestrators == 4
-    assert settings.max_concurrent_entities == 5
     assert settings.default_version == "2.0"
     assert settings.version_match == "Strict"
     assert settings.version_failure == "Fail"
@@ -169,8 +163,8 @@ def test_the_rule_for_names_of_hubs_is_that_of_azure_storage_alone(tmp_path: Pat
         ("hubName", "", "a name, or left out"),
         ("hubName", 7, "a text in quotes"),
         ("maxConcurrentActivityFunctions", 0, "a whole number of at least 1"),
-        ("maxConcurrentOrchestratorFunctions", "many", "a whole number"),
-        ("maxConcurrentEntityFunctions", True, "a whole number"),
+        ("maxConcurrentActivityFunctions", "many", "a whole number"),
+        ("maxConcurrentActivityFunctions", True, "a whole number"),
         ("maxConcurrentActivityFunctions", 1.5, "a whole number"),
         ("defaultVersion", 2.0, "a text in quotes"),
         ("versionMatchStrategy", "Newest", "one of None, Strict, CurrentOrOlder"),
@@ -219,9 +213,9 @@ def test_a_function_timeout_of_minus_one_is_none(tmp_path: Path, endless: object
         ("EXTENSIONS__DURABLETASK__HUBNAME", "Payables", "hub_name", "Payables"),
         ("extensions:http:routePrefix", "", "route_prefix", ""),
         (
-            "extensions__durableTask__maxConcurrentEntityFunctions",
+            "extensions__durableTask__maxConcurrentActivityFunctions",
             "7",
-            "max_concurrent_entities",
+            "max_concurrent_activities",
             7,
         ),
         ("extensions__durableTask__defaultVersion", "2.0", "default_version", "2.0"),
@@ -231,7 +225,7 @@ def test_a_function_timeout_of_minus_one_is_none(tmp_path: Path, endless: object
 def test_the_environment_overrides_host_json(
     tmp_path: Path, name: str, text: str, field: str, value: object
 ) -> None:
-    durable = {"hubName": "OfTheFile", "defaultVersion": "1.0", "maxConcurrentEntityFunctions": 1}
+    durable = {"hubName": "OfTheFile", "defaultVersion": "1.0", "maxConcurrentActivityFunctions": 1}
 
     environ = {f"AzureFunctionsJobHost__{name}": text}
     settings = settings_of(tmp_path, durable=durable, environ=environ)
@@ -333,6 +327,8 @@ def test_settings_durablehost_does_nothing_with_are_named_and_typing_errors_said
         durable={
             "tracing": {"version": "V2"},
             "hubNam": "x",
+            "maxConcurrentEntityFunctions": 5,
+            "maxConcurrentOrchestratorFunctions": 5,
             "storageProvider": {"partitionCount": 3, "connectionName": "Storage"},
         },
     )
@@ -341,6 +337,8 @@ def test_settings_durablehost_does_nothing_with_are_named_and_typing_errors_said
         "extenions (no such setting)",
         "extensions.blobs.poisonBlobThreshold",
         "extensions.durableTask.hubNam (no such setting)",
+        "extensions.durableTask.maxConcurrentEntityFunctions",
+        "extensions.durableTask.maxConcurrentOrchestratorFunctions",
         "extensions.durableTask.storageProvider.partitionCount",
         "extensions.durableTask.tracing",
         "extensions.http.hsts",

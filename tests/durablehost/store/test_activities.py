@@ -1,4 +1,4 @@
-"""Activities as work: taken, committed, abandoned."""
+"""Activities as work: taken and committed."""
 
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, NewActivity
@@ -38,12 +38,3 @@ def test_the_end_of_an_activity_goes_to_its_orchestration(backend: Backend) -> N
 
     assert take(backend).new == [end]
     assert backend.next_activity() is None
-
-
-def test_an_abandoned_activity_is_offered_again(backend: Backend) -> None:
-    call(backend, "a", ["fetch"])
-    activity = backend.next_activity()
-    assert activity is not None
-    backend.abandon_activity(activity)
-
-    assert backend.next_activity() == activity
