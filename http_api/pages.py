@@ -45,13 +45,17 @@ def _named(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
+# Of both forms: what is to be decided is confidential, and the address holds the token.
 _HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE_HEADERS: Final = {
+    **_HEADERS,
     "Content-Security-Policy": f"default-src 'none'; script-src {_named(_SCRIPT)}; "
     f"style-src {_named(_STYLE)}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the address holds the token
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -60,7 +64,7 @@ def decision_page(
 ) -> func.HttpResponse:
     """Show what is to be decided, to a browser with a button for each choice."""
     if "text/html" not in req.headers.get("Accept", ""):
-        return json_answer(shown)
+        return json_answer(shown, headers=_HEADERS)
     rows = "".join(
         f"<tr><th>{html.escape(name)}<td>{html.escape(text)}" for name, text in _rows("", shown)
     )
@@ -74,7 +78,7 @@ def decision_page(
         f'<textarea aria-label="comment" placeholder="comment"></textarea>{buttons}'
         f"<output></output><script>{_SCRIPT}</script>"
     )
-    return func.HttpResponse(page, headers=_HEADERS, mimetype="text/html", charset="utf-8")
+    return func.HttpResponse(page, headers=_PAGE_HEADERS, mimetype="text/html", charset="utf-8")
 
 
 def _rows(name: str, value: object) -> Iterator[tuple[str, str]]:

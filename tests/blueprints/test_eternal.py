@@ -1,6 +1,7 @@
 """Eternal: one sweep of the ledger goes on for ever, obeys events, and loses none."""
 
 import asyncio
+import logging
 import random
 from datetime import timedelta
 from typing import Any
@@ -246,6 +247,19 @@ async def test_another_interval_that_cannot_be_read_changes_nothing(
 
     assert minutes(hub) == [0, 15, 30]
     assert hub.custom_status(ID)["changes"] == 0
+
+
+async def test_the_log_has_only_the_beginning_of_an_event_that_cannot_be_read(
+    hub: ManualHub, quiet: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await sweep(hub, every_minutes=15)
+
+    await hub.raise_event(ID, INTERVAL_EVENT, "x" * 60_000)
+    await hub.advance(15 * MINUTE)
+
+    [line] = [text for text in caplog.messages if "ignored an interval" in text]
+    assert len(line) < 200
 
 
 # Stopping

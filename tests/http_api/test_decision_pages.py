@@ -63,7 +63,9 @@ def test_the_page_may_run_its_own_script_and_load_nothing() -> None:
     assert not re.search(r"\b(src|href|on\w+)=", page)
 
 
-def test_the_address_with_its_token_is_kept_from_caches_and_other_sites() -> None:
-    headers = opened().headers
+@pytest.mark.parametrize("accept", [BROWSER, "application/json"])
+def test_the_address_with_its_token_is_kept_from_caches_and_other_sites(accept: str) -> None:
+    headers = opened(accept).headers
 
     assert (headers["Cache-Control"], headers["Referrer-Policy"]) == ("no-store", "no-referrer")
+    assert headers["X-Content-Type-Options"] == "nosniff"
