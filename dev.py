@@ -385,12 +385,12 @@ def test(chosen: argparse.Namespace) -> int:
     """Run the tests, and say which were left out and why. Arguments after -- go to pytest."""
     set_up_python()
     python = set_up_newest_python() if chosen.newest else PYTHON
+    # The tests start many processes; each would compile all modules again.
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
     if chosen.no_azurite:
-        env = {"NO_AZURITE": "--no-azurite was given"}
-    elif set_up_azurite():
-        env = {}
-    else:
-        env = {"NO_AZURITE": "Azurite needs Node, and Node is not installed"}
+        env["NO_AZURITE"] = "--no-azurite was given"
+    elif not set_up_azurite():
+        env["NO_AZURITE"] = "Azurite needs Node, and Node is not installed"
     pytest = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
     with Children() as children:
         return children.run(pytest + chosen.rest, env)

@@ -3,14 +3,16 @@
 import json
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from durablehost.__main__ import main
 from durablehost.command.host import Options, port_of
 from durablehost.settings import Settings
 from tests.durablehost.apps import IMPORTS, SOUND, write_app, write_local_settings
-from tests.durablehost_process import outcome, running
+from tests.durablehost_process import Started, outcome, running
 from tests.refusing import Refused
 
 TRIGGERED = """
@@ -40,23 +42,35 @@ def folder(tmp_path: Path) -> Path:
     return write_app(tmp_path / "app")
 
 
-def test_every_http_function_is_printed_with_its_methods_and_full_url(folder: Path) -> None:
-    with running(folder) as host:
-        assert f"  hello:  [GET]  {host.base}/api/hello/{{name}}" in host.lines
-        assert f"  length: [any]  {host.base}/api/length" in host.lines
-        assert f"  result: [any]  {host.base}/api/result/{{id}}" in host.lines
-        assert f"  start:  [POST] {host.base}/api/start/{{name}}" in host.lines
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A durablehost with an app of all kinds of functions, and settings without effect."""
+    durable = {"hubName": "MyHub", "useAppLease": False, "nonsense": 1}
+    settings = {"version": "2.0", "extensions": {"durableTask": durable}}
+    folder = write_app(tmp_path_factory.mktemp("listing") / "app", SOUND + TRIGGERED, settings)
+    with running(folder, "--data", ":memory:") as host:
+        yield host
 
 
-def test_orchestrators_activities_entities_and_other_triggers_are_printed(tmp_path: Path) -> None:
-    with running(write_app(tmp_path / "app", SOUND + TRIGGERED)) as host:
-        listed = host.text
+def test_every_http_function_is_printed_with_its_methods_and_full_url(listing: Started) -> None:
+    assert f"  hello:  [GET]  {listing.base}/api/hello/{{name}}" in listing.lines
+    assert f"  length: [any]  {listing.base}/api/length" in listing.lines
+    assert f"  result: [any]  {listing.base}/api/result/{{id}}" in listing.lines
+    assert f"  start:  [POST] {listing.base}/api/start/{{name}}" in listing.lines
 
-    assert "Orchestrators (4):\n  chain, Renamed (chain_two), taking, waiting\n" in listed
-    assert "Activities (1):\n  double\n" in listed
-    assert "Entities (1):\n  counter\n" in listed
-    assert "Timers:\n  nightly: 0 0 5 * * *\n" in listed
-    assert "Other triggers:\n  hubbed: eventHubTrigger\n" in listed
+
+def test_orchestrators_activities_entities_and_other_triggers_are_printed(listing: Started) -> None:
+    assert "Orchestrators (4):\n  chain, Renamed (chain_two), taking, waiting\n" in listing.text
+    assert "Activities (1):\n  double\n" in listing.text
+    assert "Entities (1):\n  counter\n" in listing.text
+    assert "Timers:\n  nightly: 0 0 5 * * *\n" in listing.text
+    assert "Other triggers:\n  hubbed: eventHubTrigger\n" in listing.text
+
+
+def test_settings_without_effect_are_named_once(listing: Started) -> None:
+    assert listing.text.count("  extensions.durableTask.useAppLease\n") == 1
+    assert listing.text.count("  extensions.durableTask.nonsense (no such setting)\n") == 1
+    assert "hubName" not in listing.text
 
 
 def test_a_left_out_function_is_named_at_every_start_and_to_who_waits_for_it(
@@ -188,40 +202,34 @@ def test_the_keys_stay_the_same_from_start_to_start(folder: Path, tmp_path: Path
         assert file.read_text() == keys
 
 
-def test_settings_without_effect_are_named_once(tmp_path: Path) -> None:
-    durable = {"hubName": "MyHub", "useAppLease": False, "nonsense": 1}
-    host = {"version": "2.0", "extensions": {"durableTask": durable}}
-
-    with running(write_app(tmp_path / "app", host=host)) as started:
-        said = started.text
-
-    assert said.count("  extensions.durableTask.useAppLease\n") == 1
-    assert said.count("  extensions.durableTask.nonsense (no such setting)\n") == 1
-    assert "hubName" not in said
-
-
 def test_an_app_without_functions_starts_and_is_told_so(tmp_path: Path) -> None:
     with running(write_app(tmp_path / "app", IMPORTS)) as host:
         assert "The app has no functions." in host.lines
         assert host.ask("GET", "/").status == 200
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("start", "--help")])
-def test_help_names_every_option_and_shows_how_to_start(arguments: tuple[str, ...]) -> None:
-    code, said = outcome(*arguments)
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What durablehost prints and then ends successfully."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
 
-    assert code == 0
+
+@pytest.mark.parametrize("arguments", [("--help",), ("start", "--help")])
+def test_help_names_every_option_and_shows_how_to_start(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = printed(capsys, *arguments)
+
     assert "python -m durablehost start --reload" in said
     if arguments[0] == "start":
         for option in ("APP_DIR", "--port", "--host", "--data", "--auth", "--reload"):
             assert option in said
 
 
-def test_without_a_command_it_shows_its_help_and_fails() -> None:
-    code, said = outcome()
-
-    assert code == 1
-    assert "serve an app, as `func start` would" in said
+def test_without_a_command_it_shows_its_help_and_fails(refused: Refused) -> None:
+    assert "serve an app, as `func start` would" in refused()
 
 
 def test_its_version_is_that_of_the_package() -> None:

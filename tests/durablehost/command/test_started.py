@@ -46,21 +46,28 @@ def folder(tmp_path: Path) -> Path:
     return write_app(tmp_path / "app", APP)
 
 
-@pytest.fixture
-def without_keys(folder: Path) -> Iterator[Started]:
+@pytest.fixture(scope="module")
+def without_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    folder = write_app(tmp_path_factory.mktemp("without-keys") / "app", APP)
     with running(folder) as host:
         yield host
 
 
-@pytest.fixture
-def with_keys(folder: Path, tmp_path: Path) -> Iterator[Started]:
-    with running(folder, "--auth", tmp_path / "keys.json") as host:
+@pytest.fixture(scope="module")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("keys") / "keys.json"
+
+
+@pytest.fixture(scope="module")
+def with_keys(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> Iterator[Started]:
+    folder = write_app(tmp_path_factory.mktemp("with-keys") / "app", APP)
+    with running(folder, "--auth", key_file) as host:
         yield host
 
 
 @pytest.fixture
-def keys(with_keys: Started, tmp_path: Path) -> dict[str, str]:
-    read: dict[str, str] = json.loads((tmp_path / "keys.json").read_text())
+def keys(with_keys: Started, key_file: Path) -> dict[str, str]:
+    read: dict[str, str] = json.loads(key_file.read_text())
     return read
 
 

