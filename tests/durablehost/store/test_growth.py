@@ -5,9 +5,11 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from durablehost.hub import history
 from durablehost.hub.backend import Backend
-from durablehost.store import SqliteBackend
+from durablehost.store import SqliteBackend, records
 from tests.durablehost.store.storing import NOW, bring, ended, running, start, take
 
 
@@ -60,7 +62,10 @@ def test_ended_instances_are_not_held_in_memory(backend: Backend) -> None:
     assert grown < 200 * 500
 
 
-def test_histories_at_rest_take_a_bounded_part_of_memory(tmp_path: Path) -> None:
+def test_histories_at_rest_take_a_bounded_part_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_CACHED", 5_000)
     hub = SqliteBackend(tmp_path / "hub.db")
     ids = [f"a:{number}" for number in range(12)]
     for instance_id in ids:
@@ -68,7 +73,7 @@ def test_histories_at_rest_take_a_bounded_part_of_memory(tmp_path: Path) -> None
         hub.flush()
         work = take(hub)
         decision = running(work)
-        decision.events += [history.event_raised(NOW, "Tick", None)] * 10_000
+        decision.events += [history.event_raised(NOW, "Tick", None)] * 1_000
         hub.commit_orchestration(work, decision)
         hub.flush()
     hub.close()
