@@ -1,7 +1,9 @@
 """The arrows in docs/architecture.md, and the names a reader can count on."""
 
+import ast
 import re
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -226,3 +228,41 @@ def test_a_building_block_knows_nothing_of_accounts_payable(name):
     text = modules_below(ROOT / "orchestration")[name].read_text("utf-8")
 
     assert name.rpartition(".")[2] in LISTS or re.findall(BUSINESS, text, re.IGNORECASE) == []
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def has_code(path: Path) -> bool:
+    """Whether a module is more than a docstring."""
+    return len(ast.parse(path.read_text("utf-8")).body) > 1
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_the_page_names_each_file_of_durablehost_once(module):
+    name = MODULES[module].relative_to(ROOT / "durablehost").as_posix()
+
+    assert ARCHITECTURE.count(f"`{name}`") == (1 if has_code(MODULES[module]) else 0)
+
+
+def test_the_page_names_no_file_of_durablehost_that_is_gone():
+    folders = "|".join(sorted(INSIDE))
+    named = re.findall(rf"`((?:{folders})/\w+\.py)`", ARCHITECTURE)
+
+    assert len(named) > 60
+    assert [name for name in named if not (ROOT / "durablehost" / name).is_file()] == []
+
+
+def test_the_page_draws_the_packages_of_durablehost_with_every_arrow_down():
+    drawn = next(text for text in ARCHITECTURE.split("```") if "pytest_plugin" in text)
+    lines = [set(re.split(r" {3,}", line)[0].split()) for line in drawn.strip().splitlines()]
+    below = {
+        package: set[str]().union(*lines[number + 1 :])
+        for number, line in enumerate(lines)
+        for package in line
+    }
+
+    assert set(below) == set(INSIDE)
+    assert {package: INSIDE[package] - below[package] for package in INSIDE} == {
+        package: set[str]() for package in INSIDE
+    }

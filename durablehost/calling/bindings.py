@@ -15,7 +15,7 @@ from azure.functions.timer import TimerRequest
 
 from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of, has_implicit_output
-from durablehost.calling.http_values import response_of
+from durablehost.calling.http_values import as_http_response
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
         encode = converter_of("activityTrigger").encode
         return lambda result: encode(result, expected_type=None).value
     if function.kind == "http":
-        return response_of
+        return as_http_response
     may_return = any(
         binding["name"] == "$return" or has_implicit_output(binding["type"])
         for binding in function.bindings

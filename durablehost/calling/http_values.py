@@ -9,7 +9,7 @@ import azure.functions as func
 _CONVERTER = "<class 'azure.functions.http.HttpResponseConverter'>"
 
 
-def response_of(value: object) -> func.HttpResponse:
+def as_http_response(value: object) -> func.HttpResponse:
     """The response a returned value stands for; TypeError, in the worker's words, if for none."""
     if isinstance(value, func.HttpResponse):
         return value

@@ -5,13 +5,13 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from durablehost.calling.http_values import response_of
+from durablehost.calling.http_values import as_http_response
 
 
 def test_a_response_is_passed_on_as_it_is() -> None:
     response = func.HttpResponse(b"\x00", status_code=299)
 
-    assert response_of(response) is response
+    assert as_http_response(response) is response
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_a_response_is_passed_on_as_it_is() -> None:
     ],
 )
 def test_a_text_is_read_as_json_by_the_host_and_written_anew(text: str, body: str) -> None:
-    answer = response_of(text)
+    answer = as_http_response(text)
 
     assert (answer.status_code, answer.get_body().decode()) == (200, body)
     assert answer.mimetype == "text/plain"
@@ -49,13 +49,13 @@ def test_a_text_is_read_as_json_by_the_host_and_written_anew(text: str, body: st
 def test_a_text_that_describes_an_answer_is_taken_for_one(
     text: str, status: int, body: str
 ) -> None:
-    answer = response_of(text)
+    answer = as_http_response(text)
 
     assert (answer.status_code, answer.get_body().decode()) == (status, body)
 
 
 def test_a_described_answer_has_its_headers() -> None:
-    answer = response_of('{"body": "<a/>", "headers": {"Content-Type": "text/xml", "X-N": 1}}')
+    answer = as_http_response('{"body": "<a/>", "headers": {"Content-Type": "text/xml", "X-N": 1}}')
 
     assert dict(answer.headers) == {"Content-Type": "text/xml", "X-N": "1"}
 
@@ -63,4 +63,4 @@ def test_a_described_answer_has_its_headers() -> None:
 @pytest.mark.parametrize("value", [None, {"a": 1}, [1], 5, b"bytes"])
 def test_anything_else_is_no_answer(value: Any) -> None:
     with pytest.raises(TypeError, match=f'for Python type "{type(value).__name__}"'):
-        response_of(value)
+        as_http_response(value)
