@@ -53,7 +53,8 @@ MACHINE_PATH = re.compile(
 )
 
 FIRST_REQUEST = """\
-curl -i http://127.0.0.1:{port}/api/invoices -H 'Content-Type: application/json' \\
+curl -i http://127.0.0.1:{port}/api/invoices -H "x-functions-key: $KEY" \\
+    -H 'Content-Type: application/json' \\
     -d '{{"vendor": "acme", "number": "INV-1001", "order": "PO-1001", "amount_cents": 125000}}'"""
 
 

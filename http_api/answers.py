@@ -33,6 +33,7 @@ def accepted(
     """The answer to a start, with the links that clients of Durable Functions know.
 
     They point at the app's own operations: the host's carry a key to every instance of the hub.
+    They carry no key, so a caller that follows them sends its `x-functions-key` header again.
     `more` is added to the body.
     """
     links = links_of(req, instance_id)

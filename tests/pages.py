@@ -68,7 +68,10 @@ def read_page(page: Path) -> list[Step]:
 
 
 def read_http_file(file: Path) -> list[Request]:
-    """The requests of a file of VS Code's REST client; its variables look as in a page."""
+    """The requests of a file of VS Code's REST client; its variables look as in a page.
+
+    Those to the app have the header `x-functions-key: <key>`, which a page leaves out.
+    """
     text = file.read_text("utf-8")
     hosts = {"{{host}}": "", "{{sandbox}}": SANDBOX}
     blocks = [block.partition("\n")[2] for block in re.split(r"^###", text, flags=re.M)[1:]]

@@ -60,9 +60,10 @@ class Front:
         client: HubClient,
         saved: Saved,
         invoker: Invoker,
+        keys: Keys,
     ) -> None:
         self._settings = settings
-        self._keys = Keys()
+        self._keys = keys
         management = Management(
             client, saved, settings.hub_name, settings.connection_name, self._keys.durable
         )

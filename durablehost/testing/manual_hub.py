@@ -29,6 +29,7 @@ from durablehost.testing.in_process import Answer, Front
 from durablehost.testing.manual_work import ManualWork
 from durablehost.testing.stand_in import Call, StandIns
 from durablehost.triggers.values import timer_request
+from durablehost.web.auth import Keys
 
 
 class ManualHub:
@@ -41,10 +42,12 @@ class ManualHub:
         start: datetime | None = None,
         settings: Settings | None = None,
         data: Path | str = MEMORY,
+        function_key: str | None = None,
     ) -> None:
         """`app` is its folder, what `load_app` made of it, or the app object.
 
         Without `settings` the folder's host.json counts, and where there is none its defaults.
+        With a `function_key`, a request without that key gets 401, as in Azure.
         """
         if misfits := sdk_patches.misfits():
             warnings.warn(misfits, stacklevel=2)
@@ -56,7 +59,14 @@ class ManualHub:
         self._http = HttpCaller()
         self._backend = SqliteBackend(data)
         self._hub = self._new_hub()
-        self._front = Front(self._table, self._settings, self._hub, self._saved, self._invoker)
+        self._front = Front(
+            self._table,
+            self._settings,
+            self._hub,
+            self._saved,
+            self._invoker,
+            Keys(function=function_key, enforced=True) if function_key else Keys(),
+        )
         self._work = ManualWork(
             self._backend,
             self._hub,

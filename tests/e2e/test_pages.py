@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.outside import Sandbox
 from tests.pages import (
@@ -24,6 +27,7 @@ from tests.pages import (
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(page for page in (ROOT / "docs" / "patterns").glob("*.md") if page.stem != "index")
 NEEDS_AZURITE = "<!-- needs: azurite -->"
+KEY = "a-function-key"
 
 
 def with_marks(page: Path) -> Any:
@@ -42,16 +46,26 @@ def steps(
     return read_page(page)
 
 
+@pytest.fixture
+def hub(durable_app: FunctionTable) -> Iterator[ManualHub]:
+    """A hub whose routes ask for a key, as in Azure."""
+    manual = ManualHub(durable_app, function_key=KEY)
+    yield manual
+    manual.shut()
+
+
 @pytest.mark.parametrize("page", [with_marks(page) for page in PAGES])
 async def test_every_request_is_answered_as_the_page_says(
     hub: ManualHub, sandbox: Sandbox, page: Path, steps: list[Step]
 ) -> None:
-    names, answer = Names(), None
+    """The requests are those of the .http file, which have the key; the answers are the page's."""
+    names, answer = Names({"key": KEY}), None
+    requests = iter(read_http_file(page.with_suffix(".http")))
     for step in steps:
         if isinstance(step, timedelta):
             await hub.advance(step)
         elif isinstance(step, Request):
-            answer = await send(hub, sandbox, step, names)
+            answer = await send(hub, sandbox, next(requests), names)
         else:
             assert answer is not None, "an answer stands before the first request"
             check(step, answer, names)
@@ -59,7 +73,8 @@ async def test_every_request_is_answered_as_the_page_says(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_http_file_has_the_requests_of_the_page(page: Path) -> None:
-    sent = [step for step in read_page(page) if isinstance(step, Request)]
+    shown = [step for step in read_page(page) if isinstance(step, Request)]
+    sent = [request if is_to_sandbox(request) else with_key(request) for request in shown]
 
     assert read_http_file(page.with_suffix(".http")) == sent
 
@@ -67,7 +82,8 @@ def test_the_http_file_has_the_requests_of_the_page(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_tests_that_a_page_names_exist(page: Path) -> None:
     named = re.findall(r"^- (test_\w+)$", page.read_text("utf-8"), re.M)
-    tests = (ROOT / "tests" / "blueprints" / f"test_{page.stem}.py").read_text("utf-8")
+    files = (ROOT / "tests" / "blueprints").glob(f"test_{page.stem}*.py")
+    tests = "".join(file.read_text("utf-8") for file in files)
 
     assert named, "the page names no test"
     assert [name for name in named if f"def {name}(" not in tests] == []
@@ -78,16 +94,25 @@ def test_a_page_fits_on_a_screen_or_two(page: Path) -> None:
     assert len(page.read_text("utf-8").splitlines()) <= 80
 
 
+def is_to_sandbox(request: Request) -> bool:
+    return request.target.startswith(SANDBOX)
+
+
+def with_key(request: Request) -> Request:
+    return replace(request, headers={**request.headers, "x-functions-key": "<key>"})
+
+
 Seen = tuple[int, dict[str, str], str]
 
 
 async def send(hub: ManualHub, sandbox: Sandbox, request: Request, names: Names) -> Seen:
     target, body = names.filled(request.target), names.filled(request.body)
-    if target.startswith(SANDBOX):
+    if is_to_sandbox(request):
         path, sent = target.removeprefix(SANDBOX), json.loads(body) if body else None
         told = await sandbox.send(request.method, path, sent, request.headers)
         return 200, {}, json.dumps(told)
-    answer = await hub.request(request.method, target, data=body.encode(), headers=request.headers)
+    headers = {name: names.filled(value) for name, value in request.headers.items()}
+    answer = await hub.request(request.method, target, data=body.encode(), headers=headers)
     return answer.status, dict(answer.headers), answer.text
 
 
