@@ -1,8 +1,9 @@
 """Files of invoices: where they lie, and what a reader makes of them."""
 
 import json
-import math
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
@@ -14,30 +15,44 @@ from orchestration.failures import Failure
 
 MAX_FILES: Final = limits.BATCH_FILES.most
 MAX_FILE_BYTES: Final = limits.FILE_BYTES.most
-FILES_A_SHARD: Final = 100
+FILES_A_PAGE: Final = 100
 
-_LIST_BYTES: Final = 2**20
+_LIST_BYTES: Final = 64 * 2**20  # ten thousand of the longest names
 _CURRENCY: Final = re.compile("[A-Z]{3}")
 
 bp = df.Blueprint()
 
 
-class Dealing(TypedDict):
-    """Which files to deal out, to how many lanes at least, and the folder for the lists of them."""
+class BatchFiles(TypedDict):
+    """The prefix of the files, how many each lane reads at once, and the folder for the lists."""
 
     prefix: str
-    lanes: int
+    widths: list[int]
     folder: str
 
 
-class Dealt(TypedDict):
-    """How many files there are, and the lists of them."""
+class LaneFiles(TypedDict):
+    """The list of the files of a lane, and how many of them the lane reads at once."""
 
+    names: BlobRef
     files: int
-    shards: list[BlobRef]
+    at_once: int
 
 
-class Shard(TypedDict):
+class Lanes(TypedDict):
+    """The lanes that have files."""
+
+    lanes: list[LaneFiles]
+
+
+class PageQuery(TypedDict):
+    """A list of files, and how many of them to skip."""
+
+    names: BlobRef
+    skip: int
+
+
+class FilePage(TypedDict):
     """The names of some files."""
 
     files: list[str]
@@ -60,27 +75,27 @@ class InvoiceFile(TypedDict):
     confidence: float
 
 
-@bp.activity_trigger(input_name="dealing")
-async def deal_invoice_files(dealing: Dealing) -> Dealt:
-    """List the files and write the lists, one a shard. Running twice writes over what it wrote."""
-    names = await blob_names(INVOICES, dealing["prefix"], MAX_FILES + 1)
+@bp.activity_trigger(input_name="batch")
+async def list_invoice_files(batch: BatchFiles) -> Lanes:
+    """Share the files out over lanes, and write a list for each. Overwrites what it wrote."""
+    names = await blob_names(INVOICES, batch["prefix"], MAX_FILES + 1)
     if len(names) > MAX_FILES:
         advice = "choose a longer prefix"
         raise Failure("too_many_files", f"there are over {MAX_FILES} files: {advice}")
-    size = max(1, min(FILES_A_SHARD, math.ceil(len(names) / dealing["lanes"])))
-    shards: list[BlobRef] = []
-    for start in range(0, len(names), size):
-        shard = Shard(files=names[start : start + size])
-        name = f"{dealing['folder']}/files-{len(shards):04}.json"
-        shards.append(await write_blob(RESULTS, name, json.dumps(shard).encode()))
-    return Dealt(files=len(names), shards=shards)
+    lanes: list[LaneFiles] = []
+    for files, width in zip(shares(names, batch["widths"]), batch["widths"], strict=True):
+        if files:
+            name = f"{batch['folder']}/files-{len(lanes):02}.json"
+            blob = await write_blob(RESULTS, name, json.dumps(files).encode())
+            lanes.append(LaneFiles(names=blob, files=len(files), at_once=width))
+    return Lanes(lanes=lanes)
 
 
-@bp.activity_trigger(input_name="shard")
-async def load_batch_shard(shard: BlobRef) -> Shard:
-    """Return the names on a list. Only looks, so may run twice."""
-    content = await read_blob(shard["container"], shard["name"], _LIST_BYTES)
-    return Shard(files=json.loads(content)["files"])
+@bp.activity_trigger(input_name="query")
+async def load_file_names(query: PageQuery) -> FilePage:
+    """Return the next names of a list. Only reads, so it may run twice."""
+    content = await read_blob(query["names"]["container"], query["names"]["name"], _LIST_BYTES)
+    return FilePage(files=json.loads(content)[query["skip"] :][:FILES_A_PAGE])
 
 
 @bp.activity_trigger(input_name="name")
@@ -100,3 +115,9 @@ async def read_invoice_file(name: FileName) -> InvoiceFile:
         currency=currency,
         confidence=float(document["confidence"]),
     )
+
+
+def shares(names: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """Share names out in their order, in proportion to the widths."""
+    ends = [len(names) * sum(widths[:lane]) // sum(widths) for lane in range(len(widths) + 1)]
+    return [list(names[start:end]) for start, end in pairwise(ends)]

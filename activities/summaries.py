@@ -1,4 +1,4 @@
-"""What was found in a batch of files: a part a shard, and the summary of all parts."""
+"""What was found in a batch of files: parts, and the summary of all parts."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
-from activities.blobs import RESULTS, BlobRef, read_blob, write_blob
+from activities.blobs import RESULTS, BlobRef, blob_names, read_blob, write_blob
 from activities.invoice_files import InvoiceFile
 from orchestration import limits
 
@@ -26,7 +26,7 @@ class FailedFile(TypedDict):
 
 
 class Part(TypedDict):
-    """What was found in the files of one shard, and the name that it is kept under."""
+    """What was found in some files, and the name of the blob for it."""
 
     name: str
     invoices: list[InvoiceFile]
@@ -42,12 +42,12 @@ class Counts(TypedDict):
 
 
 class SummaryOrder(TypedDict):
-    """What to sum up, and the name to keep it under."""
+    """The prefix of the parts to sum up, and the name of the blob for the summary."""
 
     name: str
     prefix: str
     counts: Counts
-    parts: list[BlobRef]
+    parts: str
 
 
 class Summary(TypedDict):
@@ -59,15 +59,16 @@ class Summary(TypedDict):
 
 @bp.activity_trigger(input_name="part")
 async def write_batch_part(part: Part) -> BlobRef:
-    """Keep what was found in a shard. Running twice writes over what it wrote."""
+    """Keep what was found in some files. Overwrites what it wrote."""
     found = {"invoices": part["invoices"], "failures": part["failures"]}
     return await write_blob(RESULTS, part["name"], json.dumps(found).encode())
 
 
 @bp.activity_trigger(input_name="order")
 async def write_batch_summary(order: SummaryOrder) -> Summary:
-    """Join the parts into one summary. Running twice writes over what it wrote."""
-    parts = await asyncio.gather(*map(_load, order["parts"]))
+    """Join the parts, in the order of their names. Overwrites what it wrote."""
+    names = await blob_names(RESULTS, order["parts"], limits.BATCH_FILES.most)
+    parts = await asyncio.gather(*map(_load, names))
     invoices = [invoice for part in parts for invoice in part["invoices"]]
     failures = [failure for part in parts for failure in part["failures"]]
     summary = {
@@ -80,6 +81,6 @@ async def write_batch_summary(order: SummaryOrder) -> Summary:
     return Summary(blob=blob, failures=failures[:NAMED_FAILURES])
 
 
-async def _load(part: BlobRef) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(await read_blob(RESULTS, part["name"], _PART_BYTES))
+async def _load(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await read_blob(RESULTS, name, _PART_BYTES))
     return found

@@ -64,7 +64,8 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
     if not kept:
         orders = {f"page-{page}": ClosingOrder(page=str(page), day=day) for page in range(PAGES)}
-        parts: list[DayTotal] = yield context.task_all(children_for(context, closing_page, orders))
+        pages = children_for(context, closing_page, orders)
+        parts: list[DayTotal] = yield context.task_all(list(pages.values()))
         vendors = sum(part["vendors"] for part in parts)
         total = DayTotal(day=day, vendors=vendors, **summed(parts))
         kept = [(yield context.call_entity(_calendar(), "freeze", total))]

@@ -84,7 +84,8 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
     top = cast(dict[str, int], context.get_input())["top"]
     show_progress(context, "ranking", 0, of=PAGES)
     orders = {f"page-{page}": RankingOrder(page=str(page), top=top) for page in range(PAGES)}
-    rankings: list[Ranking] = yield context.task_all(children_for(context, ranking_page, orders))
+    pages = children_for(context, ranking_page, orders)
+    rankings: list[Ranking] = yield context.task_all(list(pages.values()))
     show_progress(context, "ranked", PAGES, of=PAGES)
     return with_ranks(merged(rankings, top))
 

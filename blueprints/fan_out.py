@@ -1,11 +1,13 @@
-"""Fan-out, fan-in: read all invoice files below a prefix, so many at once, into one summary.
+"""Fan-out, fan-in: read all invoice files below a prefix, some at once, and sum them up.
 
-POST /api/batches starts one batch a name: 202; 200 or 202 with the same answer where it is asked
-again; 409 where the name was used for another prefix; 503 without a blob storage.
+POST /api/batches starts the batch of that name and returns 202. Repeating the request returns the
+same operation (202 while it runs, 200 when it has ended). Returns 409 if the name was used for
+another prefix, and 503 if there is no blob storage.
 """
 
 from collections import Counter
-from typing import Final, TypedDict, cast
+from collections.abc import Iterable
+from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -13,12 +15,14 @@ from pydantic import Field
 
 from activities.blobs import RESULTS, BlobRef, Folder, delete_blobs, require_storage
 from activities.invoice_files import (
-    Dealing,
-    Dealt,
+    BatchFiles,
     FileName,
-    Shard,
-    deal_invoice_files,
-    load_batch_shard,
+    FilePage,
+    LaneFiles,
+    Lanes,
+    PageQuery,
+    list_invoice_files,
+    load_file_names,
     read_invoice_file,
 )
 from activities.settings import number_setting
@@ -31,21 +35,24 @@ from activities.summaries import (
     write_batch_part,
     write_batch_summary,
 )
+from blueprints.operations_children import end_all_children, watch_children
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration import limits
 from orchestration.cancel_rules import on_cancel
+from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.children import children_for
+from orchestration.failures import Failure
 from orchestration.ids import IdPart, batch_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
-from orchestration.settling import settle_map
+from orchestration.settling import settle, settle_map
 from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
-AT_ONCE: Final = 20  # unless the setting BATCH_AT_ONCE says otherwise
-LANES: Final = 4  # a slow file holds up its own lane only
+AT_ONCE: Final = 20  # files, unless the setting BATCH_AT_ONCE says otherwise
+LANES: Final = 4  # a slow file delays only the files in its own lane
 
 bp = df.Blueprint()
 
@@ -71,26 +78,22 @@ class Batch(TypedDict):
     settings: BatchSettings
 
 
-class ShardOrder(TypedDict):
-    """A list of files to read, so many at once, and the name for what is found."""
+class Lane(TypedDict):
+    """The files of one lane, the prefix of the blobs for their parts, and what was found so far."""
 
-    shard: BlobRef
-    at_once: int
-    part: str
-
-
-class Found(Counts):
-    """What was found in some shards: how much, and where."""
-
-    parts: list[BlobRef]
+    files: LaneFiles
+    parts: str
+    found: Counts
 
 
 class BatchResult(Counts):
     """What was found in all files; the summary has every invoice and every failure."""
 
+    outcome: Literal["summed_up", "cancelled"]
+    reason: str | None
     files: int
     failures: list[FailedFile]
-    summary: BlobRef
+    summary: BlobRef | None
 
 
 @bp.route(route="batches", methods=["POST"])
@@ -109,68 +112,100 @@ async def start_invoice_batch(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
-@on_cancel("terminate", left="files with parts of results stay", starts_children=True)
+@on_cancel("ends_itself", left="files with parts of results stay", starts_children=True)
 def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]:
-    """Deal the files out to shards, read some shards at once, sum up what was found."""
+    """Share the files out over lanes, wait for all lanes, and sum up what was found."""
     batch = cast(Batch, context.get_input())
-    widths = lane_widths(batch["settings"]["at_once"])
-    # A shard of a run that was cut off may go on: what it writes must not come into this one's way.
-    work = f"{context.instance_id}/{context.new_uuid()}"
+    cancellable = Cancellable(context)
+    # A lane of an earlier run may still write, so each run has a folder of its own.
+    folder = f"{context.instance_id}/{context.new_uuid()}"
+    lanes: dict[str, Any] = {}
+    files = 0
+    try:
+        show_progress(context, "listing", 0, of=files)
+        widths = lane_widths(batch["settings"]["at_once"])
+        listing = BatchFiles(prefix=batch["prefix"], widths=widths, folder=folder)
+        shared_out: Lanes = yield from cancellable.call(list_invoice_files, listing)
+        files = sum(lane["files"] for lane in shared_out["lanes"])
 
-    show_progress(context, "listing", 0, of=0)
-    dealing = Dealing(prefix=batch["prefix"], lanes=len(widths), folder=work)
-    dealt: Dealt = yield from call_with_retry(context, deal_invoice_files, dealing)
+        show_progress(context, "reading", 0, of=files)
+        lanes = children_for(context, batch_lane, lane_orders(shared_out["lanes"], folder))
+        yield from watch_children(
+            context,
+            lanes,
+            cancellable.word,
+            lambda seen: show_progress(context, "reading", done_in(seen), of=files),
+        )
+        cancellable.check()
+        found = added_up((yield from _results(context, list(lanes.values()))))
 
-    found = Found(read=0, failed=0, totals={}, parts=[])
-    for first in range(0, len(dealt["shards"]), len(widths)):
-        done = found["read"] + found["failed"]
-        show_progress(context, "reading", done, of=dealt["files"])
-        shards = enumerate(dealt["shards"][first : first + len(widths)], first)
-        orders = {
-            f"shard-{number:04}": ShardOrder(
-                shard=shard, at_once=width, part=f"{work}/part-{number:04}.json"
-            )
-            for (number, shard), width in zip(shards, widths, strict=False)
-        }
-        children = children_for(context, batch_shard, orders)
-        found = merged([found, *(yield context.task_all(children))])
+        show_progress(context, "summing up", files, of=files)
+        order = SummaryOrder(
+            name=f"{context.instance_id}/summary.json",
+            prefix=batch["prefix"],
+            counts=found,
+            parts=f"{folder}/part-",
+        )
+        summary: Summary = yield from cancellable.call(write_batch_summary, order)
+    except Cancelled as cancelled:
+        yield from end_all_children(context, cancelled.reason, lanes.values())
+        yield from _clean_up(context, folder)
+        show_progress(context, "cancelled", 0, of=files)
+        return BatchResult(
+            **NOTHING,
+            outcome="cancelled",
+            reason=cancelled.reason,
+            files=files,
+            failures=[],
+            summary=None,
+        )
+    except Failure:
+        yield from _clean_up(context, folder)
+        raise
 
-    show_progress(context, "summing up", dealt["files"], of=dealt["files"])
-    counts = Counts(read=found["read"], failed=found["failed"], totals=found["totals"])
-    name = f"{context.instance_id}/summary.json"
-    order = SummaryOrder(name=name, prefix=batch["prefix"], counts=counts, parts=found["parts"])
-    summary: Summary = yield from call_with_retry(context, write_batch_summary, order)
-    yield from call_with_retry(context, delete_blobs, Folder(container=RESULTS, prefix=f"{work}/"))
-
-    show_progress(context, "summed up", dealt["files"], of=dealt["files"])
-    log_once(context, "read %d files, failed on %d", counts["read"], counts["failed"])
+    yield from _clean_up(context, folder)
+    show_progress(context, "summed up", files, of=files)
+    log_once(context, "read %d files, failed on %d", found["read"], found["failed"])
     return BatchResult(
-        **counts, files=dealt["files"], failures=summary["failures"], summary=summary["blob"]
+        **found,
+        outcome="summed_up",
+        reason=None,
+        files=files,
+        failures=summary["failures"],
+        summary=summary["blob"],
     )
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="files with parts of results stay")
-def batch_shard(context: df.DurableOrchestrationContext) -> Steps[Found]:
-    """Read the files of one shard; one that cannot be read does not stop the others."""
-    order = cast(ShardOrder, context.get_input())
-    shard: Shard = yield from call_with_retry(context, load_batch_shard, order["shard"])
-    names = [FileName(file=file) for file in shard["files"]]
-    ends = yield from settle_map(context, read_invoice_file, names, order["at_once"])
+def batch_lane(context: df.DurableOrchestrationContext) -> Steps[Counts | None]:
+    """Read the next files of a lane, keep what was found, and continue as new with the rest."""
+    lane = cast(Lane, context.get_input())
+    done = lane["found"]["read"] + lane["found"]["failed"]
+    show_progress(context, "reading", done, of=lane["files"]["files"])
+    query = PageQuery(names=lane["files"]["names"], skip=done)
+    page: FilePage = yield from call_with_retry(context, load_file_names, query)
+    names = [FileName(file=file) for file in page["files"]]
+    ends = yield from settle_map(context, read_invoice_file, names, lane["files"]["at_once"])
 
     invoices = [end.value for end in ends if not end.failure]
     failures = [
         FailedFile(file=file, **end.failure.as_data())
-        for file, end in zip(shard["files"], ends, strict=True)
+        for file, end in zip(page["files"], ends, strict=True)
         if end.failure
     ]
-    part = Part(name=order["part"], invoices=invoices, failures=failures)
-    blob: BlobRef = yield from call_with_retry(context, write_batch_part, part)
+    part = Part(name=f"{lane['parts']}-{done:05}.json", invoices=invoices, failures=failures)
+    yield from call_with_retry(context, write_batch_part, part)
 
     totals: Counter[str] = Counter()
     for invoice in invoices:
         totals[invoice["currency"]] += invoice["amount_cents"]
-    return Found(read=len(invoices), failed=len(failures), totals=dict(totals), parts=[blob])
+    here = Counts(read=len(invoices), failed=len(failures), totals=dict(totals))
+    found = added_up([lane["found"], here])
+    if done + len(names) >= lane["files"]["files"]:
+        return found
+    context.continue_as_new({**lane, "found": found})
+    return None
 
 
 def lane_widths(at_once: int) -> list[int]:
@@ -179,14 +214,44 @@ def lane_widths(at_once: int) -> list[int]:
     return [at_once // lanes + (lane < at_once % lanes) for lane in range(lanes)]
 
 
-def merged(findings: list[Found]) -> Found:
-    """What was found, all of it together."""
-    totals: Counter[str] = Counter()
-    for found in findings:
-        totals.update(found["totals"])
-    return Found(
-        read=sum(found["read"] for found in findings),
-        failed=sum(found["failed"] for found in findings),
-        totals=dict(totals),
-        parts=[part for found in findings for part in found["parts"]],
-    )
+def lane_orders(lanes: list[LaneFiles], folder: str) -> dict[str, Lane]:
+    """The input of each lane, by its name."""
+    return {
+        f"lane-{number}": Lane(files=files, parts=f"{folder}/part-{number:02}", found=NOTHING)
+        for number, files in enumerate(lanes)
+    }
+
+
+def added_up(counts: Iterable[Counts]) -> Counts:
+    """All counts together."""
+    read, failed, totals = 0, 0, Counter[str]()
+    for each in counts:
+        read += each["read"]
+        failed += each["failed"]
+        totals.update(each["totals"])
+    return Counts(read=read, failed=failed, totals=dict(totals))
+
+
+def done_in(lane_statuses: Iterable[dict[str, Any] | None]) -> int:
+    """How many files the lanes have done; a lane that has not begun has no status."""
+    return sum(status["done"] for status in lane_statuses if status)
+
+
+def _results(context: df.DurableOrchestrationContext, lanes: list[Any]) -> Steps[list[Counts]]:
+    """What the lanes found. Raises the Failure of the first lane that failed."""
+    ends = yield from settle(context, lanes)
+    for end in ends:
+        if end.failure:
+            raise end.failure
+    return [end.value for end in ends]
+
+
+def _clean_up(context: df.DurableOrchestrationContext, folder: str) -> Steps[None]:
+    """Delete the files of this run. If that fails, the batch has ended all the same."""
+    order = Folder(container=RESULTS, prefix=f"{folder}/")
+    [end] = yield from settle_map(context, delete_blobs, [order], 1)
+    if end.failure:
+        log_once(context, "%s is not cleaned up: %s", folder, end.failure)
+
+
+NOTHING: Final = Counts(read=0, failed=0, totals={})

@@ -117,7 +117,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
     show_progress(context, "asking", 0, of=of)
     orders = [RateOrder(currency=each, date=wanted["date"]) for each in wanted["currencies"]]
     children = children_for(context, currency_rate, {each["currency"]: each for each in orders})
-    ends = yield from settle(context, children)
+    ends = yield from settle(context, list(children.values()))
 
     rates = [end.value for end in ends if not end.failure]
     failures = [

@@ -10,18 +10,17 @@ from orchestration.ids import child_id
 
 def children_for(
     context: df.DurableOrchestrationContext, orchestrator: Any, orders: Mapping[str, object]
-) -> list[Any]:
-    """The tasks of one child an order, whose name becomes part of its id; they return objects.
+) -> dict[str, Any]:
+    """The tasks of one child for each order, by the ids of the children; they return objects.
 
-    Each run has children of its own, as those of one that was ended from outside may go on.
+    The name of an order becomes part of the id. Each run has children of its own, because the
+    children of a run that was terminated may still be running.
     """
     run = context.new_uuid()
-    return [
-        context.call_sub_orchestrator(
-            orchestrator,
-            order,
-            instance_id=child_id(context.instance_id, f"{name}-{run}"),
-            expected_type=dict,
+    ids = {name: child_id(context.instance_id, f"{name}-{run}") for name in orders}
+    return {
+        ids[name]: context.call_sub_orchestrator(
+            orchestrator, order, instance_id=ids[name], expected_type=dict
         )
         for name, order in orders.items()
-    ]
+    }

@@ -11,6 +11,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerClient
 
 from activities.blobs import INVOICES, BlobRef, Folder, delete_blobs, write_blob
+from activities.invoice_files import shares
 from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 from sandbox.demo_files import CONTAINER, sample_files
@@ -21,24 +22,31 @@ class Cabinet:
 
     def __init__(self) -> None:
         self.files: dict[str, int] = {}
-        self.files_a_shard = 3  # so that few files are many shards
+        self.files_a_page = 3  # so that a lane reads few files in several generations
         self.results: dict[str, Any] = {}
 
     def fill(self, count: int, prefix: str = "") -> None:
         """Put files there, the first over 1.00, the next over 2.00, and so on."""
         self.files |= {f"{prefix}{n:05}.pdf": 100 * (n + 1) for n in range(count)}
 
-    def deal(self, dealing: dict[str, Any]) -> dict[str, Any]:
-        size = self.files_a_shard
-        names = sorted(name for name in self.files if name.startswith(dealing["prefix"]))
-        shards = [
-            self.keep(f"{dealing['folder']}/files-{at}", {"files": names[at : at + size]})
-            for at in range(0, len(names), size)
+    def list_files(self, batch: dict[str, Any]) -> dict[str, Any]:
+        names = sorted(name for name in self.files if name.startswith(batch["prefix"]))
+        lanes = [
+            {
+                "names": self.keep(f"{batch['folder']}/files-{lane}", files),
+                "files": len(files),
+                "at_once": width,
+            }
+            for lane, (files, width) in enumerate(
+                zip(shares(names, batch["widths"]), batch["widths"], strict=True)
+            )
+            if files
         ]
-        return {"files": len(names), "shards": shards}
+        return {"lanes": lanes}
 
-    def load(self, ref: BlobRef) -> Any:
-        return self.results[ref["name"]]
+    def load(self, query: dict[str, Any]) -> Any:
+        names = self.results[query["names"]["name"]]
+        return {"files": names[query["skip"] :][: self.files_a_page]}
 
     def read(self, name: dict[str, str]) -> dict[str, Any]:
         file = name["file"]
@@ -51,7 +59,8 @@ class Cabinet:
         return self.keep(part["name"], part)
 
     def sum_up(self, order: dict[str, Any]) -> dict[str, Any]:
-        parts = [self.results[part["name"]] for part in order["parts"]]
+        names = sorted(name for name in self.results if name.startswith(order["parts"]))
+        parts = [self.results[name] for name in names]
         invoices = [invoice for part in parts for invoice in part["invoices"]]
         failures = [failure for part in parts for failure in part["failures"]]
         summary = {**order["counts"], "invoices": invoices, "failures": failures}
@@ -68,8 +77,8 @@ class Cabinet:
     def serve(self, hub: ManualHub) -> None:
         """Stand in for the activities of this hub that read or write blobs."""
         activities: dict[str, Callable[[Any], Any]] = {
-            "deal_invoice_files": self.deal,
-            "load_batch_shard": self.load,
+            "list_invoice_files": self.list_files,
+            "load_file_names": self.load,
             "read_invoice_file": self.read,
             "write_batch_part": self.keep_part,
             "write_batch_summary": self.sum_up,

@@ -1,4 +1,4 @@
-"""Files are dealt out to shards of a size, and each is read or says why it cannot be."""
+"""Files are shared out over lanes, and each is read or says why it cannot be."""
 
 import json
 
@@ -7,10 +7,11 @@ import pytest
 from activities import invoice_files
 from activities.blobs import RESULTS, Folder, delete_blobs, read_blob
 from activities.invoice_files import (
-    Dealing,
+    BatchFiles,
     FileName,
-    deal_invoice_files,
-    load_batch_shard,
+    PageQuery,
+    list_invoice_files,
+    load_file_names,
     read_invoice_file,
 )
 from orchestration.failures import Failure
@@ -21,14 +22,21 @@ from tests.outside import Sandbox
 pytestmark = pytest.mark.azurite
 
 
-async def dealt(filed: Filed, lanes: int = 4) -> list[list[str]]:
-    """The files of each shard, without their folder."""
+async def shared_out(filed: Filed, *widths: int) -> list[list[str]]:
+    """The files of each lane, without their folder."""
     folder = f"{filed.name}-lists"
+    batch = BatchFiles(prefix=filed.prefix, widths=list(widths), folder=folder)
     try:
-        found = await deal_invoice_files(Dealing(prefix=filed.prefix, lanes=lanes, folder=folder))
-        shards = [(await load_batch_shard(shard))["files"] for shard in found["shards"]]
-        assert sum(map(len, shards)) == found["files"]
-        return [[name.removeprefix(filed.prefix) for name in shard] for shard in shards]
+        lanes = []
+        for lane in (await list_invoice_files(batch))["lanes"]:
+            names: list[str] = []
+            while len(names) < lane["files"]:
+                query = PageQuery(names=lane["names"], skip=len(names))
+                page = (await load_file_names(query))["files"]
+                assert 0 < len(page) <= invoice_files.FILES_A_PAGE
+                names += page
+            lanes.append([name.removeprefix(filed.prefix) for name in names])
+        return lanes
     finally:
         await delete_blobs(Folder(container=RESULTS, prefix=f"{folder}/"))
 
@@ -42,35 +50,45 @@ async def read(filed: Filed, content: bytes) -> invoice_files.InvoiceFile:
 
 
 @pytest.mark.parametrize(
-    ("files", "lanes", "sizes"),
-    [(0, 4, []), (1, 4, [1]), (4, 4, [1, 1, 1, 1]), (9, 4, [3, 3, 3]), (9, 1, [9])],
+    ("files", "widths", "sizes"),
+    [
+        (0, [5, 5], []),
+        (1, [1, 1, 1, 1], [1]),
+        (4, [1, 1, 1, 1], [1, 1, 1, 1]),
+        (9, [1, 1, 1, 1], [2, 2, 2, 3]),
+        (9, [9], [9]),
+        (14, [2, 2, 2, 1], [4, 4, 4, 2]),
+    ],
 )
-async def test_few_files_are_dealt_to_as_many_lanes_as_there_are(
-    filed: Filed, files: int, lanes: int, sizes: list[int]
+async def test_files_are_shared_out_by_the_widths_of_the_lanes(
+    filed: Filed, files: int, widths: list[int], sizes: list[int]
 ) -> None:
-    await filed.put({f"{n}.pdf": b"" for n in range(files)})
+    names = [f"{n:02}.pdf" for n in range(files)]
+    await filed.put(dict.fromkeys(names, b""))
 
-    assert [len(shard) for shard in await dealt(filed, lanes)] == sizes
+    lanes = await shared_out(filed, *widths)
+
+    assert [len(lane) for lane in lanes] == sizes
+    assert sum(lanes, []) == names
 
 
-async def test_no_shard_is_over_its_size(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(invoice_files, "FILES_A_SHARD", 5)
+async def test_a_lane_reads_its_list_in_pages(
+    filed: Filed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invoice_files, "FILES_A_PAGE", 5)
     await filed.put({f"{n:02}.pdf": b"" for n in range(23)})
 
-    shards = await dealt(filed)
-
-    assert [len(shard) for shard in shards] == [5, 5, 5, 5, 3]
-    assert sum(shards, []) == [f"{n:02}.pdf" for n in range(23)]
+    assert await shared_out(filed, 1) == [[f"{n:02}.pdf" for n in range(23)]]
 
 
 async def test_too_many_files_are_refused(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invoice_files, "MAX_FILES", 3)
     await filed.put({f"{n}.pdf": b"" for n in range(3)})
-    assert len(await dealt(filed)) == 3
+    assert len(await shared_out(filed, 1, 1, 1)) == 3
 
     await filed.put({"4.pdf": b""})
     with pytest.raises(Failure, match="over 3 files") as raised:
-        await dealt(filed)
+        await shared_out(filed, 1)
 
     assert (raised.value.code, raised.value.retriable) == ("too_many_files", False)
 
@@ -138,16 +156,16 @@ async def test_a_reader_that_is_out_of_order_is_worth_another_attempt(
     assert (raised.value.code, raised.value.retriable) == ("reader_unavailable", True)
 
 
-async def test_dealing_twice_leaves_one_list_a_shard(filed: Filed) -> None:
+async def test_listing_twice_leaves_one_list_for_each_lane(filed: Filed) -> None:
     await filed.put({"1.pdf": b"", "2.pdf": b""})
-    dealing = Dealing(prefix=filed.prefix, lanes=2, folder=f"{filed.name}-lists")
+    batch = BatchFiles(prefix=filed.prefix, widths=[1, 1], folder=f"{filed.name}-lists")
 
-    first = await deal_invoice_files(dealing)
-    second = await deal_invoice_files(dealing)
+    first = await list_invoice_files(batch)
+    second = await list_invoice_files(batch)
 
     assert second == first
     names = [
-        json.loads(await read_blob(RESULTS, s["name"], 999))["files"] for s in second["shards"]
+        json.loads(await read_blob(RESULTS, lane["names"]["name"], 999)) for lane in second["lanes"]
     ]
     assert names == [[f"{filed.prefix}1.pdf"], [f"{filed.prefix}2.pdf"]]
-    await delete_blobs(Folder(container=RESULTS, prefix=dealing["folder"]))
+    await delete_blobs(Folder(container=RESULTS, prefix=batch["folder"]))

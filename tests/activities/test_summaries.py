@@ -34,15 +34,14 @@ def an_invoice(number: int) -> InvoiceFile:
 
 
 async def test_a_summary_joins_its_parts_and_names_the_first_failures(filed: Filed) -> None:
-    parts = []
     for number in (1, 2):
         failures = [
             FailedFile(file=f"{number}-{n}", code="unreadable", message="no") for n in range(80)
         ]
         name = f"{filed.name}/part-{number}"
-        part = Part(name=name, invoices=[an_invoice(number)], failures=failures)
-        parts.append(await write_batch_part(part))
-    order = SummaryOrder(name=f"{filed.name}/summary.json", prefix="p/", counts=COUNTS, parts=parts)
+        await write_batch_part(Part(name=name, invoices=[an_invoice(number)], failures=failures))
+    name = f"{filed.name}/summary.json"
+    order = SummaryOrder(name=name, prefix="p/", counts=COUNTS, parts=f"{filed.name}/part-")
 
     summary = await write_batch_summary(order)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activities.blobs import RESULTS, blob_names, read_blob
-from activities.invoice_files import FILES_A_SHARD
+from activities.invoice_files import FILES_A_PAGE
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from orchestration.failures import Failure
@@ -55,6 +55,8 @@ async def test_every_file_is_read_and_counts_and_totals_are_merged(
     assert operation["runtimeStatus"] == "Completed"
     summary = {"container": "results", "name": f"{ID}/summary.json", "bytes": 1}
     assert operation["output"] == {
+        "outcome": "summed_up",
+        "reason": None,
         "files": 22,
         "read": 22,
         "failed": 0,
@@ -110,6 +112,7 @@ async def test_where_there_is_no_file_the_summary_is_empty(
 
 async def test_of_a_thousand_files_each_is_read_once(hub: ManualHub, cabinet: Cabinet) -> None:
     cabinet.fill(1000)
+    cabinet.files_a_page = FILES_A_PAGE
     cabinet.serve(hub)
 
     output = (await run(hub))["output"]
@@ -117,6 +120,7 @@ async def test_of_a_thousand_files_each_is_read_once(hub: ManualHub, cabinet: Ca
     assert (output["read"], output["totals"]) == (1000, {"EUR": 50_050_000})
     read = sorted(call.input["file"] for call in hub.calls("read_invoice_file"))
     assert read == sorted(cabinet.files)
+    assert max(len(hub.history(each.id)) for each in hub.instances(ID)) < 350
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7, 20, 100])
@@ -133,8 +137,8 @@ async def test_as_many_are_read_at_once_as_the_setting_says_and_no_more(
         reading -= 1
         return cabinet.read(name)
 
-    cabinet.fill(500)
-    cabinet.files_a_shard = 60
+    cabinet.fill(250)
+    cabinet.files_a_page = 30
     cabinet.serve(hub)
     hub.replace_activity("read_invoice_file", read)
 
@@ -143,19 +147,44 @@ async def test_as_many_are_read_at_once_as_the_setting_says_and_no_more(
     assert most == at_once
 
 
-async def test_the_custom_status_says_how_far_it_is(hub: ManualHub, filled: Cabinet) -> None:
-    seen = []
+async def test_the_custom_status_says_how_far_it_is(hub: ManualHub, cabinet: Cabinet) -> None:
+    cabinet.fill(200)
+    cabinet.serve(hub)
+    hub.slow_activity("read_invoice_file", timedelta(seconds=3))
+    await start(hub, at_once=4)
+    before = hub.custom_status(ID)
+    await hub.advance(timedelta(minutes=1))
+    amid = hub.custom_status(ID)
+    await hub.run_until_ended(ID)
 
-    def look(name: dict[str, str]) -> dict[str, Any]:
-        seen.append(hub.custom_status(ID))
-        return filled.read(name)
+    assert before == {"step": "reading", "done": 0, "of": 200}
+    assert (amid["step"], 30 < amid["done"] < 80) == ("reading", True)
+    assert hub.custom_status(ID) == {"step": "summed up", "done": 200, "of": 200}
 
-    hub.replace_activity("read_invoice_file", look)
-    operation = await run(hub)
 
-    steps = [json.loads(text) for text in dict.fromkeys(map(json.dumps, seen))]
-    assert steps == [{"step": "reading", "done": done, "of": 20} for done in (0, 12)]
-    assert operation["customStatus"] == {"step": "summed up", "done": 20, "of": 20}
+@pytest.mark.parametrize("pages", [1, 5])
+async def test_a_slow_file_delays_only_the_files_in_its_own_lane(
+    hub: ManualHub, cabinet: Cabinet, pages: int
+) -> None:
+    """Four lanes of one file at a time; the first file of the first lane fails at each attempt."""
+    cabinet.fill(4 * 10 * pages)
+    cabinet.files_a_page = 10
+    cabinet.serve(hub)
+    began = hub.clock.now()
+    out_of_order = Failure("reader_unavailable", "the reader answered 503", retriable=True)
+
+    def read(name: dict[str, str]) -> dict[str, Any]:
+        if name["file"] == "00000.pdf":
+            raise out_of_order
+        return cabinet.read(name)
+
+    hub.replace_activity("read_invoice_file", read)
+    await start(hub, at_once=4)
+    await hub.run_until_ended(ID)
+
+    late = {call.input["file"] for call in hub.calls("read_invoice_file") if call.at != began}
+    assert late == {f"{n:05}.pdf" for n in range(10, 10 * pages)} | {"00000.pdf"}
+    assert (hub.output(ID)["read"], hub.output(ID)["failed"]) == (40 * pages - 1, 1)
 
 
 async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabinet) -> None:
@@ -172,11 +201,10 @@ async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabi
 @pytest.mark.parametrize(
     "activity",
     [
-        "deal_invoice_files",
-        "load_batch_shard",
+        "list_invoice_files",
+        "load_file_names",
         "write_batch_part",
         "write_batch_summary",
-        "delete_blobs",
     ],
 )
 async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_once_it_is_over(
@@ -197,7 +225,7 @@ async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_o
 
 
 async def test_too_many_files_end_with_a_code(hub: ManualHub, filled: Cabinet) -> None:
-    hub.fail_activity("deal_invoice_files", Failure("too_many_files", "there are over 10000"))
+    hub.fail_activity("list_invoice_files", Failure("too_many_files", "there are over 10000"))
 
     operation = await run(hub)
 
@@ -219,19 +247,52 @@ async def test_nothing_but_the_summary_is_left(hub: ManualHub, filled: Cabinet) 
     assert set(filled.results) == {f"{ID}/summary.json"}
 
 
-async def test_cancelling_a_batch_ends_its_shards_as_well(hub: ManualHub, filled: Cabinet) -> None:
-    later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
-    hub.fail_activity("read_invoice_file", later, on_call=1)
+async def test_what_cannot_be_deleted_does_not_fail_the_batch(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    for call in range(1, 50):
+        hub.fail_activity("delete_blobs", Failure("storage_unavailable", "no"), on_call=call)
+
+    assert (await run(hub))["output"]["totals"] == {"EUR": 21_000}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 7, 20])
+async def test_a_cancel_ends_a_batch_and_its_lanes_and_leaves_nothing(
+    hub: ManualHub, filled: Cabinet, seconds: int
+) -> None:
+    hub.slow_activity("read_invoice_file", timedelta(seconds=10))
+    await start(hub, at_once=4)
+    await hub.advance(timedelta(seconds=seconds))
+
+    answer = await hub.request("POST", f"/api/operations/{ID}/cancel?reason=moving")
+    await hub.run_until_ended(ID, within=timedelta(minutes=2))
+    read = len(hub.calls("read_invoice_file"))
+    await hub.advance(timedelta(minutes=5))
+
+    assert (answer.status, hub.status(ID)) == (202, "Completed")
+    output = hub.output(ID)
+    assert (output["outcome"], output["reason"], output["files"]) == ("cancelled", "moving", 20)
+    assert (output["summary"], filled.results) == (None, {})
+    assert hub.custom_status(ID)["step"] == "cancelled"
+    assert all(instance.ended for instance in hub.instances(f"{ID}:"))
+    assert len(hub.calls("read_invoice_file")) <= read + 4  # those that were being read
+
+
+async def test_a_cancel_while_files_are_listed_starts_no_lane(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    hub.slow_activity("list_invoice_files", timedelta(seconds=10))
     await start(hub)
-    assert any(not instance.ended for instance in hub.instances(f"{ID}:"))
 
     await hub.request("POST", f"/api/operations/{ID}/cancel")
+    await hub.run_until_ended(ID)
 
-    assert hub.status(ID) == "Terminated"
-    assert all(instance.ended for instance in hub.instances(f"{ID}:"))
+    assert hub.output(ID)["outcome"] == "cancelled"
+    assert hub.instances(f"{ID}:") == []
+    assert filled.results == {}
 
 
-async def test_a_shard_of_a_batch_that_was_cut_off_does_not_come_in_the_way_of_the_next(
+async def test_a_lane_of_a_batch_that_was_terminated_does_not_disturb_the_next_run(
     hub: ManualHub, filled: Cabinet
 ) -> None:
     later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
@@ -346,10 +407,10 @@ async def test_the_sample_files_are_summed_up_in_a_blob_named_after_the_batch(
 
 
 @pytest.mark.azurite
-async def test_files_of_several_shards_are_all_read(
+async def test_files_of_several_pages_are_all_read(
     hub: ManualHub, filed: Filed, sandbox: Sandbox
 ) -> None:
-    count = 4 * FILES_A_SHARD + 1
+    count = 4 * FILES_A_PAGE + 1
     await filed.put({f"{n}.pdf": write_invoice("acme", str(n), 100) for n in range(count)})
     await sandbox.fault("reader.documents", one_in=40)
 
@@ -378,7 +439,7 @@ async def test_asking_twice_is_one_batch_whatever_the_setting_became(
 
     assert (first.status, second.status) == (202, 200)
     assert second.json() == first.json() | {"runtimeStatus": "Completed"}
-    assert len(hub.calls("deal_invoice_files")) == 1
+    assert len(hub.calls("list_invoice_files")) == 1
 
 
 @pytest.mark.azurite

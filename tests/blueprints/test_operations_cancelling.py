@@ -46,7 +46,11 @@ TERMS = {
 }
 # An input for each orchestrator of the app.
 INPUTS: Final[dict[str, dict[str, Any]]] = {
-    "batch_shard": {"shard": BLOB, "at_once": 1, "part": "part"},
+    "batch_lane": {
+        "files": {"names": BLOB, "files": 1, "at_once": 1},
+        "parts": "part",
+        "found": {"read": 0, "failed": 0, "totals": {}},
+    },
     "closing_page": {"page": "0", "day": "2025-12-31"},
     "currency_rate": {"currency": "USD", "date": "2026-01-01"},
     "day_closing": {"day": "2025-12-31"},

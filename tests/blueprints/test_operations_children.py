@@ -70,7 +70,7 @@ async def test_pages_lead_through_the_whole_tree(hub: ManualHub) -> None:
     assert len(seen) == 10
 
 
-async def test_the_shards_of_a_batch_are_its_children(hub: ManualHub, cabinet: Cabinet) -> None:
+async def test_the_lanes_of_a_batch_are_its_children(hub: ManualHub, cabinet: Cabinet) -> None:
     cabinet.fill(8)
     cabinet.serve(hub)
     batch = {"name": "november", "prefix": "", "settings": {"at_once": 4}}
@@ -80,9 +80,9 @@ async def test_the_shards_of_a_batch_are_its_children(hub: ManualHub, cabinet: C
 
     rows = await tree(hub, "batch:november")
 
-    assert [(parent, state) for parent, _, state in rows] == [("batch:november", "Completed")] * 3
+    assert [(parent, state) for parent, _, state in rows] == [("batch:november", "Completed")] * 4
     begin = [instance_id.split("-")[0] for _, instance_id, _ in rows]
-    assert begin == ["batch:november:shard"] * 3
+    assert begin == ["batch:november:lane"] * 4
 
 
 async def test_the_rates_of_a_day_are_children(hub: ManualHub, sandbox: Sandbox) -> None:
