@@ -20,7 +20,7 @@ FILES: Final = 10_000
 ID: Final = "batch:all"
 # All ten thousand take a minute and a half to put into Azurite and to read out of it again on two
 # cores, by `CASE_FILES=10000`; the storage's client costs most of that, and none of it is waiting.
-REAL_FILES: Final = int(os.environ.get("CASE_FILES", "500"))
+REAL_FILES: Final = int(os.environ.get("CASE_FILES", "150"))
 
 
 @pytest.fixture
