@@ -485,6 +485,10 @@ COMMANDS = {
     "clean": clean,
 }
 MODULES = {
+    "conformance": (
+        "tests.conformance",
+        "Count the recorded answers of the real host that durablehost gives.",
+    ),
     "bench": ("bench", "Measure durablehost beside a peer."),
     "chaos": ("tests.chaos", "Kill durablehost at random under load, and audit what is left."),
 }

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def azurite_connection() -> Iterator[str]:
     """The connection string of an Azurite that answers; what it holds is gone afterwards."""
+    if why := why_not():
+        pytest.skip(why)
+    with running_azurite() as connection:
+        yield connection
+
+
+@contextmanager
+def running_azurite() -> Iterator[str]:
+    """The Azurite that AZURITE_CONNECTION names, or one of our own; its connection string."""
     if named := os.environ.get("AZURITE_CONNECTION"):
         yield named
         return
-    if why := why_not():
-        pytest.skip(why)
     flags = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
     ports = [word for service in _SERVICES for word in (f"--{service.lower()}Port", "0")]
     process = subprocess.Popen(

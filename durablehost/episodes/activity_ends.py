@@ -26,25 +26,25 @@ async def end_of(activity: ActivityWork, result: Awaitable[str], clock: Clock) -
 def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clock) -> Event:
     """The event of an activity that raised."""
     words = f"{failure.kind}: {failure.message}"
-    reason = f"Activity function '{name}' failed:  {words}"
-    return history.task_failed(clock.now(), task_id, reason, _details(f" {words}", words, failure))
+    reason = f"Activity function '{name}' failed: {words}"
+    return history.task_failed(clock.now(), task_id, reason, _details(words, failure))
 
 
 def failed_http(task_id: int, words: str, clock: Clock) -> Event:
     """The event of a `call_http` that got no answer."""
     failure = FunctionFailed("HttpRequestException", words, "")
-    return history.task_failed(clock.now(), task_id, words, _details(words, words, failure))
+    return history.task_failed(clock.now(), task_id, words, _details(words, failure))
 
 
-def _details(message: str, remote: str, failure: FunctionFailed) -> str:
+def _details(words: str, failure: FunctionFailed) -> str:
     """The host's own exception, as the JSON that the SDK appends to what it raises."""
     return compact(
         {
             "$type": "System.Exception, System.Private.CoreLib",
             "ClassName": "System.Exception",
-            "Message": message,
+            "Message": words,
             "Data": None,
-            "InnerException": _inner(remote, failure),
+            "InnerException": _inner(words, failure),
             "HelpURL": None,
             "StackTraceString": None,
             "RemoteStackTraceString": None,
@@ -57,11 +57,11 @@ def _details(message: str, remote: str, failure: FunctionFailed) -> str:
     )
 
 
-def _inner(remote: str, failure: FunctionFailed) -> dict[str, Any]:
+def _inner(words: str, failure: FunctionFailed) -> dict[str, Any]:
     """What the worker told the host."""
     return {
         "$type": "RpcException",
-        "Message": f"Result: Failure\nException: {remote}\nStack: {failure.stack}",
+        "Message": f"Result: Failure\nException: {words}\nStack: {failure.stack}",
         "Data": {"$type": "System.Collections.ListDictionaryInternal, System.Private.CoreLib"},
         "InnerException": None,
         "HelpLink": None,

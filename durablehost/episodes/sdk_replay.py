@@ -42,10 +42,11 @@ def replay_by_sdk(
         state = json.loads(orchestrate(_body(work, new)))
     except Exception as error:  # whatever the app's code raises is the orchestration's failure
         words = _words_of(error)
-        _, label, state_text = words.partition(_ERROR_LABEL)
-        if not label:
-            return failed(name, _bare_failure(error, words))
-        state = json.loads(state_text)
+        told, _, state_text = words.partition(_ERROR_LABEL)
+        trusted = _state_of_failure(state_text)
+        if trusted is None:
+            return failed(name, _bare_failure(error, words), told)
+        state = trusted
     status = state.get("customStatus")
     if (size := status_kilobytes(status)) > STATUS_LIMIT_KB:
         return failed(
@@ -75,9 +76,28 @@ def _body(work: OrchestrationWork, new: Sequence[Event]) -> str:
     )
 
 
-def failed(name: str, words: str) -> OrchestratorState:
-    """The state of an orchestrator that failed and returned no actions."""
-    return OrchestratorState([], done=False, error=words_of_failure(name, words), raised=words)
+def _state_of_failure(text: str) -> dict[str, Any] | None:
+    """The state that the SDK appends to the words of a failure; None where the host ignores it.
+
+    The host ignores a state that claims to be done. The SDK writes one when an orchestrator's
+    result is not JSON, and when an orchestrator raises after `continue_as_new`.
+    """
+    try:
+        state = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(state, dict) and state.get("isDone") is False and "error" in state:
+        return state
+    return None
+
+
+def failed(name: str, words: str, raised: str | None = None) -> OrchestratorState:
+    """The state of an orchestrator that failed and returned no actions.
+
+    `raised` are the words of the app's exception, where the host's words say more than that.
+    """
+    error = words_of_failure(name, words)
+    return OrchestratorState([], done=False, error=error, raised=raised or words)
 
 
 def words_of_failure(name: str, words: str) -> str:

@@ -253,6 +253,11 @@ def entity_id(name: str, key: str) -> str:
     return f"@{name.lower()}@{key}"
 
 
+def exists(entity: Instance) -> bool:
+    """Whether the entity has a state: it was given one, and was not deleted since."""
+    return bool(json.loads(entity.input or "{}").get("exists"))
+
+
 def state_of(entity: Instance) -> str:
     """The JSON text of the state in an entity's instance."""
     kept = json.loads(entity.input or "{}")

@@ -121,8 +121,8 @@ def replay_cut_short(raised: str) -> Problem:
     return Problem(
         "replay-cut-short",
         "",
-        "raised where the SDK tells the host no actions, so that on Azure it fails with"
-        f" 'Non-Deterministic workflow detected' instead of this: {raised}",
+        "failed without telling the host which calls it had made. As on Azure the output says"
+        f" 'Non-Deterministic workflow detected' and hides the cause: {raised}",
     )
 
 

@@ -63,7 +63,7 @@ class HttpFunctions:
         payload = self._client_payload(origin_of(request), clients[0]) if clients else ""
         try:
             answer = await self._invoker.http(function, seen, payload)
-            return response_of(function.name, answer)
+            return response_of(function.name, answer, request.version)
         except FunctionFailed as error:
             log.error(
                 "%s (%s) failed, the caller gets an empty 500: %s\n%s",

@@ -21,7 +21,7 @@ from durablehost.errors import (
     WrongState,
 )
 from durablehost.hub.backend import Query
-from durablehost.hub.client import HubClient
+from durablehost.hub.client import HubClient, exists
 from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
 from durablehost.web.paths import decoded_path
@@ -262,7 +262,11 @@ class Management:
         for entity in found:
             if not _ENTITY_ID.match(entity.id):  # an orchestration whose id begins with @
                 continue
-            if (since and entity.updated < since) or (until and entity.updated > until):
+            if (
+                not exists(entity)
+                or (since and entity.updated < since)
+                or (until and entity.updated > until)
+            ):
                 continue
             shown.append(shown_entity(entity, with_state=asked.flag("fetchState")))
         return _json(shown, headers=_next_page(query, [entity.id for entity in found]))

@@ -1,4 +1,4 @@
-"""What a caller gets of a function's response, as the worker and the host hand it on."""
+"""Makes the HTTP response that a caller gets from what a function returned, as the host does."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from http.cookies import Morsel
 from urllib.parse import quote
 
 import azure.functions as func
-from aiohttp import web
+from aiohttp import HttpVersion, HttpVersion11, web
 from azure.functions.http import HttpResponseConverter
 from multidict import CIMultiDict
 
@@ -23,13 +23,18 @@ _BODILESS = (204, 205, 304)
 _COMPUTED = ("content-length", "transfer-encoding")
 
 
-def response_of(name: str, answer: func.HttpResponse) -> web.Response:
-    """The response of a function; FunctionFailed where the host could not send it."""
+def response_of(name: str, answer: func.HttpResponse, version: HttpVersion) -> web.Response:
+    """The response to a request of this HTTP version; FunctionFailed if the host cannot send it.
+
+    As on the real host a body travels in chunks, without a `Content-Length`, unless the function
+    set that header itself.
+    """
     try:
         parts = HttpResponseConverter.encode(answer, expected_type=None).value
     except Exception as error:  # the function's own response object, and what it put into it
         raise FunctionFailed(type(error).__name__, str(error), "") from error
     status = _status(parts["status_code"].value)
+    given = {header.lower() for header in parts["headers"]}
     headers: CIMultiDict[str] = CIMultiDict()
     for header, datum in parts["headers"].items():
         if header not in headers and header.lower() not in _COMPUTED:
@@ -43,7 +48,10 @@ def response_of(name: str, answer: func.HttpResponse) -> web.Response:
     if body and status in _BODILESS:
         log.warning("%s: a response with status %d has no body, its body is lost", name, status)
         body = b""
-    return web.Response(status=status, headers=headers, body=body)
+    response = web.Response(status=status, headers=headers, body=body)
+    if body and version >= HttpVersion11 and "content-length" not in given:
+        response.enable_chunked_encoding()
+    return response
 
 
 def _status(text: str) -> int:
@@ -62,13 +70,16 @@ def _checked(text: str, form: re.Pattern[str]) -> str:
 
 
 def _cookie(morsel: "Morsel[str]") -> str:
-    """A cookie as ASP.NET writes it: value escaped, attributes in its own order."""
+    """A cookie as ASP.NET writes it: value escaped, attributes in its own order.
+
+    A domain or path that the function did not set is empty there, not absent.
+    """
     out = [f"{morsel.key}={quote(morsel.value, safe='~')}"]
     if morsel["expires"]:
         out.append(f"expires={_expires(morsel['expires'])}")
     if morsel["max-age"]:
         out.append(f"max-age={_seconds(morsel['max-age'])}")
-    out += [f"{name}={morsel[name]}" for name in ("domain", "path") if morsel[name]]
+    out += [f"{name}={morsel[name]}" for name in ("domain", "path")]
     if morsel["secure"]:
         out.append("secure")
     if morsel["samesite"].lower() in ("lax", "strict", "none"):

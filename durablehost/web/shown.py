@@ -14,10 +14,14 @@ from durablehost.hub.history import Event
 def shown_instance(
     instance: Instance, *, with_input: bool = True, events: Sequence[Event] | None = None
 ) -> dict[str, Any]:
-    """The status of an instance."""
-    shown = {
-        "name": instance.name,
-        "instanceId": instance.id,
+    """The status of an instance. Only a child has a parent's id; an empty version is left out."""
+    shown: dict[str, Any] = {"name": instance.name}
+    if instance.version:
+        shown["version"] = instance.version
+    shown["instanceId"] = instance.id
+    if instance.parent is not None:
+        shown["parentInstanceId"] = instance.parent.instance_id
+    shown |= {
         "runtimeStatus": instance.status,
         "input": value_of(instance.input) if with_input else None,
         "customStatus": value_of(instance.custom_status),
@@ -77,6 +81,8 @@ def _shown_event(
             shown["ScheduledTime"] = began["Timestamp"]
             shown["FunctionName"] = began["Name"]
             shown["Input"] = began["Input"]
+            if "InstanceId" in began:
+                shown["InstanceId"] = began["InstanceId"]
     if "Result" in shown:
         if with_output:
             shown["Result"] = value_of(shown["Result"])

@@ -436,7 +436,9 @@ def test_the_failure_of_an_activity_has_the_recorded_words_and_details() -> None
 
     made = failed_activity(0, "flaky", failure, ManualClock(NOW))
 
-    assert made["Reason"] == recorded["Reason"]
+    # This turn was recorded on extension 3.14.1. Since 3.15.3 one space stands before the words.
+    assert made["Reason"] == recorded["Reason"].replace("failed:  ", "failed: ")
     details = json.loads(recorded["Details"])
+    details["Message"] = details["Message"].lstrip()
     details["InnerException"]["Source"] = "durablehost"  # the one word that is ours
     assert made["Details"] == compact(details)

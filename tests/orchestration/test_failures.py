@@ -48,7 +48,7 @@ def test_a_code_comes_back_from_the_texts_of_the_real_host(raised: str) -> None:
 
 def by_activity(words: str) -> Exception:
     """What an orchestrator gets when an activity raised."""
-    return Exception(f"Activity function 'post_invoice' failed:  {words} \n {DETAILS}")
+    return Exception(f"Activity function 'post_invoice' failed: {words} \n {DETAILS}")
 
 
 def test_a_code_comes_back_from_the_text_of_an_activity() -> None:

@@ -218,9 +218,9 @@ def test_a_failed_activity_says_who_failed_and_how_and_holds_the_hosts_own_excep
     event = failed_activity(3, "act", failure, CLOCK)
 
     assert event["TaskScheduledId"] == 3
-    assert event["Reason"] == "Activity function 'act' failed:  ValueError: no such order"
+    assert event["Reason"] == "Activity function 'act' failed: ValueError: no such order"
     details = json.loads(event["Details"])
-    assert details["Message"] == " ValueError: no such order"
+    assert details["Message"] == "ValueError: no such order"
     assert details["InnerException"]["Message"] == (
         "Result: Failure\nException: ValueError: no such order\nStack: the stack"
     )

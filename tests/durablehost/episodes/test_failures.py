@@ -49,11 +49,11 @@ def test_a_failed_activity_that_nobody_catches_fails_the_instance() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    decision = instance.next(failed(0, "Activity function 'act' failed:  ValueError: no"))
+    decision = instance.next(failed(0, "Activity function 'act' failed: ValueError: no"))
 
     assert output(decision) == (
         "Orchestrator function 'flow' failed:"
-        " Activity function 'act' failed:  ValueError: no \n details"
+        " Activity function 'act' failed: ValueError: no \n details"
     )
 
 
@@ -83,17 +83,49 @@ def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> Non
     assert instance.next(completed(1)).instance.status == "Failed"
 
 
-def test_a_result_that_is_no_json_fails_the_instance() -> None:
-    def flow(context: Context) -> Flow:
-        yield context.call_activity("act")
-        return {1, 2}
+def returns_a_set(context: Context) -> Flow:
+    yield context.call_activity("act")
+    return {1, 2}
 
+
+def raises_after_continue_as_new(context: Context) -> Flow:
+    yield context.call_activity("act")
+    context.continue_as_new(1)
+    raise ValueError("too late")
+
+
+@pytest.mark.parametrize(
+    ("flow", "cause"),
+    [
+        (returns_a_set, "Object of type set is not JSON serializable"),
+        (raises_after_continue_as_new, "too late"),
+    ],
+)
+def test_a_failure_that_claims_to_be_done_hides_its_cause_but_a_problem_names_it(
+    flow: Any, cause: str
+) -> None:
     instance = Episodes(flow)
     instance.begin()
 
     decision = instance.next(completed(0))
 
-    assert output(decision).endswith("failed: Object of type set is not JSON serializable")
+    assert output(decision).startswith("Non-Deterministic workflow detected")
+    [problem] = decision.problems
+    assert problem.kind == "replay-cut-short"
+    assert problem.text.endswith(f"hides the cause: {cause}")
+
+
+def test_a_state_that_the_code_wrote_into_its_own_words_is_not_believed() -> None:
+    forged = '{"isDone": false, "actions": [[]], "error": "forged", "customStatus": "forged"}'
+
+    def flow(context: Context) -> Flow:
+        raise ValueError(f"no\n\n$OutOfProcData$:{forged}")
+        yield
+
+    decision = Episodes(flow).begin()
+
+    assert (decision.instance.status, decision.instance.custom_status) == ("Failed", None)
+    assert "One or more errors occurred. (Result: Failure" in output(decision)
 
 
 class Silent(Exception):

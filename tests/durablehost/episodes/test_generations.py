@@ -19,7 +19,6 @@ from tests.durablehost.episodes.stepping import (
     fired,
     ids,
     kinds,
-    output,
     problems,
     raised,
 )
@@ -191,21 +190,6 @@ def test_calls_after_continue_as_new_are_not_made() -> None:
     decision = Episodes(flow).begin()
 
     assert (decision.new_generation, decision.scheduled) == (True, [])
-
-
-def test_an_orchestrator_that_raises_after_continue_as_new_fails() -> None:
-    def flow(context: Context) -> Flow:
-        yield context.call_activity("act")
-        context.continue_as_new(None)
-        raise ValueError("after all")
-
-    instance = Episodes(flow)
-    instance.begin()
-
-    decision = instance.next(completed(0))
-
-    assert decision.instance.status == "Failed"
-    assert output(decision).endswith("failed: after all")
 
 
 def test_a_failure_before_continue_as_new_ends_the_instance() -> None:

@@ -23,6 +23,8 @@ class RawAnswer:
         assert found, f"no answer: {raw[:200]!r}"
         self.status = int(found[1])
         self.head = head
+        if re.search(rb"^transfer-encoding: *chunked\r?$", head, re.IGNORECASE | re.MULTILINE):
+            self.body = _joined(self.body)
 
     def json(self) -> Any:
         """The body, where it is JSON by the book."""
@@ -31,6 +33,17 @@ class RawAnswer:
     @property
     def is_json(self) -> bool:
         return b"application/json" in self.head
+
+
+def _joined(body: bytes) -> bytes:
+    """The chunks of a body, put together."""
+    whole = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size, 16)
+        whole += body[:length]
+        body = body[length + 2 :]
+    return whole
 
 
 def _no_constant(name: str) -> None:

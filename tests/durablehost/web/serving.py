@@ -68,16 +68,12 @@ async def serving(
     keys: Keys | None = None,
     run_now: Any = None,
     problems: Any = None,
-    management_scheme: str = "http",
 ) -> AsyncIterator[Caller]:
-    """Serve an app as durablehost's public front does, without its webhooks.
-
-    `management_scheme` is how the management URLs begin that a durable client gives out.
-    """
+    """Serve an app as durablehost's public front does, without its webhooks."""
     settings, keys = settings or Settings(hub_name="TestHub"), keys or Keys()
     table = app if isinstance(app, FunctionTable) else index_app(app)
     invoker = Invoker(threads=2, own_loop=False)
-    payloads = _payloads(settings, keys, management_scheme)
+    payloads = _payloads(settings, keys)
     functions = HttpFunctions(table, settings, invoker, payloads, keys)
     admin = Admin(table, settings, keys, run_now or Ran(), problems or (lambda _: []))
 
@@ -95,9 +91,8 @@ async def serving(
         await invoker.close()
 
 
-def _payloads(settings: Settings, keys: Keys, scheme: str) -> Any:
+def _payloads(settings: Settings, keys: Keys) -> Any:
     def payload(origin: str, binding: Mapping[str, Any]) -> str:
-        origin = origin.replace("http:", f"{scheme}:")
         rpc = "http://127.0.0.1:1/durabletask/"
         hub, connection = settings.hub_name, settings.connection_name
         return client_payload(origin, rpc, hub, connection, keys.durable, binding)

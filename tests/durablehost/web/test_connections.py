@@ -16,7 +16,7 @@ from durablehost.web.bodies import read_body
 from durablehost.web.serving import serve
 from durablehost.web.statuses import errors_as_status
 from tests.durablehost.apps import SOUND, write_app
-from tests.durablehost.web.raw_http import MANAGEMENT, connection, request
+from tests.durablehost.web.raw_http import MANAGEMENT, RawAnswer, connection, request
 from tests.durablehost_process import Started, running
 
 OPEN_FILES = 2048
@@ -175,7 +175,7 @@ async def test_a_thousand_callers_at_once_are_all_answered(
 
         answers = await ask_all(host.base, 1000)
 
-        assert [answer.rpartition(b"\r\n")[2] for answer in answers] == [
+        assert [RawAnswer(answer).body for answer in answers] == [
             b"Hello %d" % number for number in range(1000)
         ]
         assert host.run_to_its_end("chain") == 4

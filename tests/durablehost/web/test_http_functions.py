@@ -6,14 +6,17 @@ import io
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import pytest
+from aiohttp import ClientSession, HttpVersion10
 from azure.functions.decorators.function_app import FunctionRegister
 from yarl import URL
 
+import durablehost
 from durablehost.settings import Settings
 from tests.durablehost.web.serving import KEYS, RECORDED_APP, load_module, serving
 
@@ -200,7 +203,34 @@ async def test_head_gets_the_headers_without_the_body(app: df.DFApp) -> None:
         answer = await call("HEAD", "/api/answer")
 
     assert answer.body == b""
-    assert answer.headers["Content-Length"] == "5"
+    assert not {"Content-Length", "Transfer-Encoding"} & set(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("response", "length", "encoding"),
+    [
+        (func.HttpResponse("12345"), None, "chunked"),
+        (func.HttpResponse("12345", headers={"Content-Length": "5"}), "5", None),
+        (func.HttpResponse(""), "0", None),
+        (func.HttpResponse(status_code=204), None, None),
+    ],
+)
+async def test_a_body_travels_in_chunks_unless_the_function_gave_its_length(
+    app: df.DFApp, response: func.HttpResponse, length: str | None, encoding: str | None
+) -> None:
+    async with serving(answering(app, response)) as call:
+        headers = (await call("GET", "/api/answer")).headers
+
+    assert (headers.get("Content-Length"), headers.get("Transfer-Encoding")) == (length, encoding)
+
+
+async def test_a_caller_that_speaks_http_1_0_gets_no_chunks(app: df.DFApp) -> None:
+    async with (
+        serving(answering(app, func.HttpResponse("12345"))) as call,
+        ClientSession(version=HttpVersion10) as session,
+        session.get(f"{call.origin}/api/answer") as answer,
+    ):
+        assert (await answer.text(), answer.headers["Content-Length"]) == ("12345", "5")
 
 
 async def test_cookies_are_sent_each_and_written_as_aspnet_writes_them(app: df.DFApp) -> None:
@@ -217,8 +247,8 @@ async def test_cookies_are_sent_each_and_written_as_aspnet_writes_them(app: df.D
         answer = await call("GET", "/api/answer")
 
     assert answer.headers.getall("Set-Cookie") == [
-        "a=1; path=/; secure; samesite=lax; httponly",
-        "b=x%3Dy; expires=Wed, 09 Jun 2027 10:18:14 GMT; max-age=60; domain=d.example",
+        "a=1; domain=; path=/; secure; samesite=lax; httponly",
+        "b=x%3Dy; expires=Wed, 09 Jun 2027 10:18:14 GMT; max-age=60; domain=d.example; path=",
     ]
 
 
@@ -257,7 +287,7 @@ async def test_the_log_names_the_line_that_raised_and_nothing_of_durablehost(
 
     [failure] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert 'raise ValueError("secret detail")' in failure
-    assert "durablehost/web" not in failure
+    assert str(Path(durablehost.__file__).parent) not in failure
 
 
 async def test_a_function_that_is_switched_off_is_404(tell: df.DFApp) -> None:
