@@ -48,6 +48,7 @@ from orchestration.failures import Failed, Failure, failure_of
 from orchestration.ids import child_id, document_id
 from orchestration.log import log_once
 from orchestration.retrying import PATIENT, call_with_retry, pause_after
+from orchestration.run_keys import RunKeys
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
 
@@ -125,7 +126,7 @@ async def start_document_intake_from_blob(
 def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     """Have a document read, judge it, keep what is decided, post it, tell."""
     document = cast(Document, context.get_input())
-    folder = context.instance_id
+    folder, keys = context.instance_id, RunKeys(context)
 
     show_step(context, "reading")
     where = Folder(folder=folder)
@@ -153,22 +154,21 @@ def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
 
     if outcome["outcome"] == "accepted":
         show_step(context, "posting")
-        yield from _post(context, outcome)
+        yield from _post(context, outcome, keys)
         decided = Decided(folder=folder, decision={**outcome})
         yield from call_with_retry(context, keep_document_decision, decided, PATIENT)
 
     show_step(context, "notifying")
-    yield from _tell(context, outcome)
+    yield from _tell(context, outcome, keys)
     show_step(context, outcome["outcome"])
     log_once(context, "%s", outcome["outcome"])
     return outcome
 
 
-def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
-    """Have the intake of invoices post it: the same child again until it does, or refuses."""
+def _post(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys) -> Steps[None]:
+    """Run the intake of invoices as a child, again until it posts the invoice or refuses it."""
     invoice, attempt = invoice_of(outcome["fields"]), 1
-    # Under the key of an earlier run the books would repeat what they posted then, reversed or not.
-    child = child_id(context.instance_id, f"intake-{context.new_uuid()[:8]}")
+    child = child_id(context.instance_id, f"intake-{keys.run}")  # one of an earlier run may go on
     give_up = context.current_utc_datetime + PATIENT.within
     while True:
         try:
@@ -187,8 +187,8 @@ def _post(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[No
         attempt += 1
 
 
-def _tell(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[None]:
-    """Mail what became of it; that stands, though the mail may fail."""
+def _tell(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys) -> Steps[None]:
+    """Mail the outcome. A mail that cannot be sent does not change it."""
     fields, doubts = outcome["fields"], outcome["doubts"]
     reasons = [f"{doubt['about']}: {doubt['message']}" for doubt in doubts]
     if failure := outcome["failure"]:
@@ -198,7 +198,7 @@ def _tell(context: df.DurableOrchestrationContext, outcome: Outcome) -> Steps[No
         to=PAYABLES,
         subject=f"{what} of {fields['vendor'] or 'somebody'} is {outcome['outcome']}"[:200],
         text="\n".join([f"Everything about it is kept below {context.instance_id}.", *reasons]),
-        key=f"{context.instance_id}:{context.new_uuid()}:outcome",
+        key=keys.key("outcome"),
     )
     [told] = yield from settle_map(context, send_message, [message], 1, PATIENT)
     if told.failure:

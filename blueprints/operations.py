@@ -1,9 +1,12 @@
 """Operations: what a caller may do with any instance that the app started for them.
 
 GET, DELETE /api/operations/{id}; POST …/cancel, …/suspend, …/resume, …/retry, …/events/{event};
-GET /api/operations?status=&prefix=&from=&to=&top=&after= lists them in pages. Unknown is 404,
-ended 410, a state that does not allow it 409, each as problem+json.
+GET /api/operations?status=&prefix=&from=&to=&children=&top=&after= lists them in pages. An unknown
+operation returns 404 and an ended one 410. A state that does not allow the request returns 409, and
+so does a child of another operation. All are problem+json.
 """
+
+from typing import Final
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -11,14 +14,22 @@ from pydantic import Field
 
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
-from http_api.instances import Instance, find, sdk_problems, unknown
+from http_api.instances import Instance, find, look_for, sdk_problems, unknown
 from http_api.listing import Listing, ListingClient
 from http_api.problems import Problem, answers_problems
 from orchestration import limits
 from orchestration.events import OPEN_EVENTS
 from orchestration.ids import is_instance_id
 
+PAGES_READ: Final = 10  # of the host, at most, for one page of operations
+
 bp = df.Blueprint()
+
+
+class OperationListing(Listing):
+    """Which operations to list, and whether with those that others started as children."""
+
+    children: bool = False
 
 
 class Reason(Query):
@@ -31,10 +42,18 @@ class Reason(Query):
 @bp.generic_input_binding(arg_name="starter", type="durableClient")
 @answers_problems
 async def list_operations(req: func.HttpRequest, starter: str) -> func.HttpResponse:
-    """List a page of operations in order of their ids; `after` is the last answer's `next`."""
-    client = ListingClient(starter)
-    page = await client.list_page(read_query(req, Listing))
-    operations = [instance.as_operation() for instance in page.instances]
+    """List a page of operations in order of their ids; `after` is the last answer's `next`.
+
+    Pages of the host that hold nothing but children are skipped, a few in one request.
+    """
+    client, asked = ListingClient(starter), read_query(req, OperationListing)
+    for _ in range(PAGES_READ):
+        page = await client.list_page(asked)
+        found = [each for each in page.instances if asked.children or not each.parent]
+        if found or not page.next:
+            break
+        asked = asked.model_copy(update={"after": page.next_token})
+    operations = [instance.as_operation() for instance in found]
     return json_answer({"operations": operations, "next": page.next})
 
 
@@ -59,10 +78,15 @@ async def show_operation(
 async def delete_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Forget an operation that has ended; starting the same work then starts it anew."""
+    """Forget an operation that has ended. The same work can be started again then.
+
+    A child can be deleted once its parent is deleted.
+    """
     instance = await known_operation(req, client)
     if not instance.has_ended:
         raise wrong_state(instance, "only one that has ended can be deleted: cancel it first")
+    if instance.parent and await look_for(client, instance.parent):
+        raise _is_a_child(req, instance, "delete")
     with sdk_problems(instance.id):
         await client.purge_instance_history(instance.id)
     return func.HttpResponse(status_code=204)
@@ -77,6 +101,8 @@ async def suspend_operation(
     """Stop an operation where it stands; what it started goes on, its results wait."""
     reason = read_query(req, Reason).reason
     instance = await going_operation(req, client)
+    if instance.parent:
+        raise _is_a_child(req, instance, "suspend")
     if instance.state == "Suspended":
         raise wrong_state(instance, "it can be resumed or cancelled")
     with sdk_problems(instance.id):
@@ -108,6 +134,8 @@ async def retry_operation(
 ) -> func.HttpResponse:
     """Run a failed operation again from the start, under its id and with its input."""
     instance = await known_operation(req, client)
+    if instance.parent:
+        raise _is_a_child(req, instance, "retry")
     if instance.state != "Failed":
         raise wrong_state(instance, "only a failed one can be retried")
     with sdk_problems(instance.id):
@@ -148,6 +176,13 @@ async def going_operation(req: func.HttpRequest, client: df.DurableOrchestration
         detail = f"operation {instance.id!r} has ended: it is {instance.state}"
         raise Problem(410, "operation_ended", detail)
     return instance
+
+
+def _is_a_child(req: func.HttpRequest, child: Instance, action: str) -> Problem:
+    """The parent has acted on how its child ended, or waits for it: only the parent may run it."""
+    assert child.parent is not None
+    detail = f"operation {child.id!r} is a child of {child.parent!r}: {action} its parent instead"
+    return Problem(409, "is_a_child", detail, parent=operation_url(req, child.parent))
 
 
 def wrong_state(instance: Instance, advice: str) -> Problem:

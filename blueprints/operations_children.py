@@ -60,9 +60,7 @@ async def list_operation_children(req: func.HttpRequest, starter: str) -> func.H
     }
     listing = Listing.model_validate({}).model_copy(update=below)
     page = await client.list_page(listing)
-    children = [
-        {"parent": child.id.rpartition(":")[0], **child.as_operation()} for child in page.instances
-    ]
+    children = [child.as_operation() for child in page.instances]
     return json_answer({"children": children, "next": page.next})
 
 

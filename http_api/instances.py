@@ -36,6 +36,7 @@ class Instance:
 
     id: str
     name: str
+    parent: str | None  # the id of the instance that started it as a child, from extension 3.15 on
     state: str
     input: Any
     custom_status: Any
@@ -49,6 +50,8 @@ class Instance:
         return cls(
             id=status.instance_id or "",
             name=status.name or "",
+            # The SDK keeps a field that it does not know as an attribute.
+            parent=getattr(status, "parentInstanceId", None),
             state=status.runtime_status.name if status.runtime_status else "Pending",
             input=_input(status.input_),
             custom_status=status.custom_status,
@@ -63,6 +66,7 @@ class Instance:
         return cls(
             id=row["instanceId"],
             name=row["name"] or "",
+            parent=row.get("parentInstanceId"),
             state=row["runtimeStatus"],
             input=_input(row.get("input")),
             custom_status=row.get("customStatus"),
@@ -93,6 +97,7 @@ class Instance:
         return {
             "name": self.name,
             "instanceId": self.id,
+            **({"parentInstanceId": self.parent} if self.parent else {}),
             "runtimeStatus": self.state,
             "input": self.input,
             "customStatus": self.custom_status,

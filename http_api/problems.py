@@ -33,14 +33,23 @@ class Problem(Exception):
     """An answer that is not the one asked for; a starter raises it and is done."""
 
     def __init__(
-        self, status: int, code: str, detail: str, errors: Sequence[FieldError] = ()
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        **links: str,
     ) -> None:
-        """The detail says what is wrong, naming the value, then what to do."""
+        """The detail says what is wrong, naming the value, then what to do.
+
+        `links` are URLs for the body, by their names.
+        """
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.errors = list(errors)
+        self.links = links
 
     def answer(self) -> func.HttpResponse:
         body = {
@@ -49,6 +58,7 @@ class Problem(Exception):
             "status": self.status,
             "detail": self.detail,
             "code": self.code,
+            **self.links,
         }
         if self.errors:
             body["errors"] = self.errors

@@ -332,6 +332,20 @@ async def test_a_posting_whose_answer_was_lost_is_made_once(
     assert len(await sandbox.postings()) == 1
 
 
+async def test_the_posting_of_a_refused_document_cannot_be_retried_on_its_own(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("postings", method="POST", fail_next=1, status=409)
+    document = await take_in(hub, scanned())
+    [child] = hub.instances(f"{document}:intake-")
+
+    answer = await hub.request("POST", f"/api/operations/{child.id}/retry")
+
+    assert hub.output(document)["outcome"] == "refused"
+    assert (answer.status, answer.json()["code"]) == (409, "is_a_child")
+    assert (hub.status(child.id), await sandbox.postings()) == ("Failed", [])
+
+
 async def test_an_order_that_closes_before_the_posting_refuses_it(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:

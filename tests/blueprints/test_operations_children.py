@@ -17,7 +17,10 @@ async def tree(hub: ManualHub, operation: str = ID, query: str = "") -> list[Row
     answer = await hub.request("GET", f"/api/operations/{operation}/children{query}")
     assert answer.status == 200, answer.text
     children = answer.json()["children"]
-    return [(child["parent"], child["instanceId"], child["runtimeStatus"]) for child in children]
+    return [
+        (child["parentInstanceId"], child["instanceId"], child["runtimeStatus"])
+        for child in children
+    ]
 
 
 async def test_the_tree_has_every_lane_and_below_it_its_vendors_with_their_states(
@@ -94,6 +97,81 @@ async def test_the_rates_of_a_day_are_children(hub: ManualHub, sandbox: Sandbox)
     assert [parent for parent, _, _ in rows] == [rates, rates]
     begin = [instance_id.removeprefix(f"{rates}:")[:3] for _, instance_id, _ in rows]
     assert begin == ["CHF", "USD"]
+
+
+async def failed_vendor(hub: ManualHub) -> str:
+    """The id of a vendor that could not be closed, below a close that has ended."""
+    ledger = Ledger(2)
+    ledger.failing = {"v00001"}
+    ledger.serve(hub)
+    await run(hub, lanes=1)
+    return f"{ID}:lane-00:v00001"
+
+
+@pytest.mark.parametrize("action", ["retry", "DELETE"])
+async def test_a_child_cannot_be_run_again_or_deleted_on_its_own(
+    hub: ManualHub, action: str
+) -> None:
+    child = await failed_vendor(hub)
+    here = f"/api/operations/{child}"
+
+    path = here if action == "DELETE" else f"{here}/{action}"
+    answer = await hub.request("DELETE" if action == "DELETE" else "POST", path)
+
+    problem = answer.json()
+    assert (answer.status, problem["code"]) == (409, "is_a_child")
+    assert problem["parent"].endswith(f"/api/operations/{ID}:lane-00")
+    assert hub.status(child) == "Failed"
+    assert len(hub.calls("reconcile_vendor_month")) == 2
+
+
+async def test_a_child_cannot_be_suspended_on_its_own(hub: ManualHub) -> None:
+    Ledger(2).serve(hub)
+    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
+    await start(hub, lanes=1)
+    child = f"{ID}:lane-00"
+
+    answer = await hub.request("POST", f"/api/operations/{child}/suspend")
+
+    assert (answer.status, answer.json()["code"]) == (409, "is_a_child")
+    assert hub.status(child) == "Running"
+
+
+async def test_a_child_can_be_deleted_once_its_parent_is_deleted(hub: ManualHub) -> None:
+    child = await failed_vendor(hub)
+    lane = f"{ID}:lane-00"
+
+    await hub.request("DELETE", f"/api/operations/{ID}")
+    deleted = [
+        (await hub.request("DELETE", f"/api/operations/{each}")).status for each in (lane, child)
+    ]
+
+    assert deleted == [204, 204]
+    assert [each.id for each in hub.instances(ID)] == [f"{lane}:v00000"]
+
+
+async def test_children_are_listed_among_operations_only_on_request(hub: ManualHub) -> None:
+    child = await failed_vendor(hub)
+
+    listed = (await hub.request("GET", "/api/operations?status=Failed,Completed")).json()
+    with_children = (await hub.request("GET", "/api/operations?status=Failed&children=true")).json()
+
+    assert [each["instanceId"] for each in listed["operations"]] == [ID]
+    assert [each["instanceId"] for each in with_children["operations"]] == [child]
+
+
+async def test_pages_of_nothing_but_children_are_skipped(hub: ManualHub) -> None:
+    Ledger(6).serve(hub)
+    await run(hub, lanes=2)
+    await hub.start("settlement_watch", {"transfer": "t", "within_hours": 1}, instance_id="n:1")
+
+    page, after = [], ""
+    for _ in range(2):
+        answer = await hub.request("GET", f"/api/operations?top=1&after={after}")
+        page += [each["instanceId"] for each in answer.json()["operations"]]
+        after = answer.json()["next"]
+
+    assert page == [ID, "n:1"]
 
 
 async def test_an_operation_without_children_has_an_empty_tree(hub: ManualHub) -> None:

@@ -239,7 +239,7 @@ def test_the_defaults_are_those_of_the_docs() -> None:
 
 def stale(instance_id: str) -> Instance:
     """What a list said of an instance before it began anew, or was deleted."""
-    return Instance(instance_id, "waits", "Failed", None, None, None, None, None)
+    return Instance(instance_id, "waits", None, "Failed", None, None, None, None, None)
 
 
 @pytest.fixture

@@ -118,11 +118,11 @@ async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub, que
 
 
 def test_a_function_that_lists_has_the_same_binding_as_one_that_takes_the_sdks_client(
-    app: FunctionTable,
+    durable_app: FunctionTable,
 ) -> None:
     bindings = {
         function.name: [{**binding, "name": ""} for binding in function.client_bindings]
-        for function in app.functions
+        for function in durable_app.functions
     }
 
     assert bindings["list_operations"] == bindings["show_operation"]

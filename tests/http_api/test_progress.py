@@ -15,6 +15,7 @@ def an_instance(status: Any, state: str = "Running", seconds: float = 0) -> Inst
     return Instance(
         id="i",
         name="work",
+        parent=None,
         state=state,
         input=None,
         custom_status=status,
