@@ -1,1 +1,1 @@
-"""Runs the hub's work: takes it from the backend, has it done, commits what came of it."""
+"""The work loop: takes work from the backend, runs it and commits the decisions."""

@@ -1,4 +1,4 @@
-"""Runs activities beside the work loop, and keeps how each ended until that is on disk."""
+"""Runs activities beside the work loop, and keeps each result until it is on disk."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ class ActivityCaller(Protocol):
 
 
 class ActivityRunner:
-    """Runs an activity to its end, be it a function of the app or a durable HTTP call."""
+    """Runs an activity: a function of the app, or the built-in one for durable HTTP."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ActivityRunner:
         self._client_payload = client_payload
 
     async def end_of(self, activity: ActivityWork) -> Event:
-        """What its orchestrator hears of it."""
+        """Run an activity; the event for its orchestrator."""
         function = self._table.activity(activity.name)
         if function is None and activity.name != HTTP_ACTIVITY:
             name = activity.name
@@ -56,7 +56,7 @@ class ActivityRunner:
         running = self._result(function, activity) if function else self._call_http(activity.input)
         try:
             return await end_of(activity, running, self._clock)
-        except Exception as error:  # the top of a work loop: the orchestrator must hear of it
+        except Exception as error:  # the top of a work loop: its orchestrator waits
             log.exception(
                 "activity %s of %s: durablehost failed", activity.name, activity.instance_id
             )
@@ -83,12 +83,12 @@ class ActivityRunner:
 
 
 class Activities:
-    """Those under way, so many at a time, and those whose end is not saved."""
+    """The activities that run, up to a maximum, and those whose result is not on disk yet."""
 
     def __init__(
         self, backend: Backend, runner: ActivityRunner, most: int, wake: Callable[[], None]
     ) -> None:
-        """`wake` is called where one has ended."""
+        """`wake` is called when an activity has ended."""
         self._backend = backend
         self._runner = runner
         self._most = most
@@ -98,7 +98,7 @@ class Activities:
         self._unsaved: list[tuple[ActivityWork, Event]] = []
 
     def start(self) -> None:
-        """Start what is to be done, as far as there is room beside what runs."""
+        """Start waiting activities, up to the maximum."""
         while len(self._under_way) < self._most:
             activity = self._backend.next_activity()
             if activity is None:
@@ -109,11 +109,12 @@ class Activities:
 
     async def _run(self, activity: ActivityWork) -> None:
         event = await self._runner.end_of(activity)
-        self._ended.append((activity, event))  # to the list of now: a loss puts another in place
+        # Read `_ended` only now: `take_back` may have replaced it.
+        self._ended.append((activity, event))
         self._wake()
 
     def ended(self) -> Iterator[Callable[[], None]]:
-        """A commit for each that has ended and is not committed."""
+        """A commit for each activity that has ended and is not committed."""
         while self._ended:
             yield self._commit_first
 
@@ -123,16 +124,16 @@ class Activities:
         self._unsaved.append(self._ended.pop(0))
 
     def saved(self) -> None:
-        """What was committed is on disk."""
+        """All that was committed is on disk."""
         self._unsaved.clear()
 
     def take_back(self) -> None:
-        """What was committed is lost, and how these ended is known here alone."""
+        """All that was committed since the last flush is lost: commit these results again."""
         self._ended = self._unsaved + self._ended
         self._unsaved = []
 
     async def cancel(self) -> None:
-        """Let those under way know; they run again next time."""
+        """Cancel the activities that run. They run again when durablehost is started again."""
         for activity in self._under_way:
             activity.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)

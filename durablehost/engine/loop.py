@@ -1,7 +1,7 @@
-"""Does the work of a hub: takes it from the backend, runs it, commits the decision.
+"""The work loop of a hub: takes work from the backend, runs it and commits the decisions.
 
-One loop on one thread. Each round works for a few milliseconds at most and ends in a flush: all of
-it is written in one transaction, and only then do activities start and requests get their answer.
+The loop has one thread. A round lasts a few milliseconds at most and ends with a flush, which
+writes all of it in one transaction. Only then do activities start and requests get their response.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from durablehost.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ROUND_SECONDS: Final = 0.008  # of work, before requests get their turn
-_RETRY_SECONDS: Final = 0.25  # after the disk took nothing
-_LONGEST_PAUSE_SECONDS: Final = 1.0  # a machine that slept, or is set right, is ahead of its loop
+_ROUND_SECONDS: Final = 0.008  # of work before requests are served
+_RETRY_SECONDS: Final = 0.25  # after a write that failed
+_LONGEST_PAUSE_SECONDS: Final = 1.0  # the machine may have slept, or its clock may have been set
 _STOPPING: Final = "durablehost is stopping; try again when it has started anew."
 
 
@@ -50,7 +50,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._losses = backend.losses  # when the round began
+        self._losses = backend.losses  # at the beginning of the round
         self._is_full = False
         self._is_down = False  # the loop has failed
         self._entities_first = True  # in the last round
@@ -71,12 +71,12 @@ class Engine:
         )
 
     def wake(self, target: str = "") -> None:
-        """Something came in; from outside, for this instance, which does not let it wait."""
+        """Work soon, as something came in; the instance `target` is not postponed any longer."""
         self._postponed.end(target)
         self._wakeup.set()
 
     async def saved(self) -> None:
-        """Return when what was written until now is on disk. Raises HubFull where it was lost."""
+        """Return when all that was written so far is on disk. Raises HubFull if it was lost."""
         if self._stopped.is_set():
             raise HubFull(_STOPPING)
         saved = asyncio.get_running_loop().create_future()
@@ -111,7 +111,7 @@ class Engine:
             await self._pause()
 
     async def stop(self) -> None:
-        """Let running episodes end and activities know; what did not end runs again next time."""
+        """Stop the work. What does not end now runs again at the next start."""
         self._stopping.set()
         self.wake()
         await self._stopped.wait()
@@ -129,11 +129,11 @@ class Engine:
     # One round
 
     def _round(self) -> bool:
-        """Work for a moment; whether there is more to do at once."""
-        # On a full disk, what one piece of work writes may still fit.
+        """Work for a moment. Returns whether more work is ready."""
+        # After a failed write, one piece of work at a time: it may still fit.
         until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
         self._losses = self._backend.losses
-        # Alternately, or entities would wait until no orchestration has anything to do.
+        # Alternately: otherwise entities would wait as long as any orchestration is ready.
         self._entities_first = not self._entities_first
         for commit in self._rounds.next_round(self._ended(), entities_first=self._entities_first):
             commit()
@@ -142,12 +142,12 @@ class Engine:
         return False
 
     def _ended(self) -> Iterator[Commit]:
-        """The commits of work that has run beside the loop."""
+        """The commits of activities and long episodes, which run beside the loop."""
         yield from self._activities.ended()
         yield from self._long_episodes.ended()
 
     def _flush(self) -> bool:
-        """Save, answer who waits for it; whether that made more work."""
+        """Write all commits and release those who wait for it. Returns whether more is ready."""
         more = self._backend.flush()
         if self._losses != self._backend.losses:  # in mid-round: a commit failed
             self._take_back()
@@ -163,7 +163,7 @@ class Engine:
         return more
 
     def _answer(self, failure: HubFull | None) -> None:
-        """Tell those who wait for what they wrote whether it is on disk."""
+        """Release those who wait in `saved`, with this failure if there is one."""
         waiting, self._waiting = self._waiting, []
         for losses, saved in waiting:
             if saved.done():
@@ -176,7 +176,7 @@ class Engine:
                 saved.set_result(None)
 
     async def _recover(self, full: HubFull) -> None:
-        """Nothing since the last flush happened: say so, and wait before all is done again."""
+        """Report that nothing since the last flush was kept, and wait before trying again."""
         if not self._is_full:
             log.error("%s", full)
         self._is_full = True
@@ -187,7 +187,7 @@ class Engine:
                 await self._stopping.wait()
 
     def _take_back(self) -> None:
-        """After a loss: the store offers its work again; the ends of activities are here alone."""
+        """After a loss the backend offers its work again, but not activities that have ended."""
         self._activities.take_back()
         self._problems.clear()
 

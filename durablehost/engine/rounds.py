@@ -106,7 +106,7 @@ class Rounds:
     # Orchestrations
 
     def _orchestrations(self) -> Iterator[Commit]:
-        """Ends when an instance comes again, which may be for ever if each commit is flushed."""
+        """Ends when an instance comes again: if each commit is flushed, it might do so for ever."""
         seen: set[str] = set()
         while work := self._backend.next_orchestration(self._passed_over):
             if self._long_episodes is not None and self._long_episodes.takes(work):

@@ -1,1 +1,1 @@
-"""Decides: history and events in, decisions out; no I/O."""
+"""Decides what happens next: history and new events in, a decision out. No I/O."""

@@ -31,7 +31,7 @@ class Conclusion:
     walk: Walk
     began: datetime
     ended: datetime
-    due: Callable[[datetime, datetime], datetime]  # when a timer comes in, as `Clock.due` says
+    due: Callable[[datetime, datetime], datetime]  # when a timer fires, as `Clock.due` says
     default_version: str | None
 
     def decision(self) -> Decision:
@@ -95,7 +95,7 @@ class Conclusion:
         return events
 
     def _result(self, output: str | None) -> str | None:
-        """In the history the words of a failure stand as they are, a result as JSON."""
+        """The history has a failure as plain text, and a result as JSON."""
         if output is None or (self.state.done and self.walk.fault is None):
             return output
         value = json.loads(output)
@@ -133,7 +133,7 @@ class Conclusion:
 
 
 def reason_shown(reason: str) -> str | None:
-    """A reason as status shows it: the JSON it holds, or itself."""
+    """A reason as the status shows it: parsed if it is JSON, else as it is."""
     if not reason:
         return None
     try:

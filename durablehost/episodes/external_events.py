@@ -1,4 +1,4 @@
-"""Events from outside and the answers of entities: who waits for them, and what came too early."""
+"""External events and the replies of entities: the waits for them, and those that came early."""
 
 from collections import deque
 
@@ -6,17 +6,17 @@ from durablehost.episodes.waits import Wait
 
 
 class ExternalEvents:
-    """Events by name, whose case makes no difference here."""
+    """Events by name. Upper and lower case make no difference here."""
 
     def __init__(self) -> None:
-        # Beside each wait the name as it was spelled.
+        # Each wait with the name as the orchestrator spells it.
         self._waiting: dict[str, list[tuple[str, Wait]]] = {}
         self._buffered: dict[str, deque[str]] = {}
-        self.misheard: list[tuple[str, str]] = []  # events as they were sent, and waited for
+        self.misheard: list[tuple[str, str]] = []  # (name as sent, name as waited for)
 
     @property
     def expected(self) -> list[str]:
-        """The events still waited for, as they are spelled."""
+        """The names of the events still waited for."""
         return [name for waiting in self._waiting.values() for name, _ in waiting]
 
     def wait_for(self, name: str) -> Wait:
@@ -28,7 +28,7 @@ class ExternalEvents:
         return wait
 
     def came(self, name: str) -> None:
-        """One came; nobody may wait for it yet."""
+        """An event has come. If no one waits for it, it is kept."""
         if waiting := self._waiting.get(name.lower()):
             self._hear(name, waiting)
         else:
@@ -38,7 +38,7 @@ class ExternalEvents:
         return bool(self._waiting.get(name))
 
     def rename(self, name: str, new_name: str) -> None:
-        """Who waits for the one waits for the other from now on; both are in lower case."""
+        """Let the waits for one name wait for another. Both names are in lower case."""
         waiting = self._waiting.pop(name)
         self._waiting[new_name] = [(new_name, wait) for _, wait in waiting]
 

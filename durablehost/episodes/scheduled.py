@@ -1,8 +1,8 @@
 """The kinds of task that an episode can schedule.
 
-Each class says all that there is to say of its kind: how the task stands in the history, what is
-sent, and the words for people. A new kind is one more class here, and the action in `walk.py` that
-schedules it.
+Each class describes its kind completely: the event in the history, what is sent when the episode is
+committed, and the words for people. A new kind needs one more class here, and in `walk.py` the
+action of the SDK that schedules it.
 """
 
 import uuid
@@ -24,7 +24,7 @@ class Sender:
 
     instance: Instance
     now: datetime
-    due: Callable[[datetime, datetime], datetime]  # when a timer comes in, as `Clock.due` says
+    due: Callable[[datetime, datetime], datetime]  # when a timer fires, as `Clock.due` says
     default_version: str | None
 
 

@@ -1,4 +1,4 @@
-"""What an action list has scheduled, by the id that each was given, and what of it is open."""
+"""The tasks that an action list has scheduled, by their ids, and which of them are open."""
 
 from durablehost.episodes.changed_code import another, missing
 from durablehost.episodes.scheduled import KINDS, Scheduled
@@ -7,13 +7,13 @@ from durablehost.hub.history import Event
 
 
 class Tasks:
-    """Ids are given out in order, here as on the real host."""
+    """Gives ids to tasks, in the order of the real host."""
 
     def __init__(self) -> None:
         self._next_id = 0
         self._waits: dict[int, Wait] = {}
         self._parked: dict[int, Scheduled] = {}
-        self.scheduled: dict[int, Scheduled] = {}  # decided, and not yet in the history
+        self.scheduled: dict[int, Scheduled] = {}  # and not in the history
         self.open: dict[int, Scheduled] = {}
         self.matched: list[tuple[Event, Scheduled]] = []
 
@@ -22,14 +22,14 @@ class Tasks:
         return self._next_id - 1
 
     def schedule(self, scheduled: Scheduled) -> Wait:
-        """To be waited for until `close`."""
+        """Add a task that is open until `close`."""
         self.scheduled[scheduled.id] = scheduled
         self.open[scheduled.id] = scheduled
         wait = self._waits[scheduled.id] = Wait()
         return wait
 
     def send(self, scheduled: Scheduled) -> None:
-        """Nothing waits for it here: an entity answers by an event."""
+        """Add a task that nothing waits for: the reply of an entity is an event."""
         self.scheduled[scheduled.id] = scheduled
 
     def close(self, task_id: int, *, failed: bool = False) -> None:
@@ -39,7 +39,7 @@ class Tasks:
             wait.finish(failed=failed)
 
     def match(self, event: Event) -> Scheduled:
-        """What stands in the history is scheduled no more. Raises NonDeterministic."""
+        """Remove a task that the history has. Raises NonDeterministic."""
         scheduled = self.scheduled.get(event["EventId"])
         if scheduled is None:
             raise missing(event)
@@ -49,7 +49,7 @@ class Tasks:
         return scheduled
 
     def park(self) -> None:
-        """While suspended, nothing that was decided is carried out."""
+        """Hold back all tasks while the instance is suspended."""
         self._parked.update(self.scheduled)
         self.scheduled.clear()
 

@@ -19,7 +19,7 @@ def runs_here(version: str | None, default: str | None, strategy: MatchStrategy)
 
 
 def _compare(one: str, other: str) -> int:
-    """As the host does: as .NET versions where both are, else as words; none comes first."""
+    """As the host does: as .NET versions if both are, else as text. No version comes first."""
     if not one or not other:
         return bool(one) - bool(other)
     if _DOTTED.fullmatch(one) and _DOTTED.fullmatch(other):

@@ -1,23 +1,23 @@
-"""What an action list waits for: one thing, any or all of several, or one tried again."""
+"""What an action list waits for: a task, any or all of several, or one with retries."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 
 class Wait:
-    """Something that is done at some time, well or not."""
+    """Something that will be done, or fail."""
 
     __slots__ = ("_callbacks", "acts", "all_of", "done", "failed")
 
     def __init__(self, *, done: bool = False, failed: bool = False, acts: bool = False) -> None:
         self.done = done
         self.failed = failed
-        self.acts = acts  # schedules something of its own before it is done, as a retry does
-        self.all_of: Sequence[Wait] = ()  # what a group waits for, every one of them
+        self.acts = acts  # schedules tasks before it is done, as a retry does
+        self.all_of: Sequence[Wait] = ()  # the parts of a group that waits for all of them
         self._callbacks: list[Callable[[], None]] = []
 
     def completions_needed(self) -> int:
-        """How many completions it takes until something can come of them."""
+        """How many completions it takes until this can be done, or can schedule another task."""
         if self.done:
             return 0
         if not self.all_of or any(part.acts and not part.done for part in self.all_of):
@@ -40,7 +40,7 @@ class Wait:
 
 
 def any_of(parts: Sequence[Wait]) -> Wait:
-    """Done with the first of them, and well even where that failed."""
+    """Done when the first part is done. It does not fail, even if that part failed."""
     whole = Wait(acts=any(part.acts for part in parts))
     for part in parts:
         part.then(whole.finish)
@@ -48,7 +48,7 @@ def any_of(parts: Sequence[Wait]) -> Wait:
 
 
 def all_of(parts: Sequence[Wait]) -> Wait:
-    """Done with the last of them, and failed where one did."""
+    """Done when all parts are done. It fails if one of them failed."""
     left = len(parts)
     whole = Wait(done=left == 0, acts=any(part.acts for part in parts))
     whole.all_of = parts
@@ -67,7 +67,7 @@ def all_of(parts: Sequence[Wait]) -> Wait:
 def retried(
     call: Callable[[], Wait], pause: Callable[[timedelta], Wait], attempts: int, between: timedelta
 ) -> Wait:
-    """Done once a call went well, or has failed so many times."""
+    """Done when a call succeeds, or when it has failed on every attempt."""
     whole = Wait(acts=True)
     made = 0
 

@@ -1,8 +1,8 @@
-"""The host's side of an episode: it walks the SDK's action list once more, driven by the history.
+"""The host's side of an episode: a walk through the SDK's action list, driven by the history.
 
-The real host replays the whole list in every episode (protocol "mode A"): it invokes one action,
-awaits it, then invokes the next. Ids are given out here a second time, apart from the SDK; where
-the two drift apart, instances hang or fail on Azure, and so they do here.
+In every episode the real host goes through the whole list again: it starts one action, awaits it,
+then starts the next. It gives ids to the tasks on its own. If these differ from the SDK's ids,
+instances hang or fail on Azure, and here too.
 """
 
 import json
@@ -35,7 +35,7 @@ _LONGEST_PAUSE = timedelta(days=6)  # Azure Storage keeps a message invisible fo
 
 
 class Refused(Exception):
-    """The host will not carry out an action; the orchestration fails with these words."""
+    """The host rejects an action; the orchestration fails with this message."""
 
 
 class Walk:
@@ -46,18 +46,18 @@ class Walk:
         self._execution_id = instance.execution_id
         parent_id = instance.parent.instance_id if instance.parent else ""
         self._taken_ids = {instance.id.lower(), parent_id.lower()} - {""}
-        self._began = ""  # when the episode at hand began, as it stands in the history
+        self._began = ""  # when the current episode began, as the history has it
         self._awaited = Wait()
         self._suspended = False
         self._deferred: list[Event] = []  # events that came while suspended
         self.tasks = Tasks()
         self.events = ExternalEvents()
-        self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions nobody has
-        self.dropped: list[tuple[str, str]] = []  # (name, why) of calls the host does not make
+        self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions not in the app
+        self.dropped: list[tuple[str, str]] = []  # (name, reason) of calls that the host drops
         self.continued: str | None = None  # the next generation's input
         self.carried: list[Event] = []
         self.terminated: str | None = None
-        self.steered: Event | None = None  # the last to suspend or resume
+        self.steered: Event | None = None  # the last suspension or resumption
         self.refusal: str | None = None
         self.fault: NonDeterministic | None = None  # where the code no longer fits the history
         self.at_end = False  # every action has been awaited
@@ -125,7 +125,7 @@ class Walk:
             self._await_under_recorded_id(scheduled, event)
 
     def _await_under_recorded_id(self, request: SendRequest, event: Event) -> None:
-        """A history from elsewhere: the answer will come under the id the request had there."""
+        """With a history of another host, the reply has the id that the request had there."""
         if self.events.are_expected(request.request_id):
             self.events.rename(request.request_id, json.loads(event["Input"])["id"].lower())
 
@@ -161,7 +161,7 @@ class Walk:
             self.at_end = True
         except Refused as refused:
             self.refusal = str(refused)
-        except Exception as error:  # the list holds what no host can read: that fails it there, too
+        except Exception as error:  # an action that no host can read also fails the instance there
             self.refusal = f"{type(error).__name__}: {error}"
         else:
             self._awaited = wait
@@ -193,8 +193,8 @@ class Walk:
         instance_id = given_id or f"{self._execution_id}:{task_id}"
         return self.tasks.schedule(CallChild(task_id, name, instance_id, version, action["input"]))
 
-    # In these two the host throws inside what it awaits, and swallows it: no id is taken, the list
-    # goes on, and the SDK waits for ever.
+    # In these two cases the host drops an exception: no id is taken, the list goes on, and the SDK
+    # waits for ever.
 
     def _unknown(self, kind: str, name: str) -> Wait:
         self.unknown.append((kind, name))
@@ -295,5 +295,5 @@ _INVOKE: dict[int, Callable[[Walk, Action], Wait]] = {
 
 
 def _text(value: Any) -> str | None:
-    """A value as the host reads it where it wants words: a number counts as its digits."""
+    """A value as the host reads it where it expects text: a number becomes its digits."""
     return None if value is None else str(value)

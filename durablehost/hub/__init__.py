@@ -1,1 +1,1 @@
-"""The task hub: what a client may ask, and what is asked of storage."""
+"""The task hub: its client, its history events, and the interface to its storage."""

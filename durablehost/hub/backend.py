@@ -19,7 +19,7 @@ ENDED: frozenset[str] = frozenset({"Completed", "Failed", "Terminated", "Cancele
 
 
 def is_entity(instance_id: str) -> bool:
-    """Whether an id is that of an entity, '@name@key'; '@name' alone may be an orchestration's."""
+    """Whether an id belongs to an entity: '@name@key'. An orchestration may be called '@name'."""
     return instance_id.startswith("@") and "@" in instance_id[1:]
 
 
@@ -36,7 +36,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What is known of an instance without its history. Entities have one too: '@name@key'."""
+    """An instance without its history. An entity has one too, with the id '@name@key'."""
 
     id: str
     name: str
@@ -79,10 +79,9 @@ def _parent_fields(parent: Parent) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something on its way to an instance: an event for an orchestration, a request for an entity.
+    """An event sent to an orchestration, or a request sent to an entity.
 
-    With an execution id it is for that execution alone and lost on any other. With a due time it
-    comes in then.
+    With an execution id, only that execution receives it. With a due time, it arrives then.
     """
 
     target: str
@@ -93,7 +92,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationWork:
-    """An instance with events it has not seen."""
+    """An instance with new events."""
 
     instance: Instance
     past: Sequence[Event]
@@ -104,7 +103,7 @@ class OrchestrationWork:
 
 @dataclass(frozen=True, slots=True)
 class EntityWork:
-    """An entity with requests it has not answered, in order of arrival."""
+    """An entity with new requests, in order of arrival."""
 
     id: str
     instance: Instance | None  # None before the first operation
@@ -144,14 +143,14 @@ class ScheduledTask(Protocol):
 class Decision:
     """What an episode or an entity batch decided. A backend saves all of it or nothing."""
 
-    instance: Instance  # as it is from now on
+    instance: Instance  # as it is after this decision
     events: list[Event] = field(default_factory=list)  # to append to the history
     activities: list[NewActivity] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
-    # Instances to start, with their first event. Where an id is in use its parent hears so.
+    # Instances to start, with their first event. If an id is in use, the call fails in the parent.
     children: list[tuple[Instance, Message]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    new_generation: bool = False  # the history begins anew, `events` are dropped
+    new_generation: bool = False  # the history starts again, without `events`
     completions_needed: int = 1  # with fewer, the next episode cannot decide anything
     scheduled: Sequence[ScheduledTask] = ()  # sent by the fields above; kept for tests
 
@@ -164,57 +163,59 @@ class Query:
     statuses: frozenset[str] = frozenset()
     created_from: datetime | None = None
     created_to: datetime | None = None
-    after: str = ""  # an id: the page begins behind it
+    after: str = ""  # an id: the page starts after it
     top: int | None = 100  # None: all
 
 
 class Backend(Protocol):
     """A task hub.
 
-    Whatever writes may raise HubFull, where the disk takes no more, and HubUnusable, where the hub
-    is damaged. Then, and where it raises anything else, nothing since the last flush happened: what
-    was locked is offered again, but for activities, and what was taken before cannot be committed.
+    Every method that writes may raise HubFull if the disk is full, and HubUnusable if the hub is
+    damaged. After these and all other exceptions nothing since the last flush is kept. The backend
+    then offers all work again, except activities that run, and ignores commits of work that was
+    taken before.
     """
 
-    losses: int  # how often that came about
+    losses: int  # how often that has happened
 
     def next_orchestration(
         self, not_now: Mapping[str, int] = MappingProxyType({})
     ) -> OrchestrationWork | None:
-        """Lock and return an instance with unseen events; None if there is none unlocked.
+        """Lock and return an instance with new events; None if no unlocked instance has any.
 
-        One named in `not_now` is passed over until it has that many.
+        An instance in `not_now` is passed over until it has that many new events.
         """
         ...
 
     def commit_orchestration(self, work: OrchestrationWork, decision: Decision) -> None:
         """Save the decision in one step and unlock the instance.
 
-        Does nothing where it is no longer locked: after a loss, or with another in its place.
+        Does nothing if the instance is not locked any more: after a loss, or when another instance
+        has taken its place.
         """
         ...
 
     def abandon_orchestration(self, work: OrchestrationWork) -> None:
-        """Unlock without saving; the same events are offered when something new comes in.
+        """Unlock without saving. The same events are offered again when a new one arrives.
 
-        For our own failures, and for versions this app does not take. An orchestration that fails
-        is a success here, and is committed.
+        This is for failures of durablehost and for versions that this app does not run. The failure
+        of an orchestration is a decision like any other, and is committed.
         """
         ...
 
     def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
-        """Lock and return an entity with unanswered requests; None if there is none unlocked.
+        """Lock and return an entity with new requests; None if no unlocked entity has any.
 
-        Those named in `not_now` are passed over.
+        Entities in `not_now` are passed over.
         """
         ...
 
     def commit_entity(self, work: EntityWork, decision: Decision) -> None:
-        """Save state and answers in one step and unlock the entity, if it is still locked."""
+        """Save state and replies in one step and unlock the entity, if it is still locked."""
         ...
 
     def abandon_entity(self, work: EntityWork) -> None:
-        """Unlock without saving; the same requests are offered when something new comes in."""
+        """Unlock without saving. The same requests are offered again when a new one arrives."""
         ...
 
     def next_activity(self) -> ActivityWork | None:
@@ -222,30 +223,30 @@ class Backend(Protocol):
         ...
 
     def commit_activity(self, work: ActivityWork, event: Event) -> None:
-        """Take the activity off the list and send its end to the orchestration, in one step."""
+        """Remove the activity and send its event to the orchestration, in one step."""
         ...
 
     def create(self, instance: Instance, first: Message) -> None:
-        """Add an instance, in the place of an ended one of its id, with its first event.
+        """Add an instance with its first event, in place of any other instance of its id.
 
-        The caller has looked whether the id is free; one thread does both.
+        The caller has checked that it may take that place.
         """
         ...
 
     def send(self, message: Message) -> None:
-        """Put a message on its way. To an id nobody has, or that has ended, it is lost."""
+        """Send a message. It is lost if no instance has this id, or if the instance has ended."""
         ...
 
     def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:
-        """Replace status and history of an instance at rest, and wake it with an event (rewind)."""
+        """Replace status and history of an ended instance, and send it an event (rewind)."""
         ...
 
     def instance(self, instance_id: str) -> Instance | None:
-        """What is known of an instance, or None."""
+        """An instance, or None."""
         ...
 
     def history(self, instance_id: str) -> list[Event]:
-        """The events of its current execution, oldest first; empty for an id nobody has."""
+        """The events of its current execution, oldest first; empty if no instance has this id."""
         ...
 
     def list_instances(self, query: Query) -> list[Instance]:
@@ -253,7 +254,7 @@ class Backend(Protocol):
         ...
 
     def purge(self, instance_ids: Iterable[str]) -> int:
-        """Delete instances with all that belongs to them; how many there were."""
+        """Delete instances with all that belongs to them. Returns how many there were."""
         ...
 
     def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
@@ -265,28 +266,28 @@ class Backend(Protocol):
         ...
 
     def release(self, now: datetime) -> None:
-        """Let messages in that have come due."""
+        """Deliver the delayed messages that are due."""
         ...
 
     def next_due(self) -> datetime | None:
-        """When the next delayed message comes in."""
+        """When the next delayed message is due, or None."""
         ...
 
     def flush(self) -> bool:
-        """Write all since the last flush in one transaction, and offer what it made as work.
+        """Write all since the last flush in one transaction, and offer the work that it created.
 
-        Returns whether there is more to do at once: messages came in, or space is to be freed.
+        Returns whether more is to be done at once: messages arrived, or space has to be freed.
         """
         ...
 
     def get_value(self, key: str) -> str | None:
-        """A value kept for the host itself, or None."""
+        """A value that durablehost has kept for itself, or None."""
         ...
 
     def put_value(self, key: str, value: str) -> None:
-        """Keep a value for the host itself."""
+        """Keep a value for durablehost itself."""
         ...
 
     def close(self) -> None:
-        """Write what is open and let the hub go."""
+        """Write what is not on disk yet, and release the hub."""
         ...

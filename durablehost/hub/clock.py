@@ -1,4 +1,4 @@
-"""What time it is, and when a delay ends."""
+"""The current time, and when a timer is due."""
 
 import logging
 import math
@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
-_A_JUMP: Final = timedelta(seconds=1)  # less is the machine's clock being set right, bit by bit
+_A_JUMP: Final = timedelta(seconds=1)  # smaller steps are corrections
 
 
 class Clock(Protocol):
@@ -20,7 +20,7 @@ class Clock(Protocol):
         ...
 
     def due(self, fire_at: datetime, now: datetime) -> datetime:
-        """When a timer for `fire_at`, scheduled at `now`, comes in."""
+        """When a timer for `fire_at`, scheduled at `now`, fires."""
         ...
 
 
@@ -29,7 +29,7 @@ def _machine_time() -> datetime:
 
 
 class SystemClock:
-    """The machine's clock. After a jump back it runs on from where it was."""
+    """The machine's clock. If it is set back, time goes on from where it was."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class SystemClock:
         return now
 
     def due(self, fire_at: datetime, now: datetime) -> datetime:
-        """As Azure Storage queues do it: whole seconds, rounded down, from the scheduling on."""
+        """As in Azure Storage queues, the delay is rounded down to whole seconds."""
         return now + timedelta(seconds=max(0, math.floor((fire_at - now).total_seconds())))
 
 

@@ -1,7 +1,7 @@
-"""The task hub in SQLite: one file, or memory; see `backend.py` for what it promises.
+"""The backend in SQLite, in a file or in memory. `hub/backend.py` describes its methods.
 
-All is done on one thread. Writes of one moment share a transaction, which `flush` ends; what they
-made as work is staged until then. What waits is held in memory too, so that nothing is polled.
+It works on one thread. All writes until the next flush share a transaction. The work that they
+create is staged until then. Waiting work is held in memory too, so that nothing is polled.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ T = TypeVar("T")
 def _all_or_nothing(
     write: Callable[Concatenate["SqliteBackend", P], T],
 ) -> Callable[Concatenate["SqliteBackend", P], T]:
-    """Where it fails half-way, nothing since the last flush happened, in the file and in memory."""
+    """If the method fails, undo all since the last flush, in the file and in memory."""
 
     @wraps(write)
     def guarded(self: "SqliteBackend", /, *given: P.args, **named: P.kwargs) -> T:
@@ -55,7 +55,7 @@ def _all_or_nothing(
 
 
 class SqliteBackend:
-    """A task hub in one SQLite file. One durablehost at a time has it open."""
+    """A task hub in a SQLite file. Only one durablehost process can open a file."""
 
     def __init__(self, path: Path | str) -> None:
         self.name = str(path)
@@ -71,7 +71,7 @@ class SqliteBackend:
             self._opened = opened.pop_all()
 
     def _load(self) -> None:
-        """Fill the queues from the tables, but for the activities that run. Nothing is locked."""
+        """Fill the queues from the tables, except for activities that run. Nothing is locked."""
         self._records = Records(self._tables)
         self._inboxes = Inboxes()
         self._is_shrinking = False
@@ -93,10 +93,10 @@ class SqliteBackend:
                 self._tables.drop_messages([message.number for message in arrived])
                 continue
             if not record.events:
-                # What came meanwhile comes after it.
+                # Other messages come after the start.
                 wanted.sort(key=lambda one: one.is_start, reverse=True)
                 if not wanted[0].is_start:
-                    # Its new generation begins with the next flush, and all waits for that.
+                    # The start of the new generation arrives with the next flush.
                     self._inboxes.leave(instance_id, arrived)
                     continue
             self._inboxes.lock(instance_id, arrived)
@@ -248,12 +248,12 @@ class SqliteBackend:
         self._load()
 
     def lose_unsaved(self) -> None:
-        """What a killed process loses: all since the last flush, and what was being worked on."""
+        """Lose what a killed process loses: all since the last flush, and the work under way."""
         self._activities.forget_running()
         self._lose()
 
     def close(self) -> None:
-        # What is lost here, nobody was told that it happened.
+        # If this fails, no caller has been told that it was saved.
         with self._opened, contextlib.suppress(HubFull, HubUnusable):
             self._database.commit()
 
@@ -278,7 +278,7 @@ class SqliteBackend:
         self._records.settle(instance)
 
     def _add_child(self, child: Instance, first: Message) -> None:
-        """Start it; where its id is in use, the parent is told what a client would be."""
+        """Start a child. If its id is in use, the call fails in the parent."""
         existing = self.instance(child.id)
         if existing is None or existing.ended:
             self._create(child, first)

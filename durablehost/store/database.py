@@ -1,4 +1,4 @@
-"""The SQLite file of a hub. What goes wrong with it is raised as HubFull or HubUnusable."""
+"""The SQLite file of a hub. Its errors are raised as HubFull or HubUnusable."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """One connection. What is written waits in a transaction for `commit` or `roll_back`."""
+    """One connection. A write opens a transaction, which `commit` or `roll_back` ends."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         try:
-            # Episodes of long histories run on another thread, but only one speaks to SQLite.
+            # Long episodes run on another thread, but only one thread uses this connection.
             self._connection = sqlite3.connect(
                 name, timeout=_LOCKED_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -48,19 +48,19 @@ class Database:
         for pragma in _PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         prepare_schema(self._connection)
-        # SQLite opens what it cannot write, and would say so at the first write only.
+        # SQLite opens a file that it cannot write, and reports that only at the first write.
         self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("ROLLBACK")
 
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """All rows. Raises HubUnusable where the file is damaged."""
+        """All rows. Raises HubUnusable if the file is damaged."""
         try:
             return self._connection.execute(sql, values).fetchall()
         except sqlite3.DatabaseError as error:
             raise (self._unusable(error) if _is_about_the_file(error) else error) from None
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
-        """Raises HubFull where the file takes no more, HubUnusable where it is damaged."""
+        """Raises HubFull if the file cannot be written, and HubUnusable if it is damaged."""
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -69,7 +69,7 @@ class Database:
             raise self._not_written(error) from None
 
     def commit(self) -> None:
-        """Raises as `write` does; then nothing since the last commit may be taken as written."""
+        """Raises as `write` does. After that, nothing since the last commit counts as written."""
         try:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
@@ -82,14 +82,14 @@ class Database:
             self._connection.execute("ROLLBACK")
 
     def make_room(self) -> None:
-        """On a full disk: have the write-ahead log begin anew, if what it holds fits elsewhere."""
+        """On a full disk: empty the write-ahead log, if its content fits into the file."""
         try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.OperationalError:
             return
 
     def shrink(self) -> bool:
-        """Give some of the space that is free back to the system; whether there is more to give."""
+        """Return some free space to the file system. Returns whether there is more."""
         free = self._free_pages()
         try:
             # `execute` would end the statement after the first page.
@@ -98,7 +98,7 @@ class Database:
                 return True
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.OperationalError:
-            self.roll_back()  # even this needs room; the space is free for what comes next
+            self.roll_back()  # this needs room, too; new rows will use the free space
         return False
 
     def _free_pages(self) -> int:
@@ -108,7 +108,7 @@ class Database:
         self._connection.close()
 
     def damaged(self, error: Exception) -> HubUnusable:
-        """What to raise where rows hold what durablehost did not write."""
+        """The error for rows that durablehost did not write."""
         words = str(error).partition(" with text ")[0]  # which would be all of the damaged text
         return HubUnusable(
             f"{self.name} cannot be used as a hub: {words}."
@@ -133,12 +133,12 @@ class Database:
 
 
 def _is_about_the_file(error: sqlite3.DatabaseError) -> bool:
-    """The other classes say that a statement of ours was wrong."""
+    """Whether the file caused an error; other classes of error mean a wrong statement."""
     return type(error) in (sqlite3.DatabaseError, sqlite3.OperationalError)
 
 
 def _is_about_the_file_system(error: sqlite3.Error) -> bool:
-    """Whether the file could be a good one: full, read-only, locked, not to be opened."""
+    """Whether the file itself may be sound: the disk is full, or it is read-only or locked."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code in (
         sqlite3.SQLITE_BUSY,

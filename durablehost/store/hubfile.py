@@ -1,4 +1,4 @@
-"""Who has a hub file open."""
+"""The lock on a hub file."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # nobody else can read a locked byte
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a locked byte cannot be read
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 else:
@@ -24,7 +24,7 @@ else:
 
 
 class HubLock:
-    """Held as long as a durablehost lives; the system lets it go when the process dies."""
+    """Held by one process. The system releases it when the process ends."""
 
     def __init__(self, hub_file: Path) -> None:
         path = hub_file.with_name(hub_file.name + ".lock")
@@ -45,15 +45,15 @@ class HubLock:
                 f"{hub_file} is in use by another durablehost (process {owner})."
                 " Stop that one, or name another file with --data."
             ) from None
-        with contextlib.suppress(OSError):  # on a full disk the lock holds, but nobody reads whose
+        with contextlib.suppress(OSError):  # on a full disk the lock holds, but has no process id
             os.ftruncate(self._descriptor, 0)
             os.write(self._descriptor, str(os.getpid()).encode())
         if hasattr(os, "register_at_fork"):
-            # A process that an activity forks would hold the lock after durablehost has died.
+            # Otherwise a process that an activity forks would keep the lock.
             os.register_at_fork(after_in_child=partial(_release, weakref.ref(self)))
 
     def release(self) -> None:
-        """Let it go; again has no effect."""
+        """Release the lock. A second call has no effect."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Instances and their histories, as read or last written, so that a running one is read once."""
+"""A cache of instances and their histories, so that a running instance is read once."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from durablehost.hub.backend import Instance
 from durablehost.hub.history import Event, to_text
 from durablehost.store.tables import Tables
 
-_CACHED: Final = 50_000  # instances and events at rest, so that memory stays bounded
+_CACHED: Final = 50_000  # instances and events, so that memory stays bounded
 
 
 @dataclass(slots=True)
@@ -23,12 +23,12 @@ class Record:
     texts: list[str]
 
     def wants(self, execution_id: str | None) -> bool:
-        """Whether it takes a message that is meant for this execution, or for any."""
+        """Whether a message for this execution, or for any, is for this instance."""
         return not self.instance.ended and execution_id in (None, self.instance.execution_id)
 
 
 class Records:
-    """Finds instances, and writes what becomes of them."""
+    """Finds instances, and writes their changes."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -53,7 +53,7 @@ class Records:
         return record
 
     def instance(self, instance_id: str) -> Instance | None:
-        """An instance without its history, which is not read for that."""
+        """An instance without its history; the history is not read."""
         record = self._records.get(instance_id)
         if record is not None:
             return record.instance
@@ -70,7 +70,7 @@ class Records:
         texts = [to_text(event) for event in events]
         self._tables.add_history(record.number, record.parts, texts)
         record.parts += 1
-        # Not in place: the lists may be read by an episode on another thread.
+        # New lists: a long episode may be reading the old ones on another thread.
         record.events = [*record.events, *events]
         record.texts = [*record.texts, *texts]
         self._cached += len(texts)
@@ -80,14 +80,14 @@ class Records:
         self._tables.update(record.number, instance)
 
     def settle(self, instance: Instance) -> None:
-        """After all of it is written: an instance that has ended need not be kept."""
+        """Called after all writes: an ended instance leaves the cache."""
         if instance.ended:
             self._forget(instance.id)
         else:
             self._bound()
 
     def purge(self, instance_id: str) -> bool:
-        """Whether there was one."""
+        """Delete an instance; whether there was one."""
         number = self._tables.number(instance_id)
         if number is None:
             return False

@@ -1,4 +1,4 @@
-"""The tables of a hub file, and how older files become today's."""
+"""The tables of a hub file, and the migrations of older files."""
 
 import sqlite3
 from typing import Final
@@ -7,7 +7,7 @@ from durablehost.errors import HubUnusable
 
 VERSION: Final = 1
 
-# From version n to n + 1: MIGRATIONS[n]. A new hub is made by all of them.
+# MIGRATIONS[n] leads from version n to n + 1. A new hub is created by all of them.
 MIGRATIONS: Final = (
     """
     CREATE TABLE instances (
@@ -63,7 +63,7 @@ MIGRATIONS: Final = (
 
 
 def check_schema(connection: sqlite3.Connection, name: str) -> None:
-    """Raise HubUnusable for a hub of a newer durablehost, and for a database that is no hub."""
+    """Raise HubUnusable for a hub of a newer durablehost, and for any other database."""
     found = _version_of(connection)
     if found > VERSION:
         raise HubUnusable(
@@ -77,7 +77,7 @@ def check_schema(connection: sqlite3.Connection, name: str) -> None:
 
 
 def prepare_schema(connection: sqlite3.Connection) -> None:
-    """Bring a hub to today's schema; each step is one transaction."""
+    """Bring a hub to the current schema. Each step is one transaction."""
     for number in range(_version_of(connection), VERSION):
         connection.executescript(
             f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"

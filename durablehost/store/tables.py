@@ -1,6 +1,6 @@
-"""The rows of a hub: every statement on its tables, and how things of ours stand in them.
+"""The rows of a hub: every statement on its tables.
 
-`schema.py` makes the tables, `database.py` knows what can go wrong with their file.
+`schema.py` creates the tables, `database.py` handles the errors of the file.
 """
 
 import json
@@ -28,7 +28,7 @@ class Tables:
     # Instances
 
     def instance(self, instance_id: str) -> tuple[int, Instance] | None:
-        """An instance, and the number that its history goes by."""
+        """An instance, and its number, by which its history is stored."""
         rows = self._database.read(f"SELECT {_COLUMNS} FROM instances WHERE id = ?", (instance_id,))
         return (rows[0][0], self._instance(rows[0])) if rows else None
 
@@ -37,7 +37,7 @@ class Tables:
         return rows[0][0] if rows else None
 
     def instances(self, query: Query) -> list[Instance]:
-        """What a query finds, in order of ids."""
+        """The instances of a query, in order of their ids."""
         if not query.statuses:
             return self._page(query, None)
         pages = [self._page(query, status) for status in sorted(query.statuses)]
@@ -81,7 +81,7 @@ class Tables:
         )
 
     def delete(self, number: int, instance_id: str) -> None:
-        """An instance, its history, what was sent to it and what was said of it."""
+        """Delete an instance with its history, its messages and its problems."""
         self.drop_history(number)
         self._database.write("DELETE FROM instances WHERE number = ?", (number,))
         self._database.write("DELETE FROM messages WHERE target = ?", (instance_id,))
@@ -178,7 +178,7 @@ class Tables:
         ]
 
     def note(self, instance_id: str, problem: Problem, at: datetime) -> bool:
-        """Whether it is the first of its kind and subject."""
+        """Keep a problem. Returns whether it is the first of its kind and subject."""
         cursor = self._database.write(
             "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?)",
             (instance_id, problem.kind, problem.subject, problem.text, stamp(at)),

@@ -1,6 +1,6 @@
-"""What waits, in memory, so that nothing is polled.
+"""Waiting work, in memory, so that nothing is polled.
 
-What a transaction makes as work is staged, and waits here only once that is on disk.
+Work that a transaction creates is staged until the transaction is on disk.
 """
 
 import heapq
@@ -13,12 +13,12 @@ from typing import Final
 from durablehost.hub.backend import ActivityWork, Message, is_entity
 from durablehost.hub.history import EXECUTION_STARTED, Event
 
-_ENTITY_BATCH: Final = 200  # operations a batch, so that one busy entity does not hold up others
+_ENTITY_BATCH: Final = 200  # operations, so that one busy entity does not delay others
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message that may be worked on now."""
+    """A message that has arrived."""
 
     number: int
     execution_id: str | None
@@ -30,7 +30,7 @@ class Arrived:
 
 
 class Inboxes:
-    """Messages by the instance they are for. Whoever takes an instance's messages locks it."""
+    """The messages of each instance. Taking an instance's messages locks it."""
 
     def __init__(self) -> None:
         self._staged: list[tuple[int, Message]] = []
@@ -47,7 +47,7 @@ class Inboxes:
         self._staged.append((number, message))
 
     def flush(self) -> bool:
-        """What was staged is on disk; whether there was any."""
+        """Release what was staged, which is on disk now. Returns whether there was any."""
         staged, self._staged = self._staged, []
         if self._purged:
             self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
@@ -67,7 +67,7 @@ class Inboxes:
             self._offer(message.target)
 
     def release(self, now: datetime) -> None:
-        """Let messages that are due arrive."""
+        """Deliver the messages that are due."""
         while self._delayed and self._delayed[0][0] <= now:
             _, number, message = heapq.heappop(self._delayed)
             self.arrive(number, Message(message.target, message.event, message.execution_id))
@@ -81,7 +81,7 @@ class Inboxes:
     # Ready
 
     def next_orchestration(self, not_now: Mapping[str, int]) -> str | None:
-        """One to look into next, unless it is to have more messages before."""
+        """The next instance with messages; one in `not_now` only if it has that many."""
         enough = (one for one in self._ready if len(self._inboxes[one]) >= not_now.get(one, 0))
         instance_id = next(enough, None)
         if instance_id is not None:
@@ -104,33 +104,33 @@ class Inboxes:
         return arrived
 
     def leave(self, target: str, arrived: list[Arrived]) -> None:
-        """Look at it again when more has come."""
+        """Put messages back, until another message arrives."""
         self._inboxes[target] = arrived
 
     # Locked
 
     def lock(self, target: str, taken: list[Arrived]) -> None:
-        """What comes for it meanwhile waits for `unlock`."""
+        """Lock an instance. New messages for it wait for `unlock`."""
         self._taken[target] = taken
 
     def holds(self, target: str, receipt: Sequence[int]) -> bool:
-        """Whether this is still locked; a loss, or another instance in its place, ends that."""
+        """Whether this piece of work is still locked. A loss or a purge ends that."""
         taken = self._taken.get(target)
         return taken is not None and tuple(message.number for message in taken) == receipt
 
     def unlock(self, target: str) -> None:
-        """What was taken is done."""
+        """Unlock an instance. The messages that were taken are done."""
         self._taken.pop(target, None)
         if target in self._inboxes:
             self._offer(target)
 
     def put_back(self, target: str, receipt: Sequence[int]) -> None:
-        """What was taken is not done, and is not to be tried again before more has come."""
+        """Unlock an instance and put its messages back, until another message arrives."""
         if self.holds(target, receipt):
             self._inboxes[target] = self._taken.pop(target) + self._inboxes.get(target, [])
 
     def purge(self, target: str) -> None:
-        """Forget all that is for it; what is delayed goes with the next flush."""
+        """Drop all messages for an instance; the delayed ones with the next flush."""
         for waiting in (self._inboxes, self._taken, self._ready, self._ready_entities):
             waiting.pop(target, None)
         self._staged = [staged for staged in self._staged if staged[1].target != target]
@@ -138,17 +138,17 @@ class Inboxes:
 
 
 class ActivityQueue:
-    """Activities, in order. Those that run go on running when unsaved work is lost."""
+    """Waiting activities, in order. The activities that run continue when unsaved work is lost."""
 
     def __init__(self) -> None:
         self._running: set[int] = set()
         self.fill(())
 
     def fill(self, activities: Iterable[ActivityWork]) -> None:
-        """Begin anew with those of these that do not run."""
+        """Start again with these activities, except for those that run."""
         self._waiting = deque(one for one in activities if one.receipt not in self._running)
         self._staged: list[ActivityWork] = []
-        self._ending: list[int] = []  # their end is written, but not yet flushed
+        self._ending: list[int] = []  # their end is written, but not flushed
 
     def stage(self, activity: ActivityWork) -> None:
         self._staged.append(activity)
@@ -157,7 +157,7 @@ class ActivityQueue:
         self._ending.append(activity.receipt)
 
     def flush(self) -> None:
-        """What was staged is on disk."""
+        """Release what was staged, which is on disk now."""
         self._running.difference_update(self._ending)
         self._ending.clear()
         self._waiting.extend(self._staged)
@@ -171,5 +171,5 @@ class ActivityQueue:
         return activity
 
     def forget_running(self) -> None:
-        """As a process does that is killed."""
+        """Forget which activities run, as a killed process does."""
         self._running.clear()
