@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -107,15 +108,19 @@ def test_a_page_about_a_pattern_is_one_page():
 
 def scenarios_of_the_platform_page() -> list[str]:
     text = without_code((ROOT / "docs" / "platform.md").read_text("utf-8"))
-    named = re.findall(r"\[([a-z][a-z0-9_*,… ]*)\](?!\()", text)
+    named = re.findall(r"\[([a-z][a-z0-9_.*,… ]*)\](?!\()", text)
     return sorted({name for group in named for name in re.split(r"[,…]", group.replace(" ", ""))})
+
+
+@cache
+def recorded_scenarios() -> list[str]:
+    recordings = (ROOT / "tests" / "conformance").glob("*/recorded.json")
+    return [name for recording in recordings for name in json.loads(recording.read_text("utf-8"))]
 
 
 @pytest.mark.parametrize("name", scenarios_of_the_platform_page())
 def test_the_platform_page_names_scenarios_that_were_recorded(name):
-    recorded = json.loads((ROOT / "tests/conformance/durable/recorded.json").read_text("utf-8"))
-
-    assert [scenario for scenario in recorded if fnmatch(scenario, name)]
+    assert [scenario for scenario in recorded_scenarios() if fnmatch(scenario, name)]
 
 
 CASES = ROOT / "docs" / "case-studies"
