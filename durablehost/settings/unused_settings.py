@@ -25,7 +25,7 @@ _USED = {
         "newbatchthreshold",
         "visibilitytimeout",
     },
-    "extensions.blobs": {"maxdegreeofparallelism"},
+    "extensions.blobs": {"maxdegreeofparallelism", "poisonblobthreshold"},
 }
 _KNOWN = {
     "extensions.durabletask": {
@@ -56,7 +56,6 @@ _KNOWN = {
         "maxconcurrentrequests",
         "maxoutstandingrequests",
     },
-    "extensions.blobs": {"poisonblobthreshold"},
 }
 _KNOWN_AT_TOP = {
     "aggregator",

@@ -139,7 +139,7 @@ class BlobTrigger:
             return
         done = await self._runs(self._path.container, name, content, properties)
         tries = before.tries + 1
-        if not done and tries >= self._options.queues.max_dequeue_count:
+        if not done and tries >= self._options.max_blob_tries:
             await self._put_by(name, properties)
             done = True
         self._keep(name, Receipt(before.etag, tries, done))
@@ -180,7 +180,7 @@ class BlobTrigger:
             self._function.name,
             self._path.container,
             name,
-            self._options.queues.max_dequeue_count,
+            self._options.max_blob_tries,
             _POISON_QUEUE,
         )
         await send(self._poison, base64.b64encode(json.dumps(message, indent=2).encode()).decode())

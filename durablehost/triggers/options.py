@@ -33,6 +33,7 @@ class TriggerOptions:
 
     queues: QueueOptions = field(default_factory=QueueOptions)
     max_parallel_blobs: int = 16  # extensions.blobs.maxDegreeOfParallelism
+    max_blob_tries: int = 5  # extensions.blobs.poisonBlobThreshold
 
     @classmethod
     def from_host_json(cls, values: Mapping[str, Any]) -> "TriggerOptions":
@@ -53,6 +54,7 @@ class TriggerOptions:
                 base64=host.one_of(f"{_QUEUES}.messageEncoding", ("Base64", "None")) != "None",
             ),
             host.count(f"{_BLOBS}.maxDegreeOfParallelism") or cls.max_parallel_blobs,
+            host.count(f"{_BLOBS}.poisonBlobThreshold") or cls.max_blob_tries,
         )
 
 

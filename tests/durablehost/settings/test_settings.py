@@ -335,7 +335,6 @@ def test_settings_durablehost_does_nothing_with_are_named_and_typing_errors_said
 
     assert sorted(settings.unused) == [
         "extenions (no such setting)",
-        "extensions.blobs.poisonBlobThreshold",
         "extensions.durableTask.hubNam (no such setting)",
         "extensions.durableTask.maxConcurrentEntityFunctions",
         "extensions.durableTask.maxConcurrentOrchestratorFunctions",

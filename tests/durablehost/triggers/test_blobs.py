@@ -16,7 +16,7 @@ from azure.storage.blob.aio import ContainerClient
 from azure.storage.queue.aio import QueueClient
 
 from durablehost.app.loading import index_app
-from durablehost.triggers import TriggerOptions
+from durablehost.triggers import QueueOptions, TriggerOptions
 from tests.durablehost.triggers.triggering import (
     KeptInMemory,
     Seen,
@@ -227,6 +227,22 @@ async def test_tries_are_counted_over_a_restart(container: Container) -> None:
         await seen.next()
     async with triggers_of(app_of(container, seen, fails=9), container.environ, state=state):
         await seen.take(3)
+
+    assert seen.is_empty
+    assert [blob["BlobName"] for blob in await container.put_by()] == ["bad"]
+
+
+async def test_the_poison_threshold_of_blobs_says_how_often_one_is_tried(
+    container: Container,
+) -> None:
+    """The tries of queue messages make no difference."""
+    seen = Seen()
+    await container.upload("bad")
+    options = TriggerOptions(QueueOptions(max_dequeue_count=10), max_blob_tries=2)
+
+    app = app_of(container, seen, fails=9)
+    async with triggers_of(app, container.environ, options=options):
+        await seen.take(2)
 
     assert seen.is_empty
     assert [blob["BlobName"] for blob in await container.put_by()] == ["bad"]

@@ -217,16 +217,15 @@ def test_host_json_sets_how_queues_and_blobs_are_worked_off() -> None:
         "messageEncoding": "none",
     }
 
-    options = TriggerOptions.from_host_json(
-        {"extensions": {"queues": queues, "blobs": {"maxDegreeOfParallelism": 1}}}
-    )
+    blobs = {"maxDegreeOfParallelism": 1, "poisonBlobThreshold": 3}
+    options = TriggerOptions.from_host_json({"extensions": {"queues": queues, "blobs": blobs}})
 
     assert (options.queues.batch_size, options.queues.new_batch_threshold) == (4, 0)
     assert options.queues.max_dequeue_count == 2
     assert options.queues.visibility_timeout == timedelta(seconds=30)
     assert options.queues.max_polling_interval == timedelta(minutes=1)
     assert not options.queues.base64
-    assert options.max_parallel_blobs == 1
+    assert (options.max_parallel_blobs, options.max_blob_tries) == (1, 3)
 
 
 def test_the_threshold_for_a_new_batch_is_half_a_batch_unless_set() -> None:
