@@ -266,3 +266,13 @@ def test_the_page_draws_the_packages_of_durablehost_with_every_arrow_down():
     assert {package: INSIDE[package] - below[package] for package in INSIDE} == {
         package: set[str]() for package in INSIDE
     }
+
+
+def test_the_tests_of_durablehost_are_in_the_folders_of_its_packages():
+    packages = {
+        package_of(name) for name, path in MODULES.items() if path.parent.name != "durablehost"
+    }
+    tests = (ROOT / "tests" / "durablehost").rglob("test_*.py")
+    folders = {path.parent.relative_to(ROOT / "tests" / "durablehost").as_posix() for path in tests}
+
+    assert folders - {"."} == packages

@@ -1,4 +1,4 @@
-"""How the end of an activity stands in the history; a failure in the words of the real host."""
+"""The history events of activities that have ended, with failures in the host's words."""
 
 from collections.abc import Awaitable
 from typing import Any, Final
@@ -13,12 +13,12 @@ _HRESULT: Final = -2146233088  # any exception
 
 
 async def end_of(activity: ActivityWork, result: Awaitable[str], clock: Clock) -> Event:
-    """What its orchestrator hears once there is a result, or a failure in place of it."""
+    """Await the result of an activity; the event for its orchestrator."""
     try:
         text = await result
     except FunctionFailed as failure:
         return failed_activity(activity.task_id, activity.name, failure, clock)
-    except OSError as error:  # only a `call_http` lets it out
+    except OSError as error:  # only `call_http` raises it
         return failed_http(activity.task_id, str(error), clock)
     return history.task_completed(clock.now(), activity.task_id, text)
 
@@ -31,13 +31,13 @@ def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clo
 
 
 def failed_http(task_id: int, words: str, clock: Clock) -> Event:
-    """The event of a `call_http` that got no answer."""
+    """The event of a `call_http` that got no response."""
     failure = FunctionFailed("HttpRequestException", words, "")
     return history.task_failed(clock.now(), task_id, words, _details(words, failure))
 
 
 def _details(words: str, failure: FunctionFailed) -> str:
-    """The host's own exception, as the JSON that the SDK appends to what it raises."""
+    """The host's exception as JSON. The SDK appends it to the message that it raises."""
     return compact(
         {
             "$type": "System.Exception, System.Private.CoreLib",
@@ -58,7 +58,7 @@ def _details(words: str, failure: FunctionFailed) -> str:
 
 
 def _inner(words: str, failure: FunctionFailed) -> dict[str, Any]:
-    """What the worker told the host."""
+    """The exception of the worker."""
     return {
         "$type": "RpcException",
         "Message": f"Result: Failure\nException: {words}\nStack: {failure.stack}",

@@ -1,4 +1,4 @@
-"""The host's words where a history holds what the code, as it is now, does not do."""
+"""The host's words for a history that the current code does not fit."""
 
 from durablehost.episodes.scheduled import KINDS, Scheduled
 from durablehost.hub.history import Event
@@ -9,7 +9,7 @@ _CHANGED = (
 
 
 class NonDeterministic(Exception):
-    """History holds something the code, as it is now, does not do, or does otherwise."""
+    """The history has a task that the current code does not schedule, or not in this place."""
 
     def __init__(self, words: str, event: Event, instead: Scheduled | None) -> None:
         super().__init__(
@@ -21,7 +21,7 @@ class NonDeterministic(Exception):
 
 
 def missing(event: Event) -> NonDeterministic:
-    """History holds what the code does not schedule."""
+    """The history has a task that the code does not schedule."""
     words = (
         f"{KINDS[event['EventType']].host_words_if_missing(event)} but the current replay"
         " execution hasn't (yet?) scheduled this task."
@@ -30,6 +30,6 @@ def missing(event: Event) -> NonDeterministic:
 
 
 def another(event: Event, instead: Scheduled) -> NonDeterministic:
-    """History holds one kind of task where the code schedules another."""
+    """The history has one kind of task where the code schedules another kind."""
     words = KINDS[event["EventType"]].host_words_if_replaced(event, instead.host_class)
     return NonDeterministic(words, event, instead)

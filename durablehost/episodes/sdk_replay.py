@@ -30,7 +30,7 @@ class OrchestratorState:
     output: Any = None
     error: str | None = None
     custom_status: Any = None
-    raised: str | None = None  # words of a failure that came without actions
+    raised: str | None = None  # the message of a failure without actions
 
 
 def replay_by_sdk(
@@ -40,7 +40,7 @@ def replay_by_sdk(
     name = work.instance.name
     try:
         state = json.loads(orchestrate(_body(work, new)))
-    except Exception as error:  # whatever the app's code raises is the orchestration's failure
+    except Exception as error:  # any exception of the app fails the orchestration
         words = _words_of(error)
         told, _, state_text = words.partition(_ERROR_LABEL)
         trusted = _state_of_failure(state_text)

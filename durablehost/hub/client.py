@@ -1,7 +1,7 @@
-"""What a client may ask of a task hub.
+"""The client of a task hub, which the management API and the test hub use.
 
-It reads and writes through the backend and knows nothing of the engine, which is told by `wake`
-that something came in.
+It reads and writes through the backend. It does not know the engine: `wake` tells the engine that
+something came in.
 """
 
 import json
@@ -64,7 +64,7 @@ class HubClient:
         input_text: str | None = None,
         version: str | None = None,
     ) -> str:
-        """Start an instance; its id. Raises InstanceExists while one of this id has not ended."""
+        """Start an instance. Returns its id. Raises InstanceExists while one of this id runs."""
         instance_id = instance_id or uuid.uuid4().hex
         existing = self._backend.instance(instance_id)
         if existing is not None and not existing.ended and not self._may_replace_running:
@@ -129,14 +129,14 @@ class HubClient:
         self._send(Message(instance_id, event))
 
     def suspend(self, instance_id: str, reason: str) -> None:
-        """Raises InstanceNotFound, InstanceEnded, or WrongState where it is suspended already."""
+        """Raises InstanceNotFound, InstanceEnded, or WrongState if it is already suspended."""
         if self._going(instance_id).status == "Suspended":
             raise WrongState("Cannot suspend orchestration instance in the Suspended state.")
         event = history.execution_suspended(self._clock.now(), reason)
         self._send(Message(instance_id, event))
 
     def resume(self, instance_id: str, reason: str) -> None:
-        """Raises InstanceNotFound, InstanceEnded, or WrongState where it is not suspended."""
+        """Raises InstanceNotFound, InstanceEnded, or WrongState if it is not suspended."""
         status = self._going(instance_id).status
         if status != "Suspended":
             raise WrongState(f"Cannot resume orchestration instance in the {status} state.")
@@ -144,9 +144,10 @@ class HubClient:
         self._send(Message(instance_id, event))
 
     def restart(self, instance_id: str, *, new_id: bool) -> str:
-        """Start anew with the same name and input; the id. Raises InstanceExists, BadRequest.
+        """Start again with the same name and input. Raises InstanceExists or BadRequest.
 
-        The version is the default one: the extension's RestartAsync hands on name and input alone.
+        Returns the id. The new instance has the default version, because the extension's
+        RestartAsync passes only the name and the input.
         """
         instance = self._backend.instance(instance_id)
         if instance is None:
@@ -158,7 +159,7 @@ class HubClient:
         return target
 
     def rewind(self, instance_id: str, reason: str) -> None:
-        """Take back what failed and go on. Raises InstanceNotFound, or WrongState if not Failed."""
+        """Undo what failed and go on. Raises InstanceNotFound, or WrongState if not Failed."""
         instance = self._backend.instance(instance_id)
         if instance is None:
             raise InstanceNotFound(f'No orchestration with instance ID "${instance_id}" found.')
@@ -186,7 +187,7 @@ class HubClient:
             and (history.SUB_ORCHESTRATION_FAILED, event["EventId"]) in failed
         ]
         rewound = [_rewound(event, failed) for event in events]
-        # A parent of failed children waits for them; only the deepest are woken.
+        # A parent waits for its failed children; only the deepest ones get an event.
         wake = None if children else Message(instance.id, _revival(now, reason))
         self._backend.rewrite(running, rewound, wake)
         for child_id in children:
@@ -195,7 +196,7 @@ class HubClient:
                 self._rewind(child, reason)
 
     def purge(self, instance_id: str) -> int:
-        """Delete an ended instance; how many there were. Raises WrongState while it runs."""
+        """Delete an ended instance. Returns 0 or 1. Raises WrongState while it runs."""
         instance = self._backend.instance(instance_id)
         if instance is not None and not instance.ended and not is_entity(instance_id):
             raise WrongState(
@@ -207,7 +208,7 @@ class HubClient:
     def purge_by(
         self, created_from: datetime, created_to: datetime | None, statuses: frozenset[str]
     ) -> int:
-        """Delete the ended instances of a time; how many there were."""
+        """Delete the ended instances of a period. Returns how many there were."""
         wanted = (statuses & ENDED) if statuses else ENDED
         query = Query(statuses=wanted, created_from=created_from, created_to=created_to, top=None)
         found = self._backend.list_instances(query) if wanted else []
@@ -240,7 +241,7 @@ class HubClient:
         self._send(Message(entity_id(name, key), request))
 
     def entity_state(self, name: str, key: str) -> str:
-        """The JSON text of an entity's state, 'null' where it has none. Raises InstanceNotFound."""
+        """The JSON text of an entity's state, or 'null'. Raises InstanceNotFound."""
         instance = self.status(entity_id(name, key))
         return state_of(instance)
 

@@ -1,6 +1,6 @@
 """History events, as the real host writes them for the SDK.
 
-Each function makes one kind of event with the keys, and their order, that the host uses.
+Each function makes one kind of event, with the keys of the host in the host's order.
 """
 
 import json
@@ -58,13 +58,13 @@ def stamp(time: datetime) -> str:
 
 
 def read_stamp(text: str) -> datetime:
-    """The time of a stamp, whatever number of digits its second has."""
+    """The time of a stamp. Its seconds may have any number of digits."""
     whole, _, rest = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{rest[:6]:0<6}+00:00")
 
 
 def compact(value: Any) -> str:
-    """JSON as the host writes a value it has read: no blanks, no escapes it does not need."""
+    """JSON as the host writes it: without blanks and without unnecessary escapes."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     try:
         text.encode()

@@ -33,8 +33,8 @@ def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str =
     return Problem(
         "unknown-function",
         f"{kind} {name}",
-        f"calls the {kind} '{name}', which nobody has, and so it waits for ever, as on Azure."
-        f" {why}",
+        f"calls the {kind} '{name}', which the app does not have. As on Azure, the instance waits"
+        f" for ever. {why}",
     )
 
 
@@ -46,7 +46,7 @@ def _which_there_are(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _listed(name: str, names: Mapping[str, str]) -> str:
-    """All the names where they are few, else those nearest to the one that was asked for."""
+    """All names if there are few, else those most similar to the name in the call."""
     if not names:
         return "none"
     nearest = difflib.get_close_matches(name.lower(), names, n=_NAMES_SHOWN, cutoff=0)
@@ -64,8 +64,8 @@ def dropped_call(name: str, why: str) -> Problem:
     return Problem(
         "dropped-call",
         name,
-        f"calls '{name}', and the host drops the call without a word: {why}."
-        " The instance waits for it for ever, as on Azure.",
+        f"calls '{name}', but the host drops the call and reports nothing: {why}."
+        " As on Azure, the instance waits for ever.",
     )
 
 
@@ -73,8 +73,9 @@ def cannot_go_on() -> Problem:
     return Problem(
         "cannot-go-on",
         "",
-        "cannot go on: it has not returned, and nothing it waits for can come. Look for a call to"
-        " a function nobody has, an event name in another spelling, or a `yield` of None.",
+        "cannot go on: it has not returned, and nothing that it waits for can come. Look for a call"
+        " of a function that the app does not have, for an event name in another spelling, or for a"
+        " `yield` of None.",
     )
 
 
@@ -83,8 +84,8 @@ def kept_running(by: Iterable[str]) -> Problem:
     return Problem(
         "kept-running",
         "",
-        f"has returned, but stays Running until this ends: {kept_by}. Cancel a timer that lost its"
-        " race (`timer.cancel()`); an activity or child that lost one has to end by itself.",
+        f"has returned, but stays Running until this ends: {kept_by}. Cancel timers that are not"
+        " needed any more (`timer.cancel()`). Activities and children have to end by themselves.",
     )
 
 
@@ -93,7 +94,7 @@ def event_in_other_case(name: str, waited_for: str) -> Problem:
         "event-name-case",
         name,
         f"was sent the event '{name}' but waits for '{waited_for}'. Case matters in event names:"
-        f" the event is used up and the orchestrator waits on. Send '{waited_for}'.",
+        f" the event is used up, and the orchestrator still waits. Send '{waited_for}'.",
     )
 
 
@@ -102,8 +103,9 @@ def short_timer(fire_at: datetime, now: datetime) -> Problem:
     return Problem(
         "short-timer",
         "",
-        f"set a timer for {max(seconds, 0):.3g} s. Azure Storage takes whole seconds, rounded down:"
-        " under one second is no delay, and a loop of such timers spins. Use two seconds or more.",
+        f"set a timer for {max(seconds, 0):.3g} s. Azure Storage rounds delays down to whole"
+        " seconds: less than one second is no delay, and a loop of such timers runs without a"
+        " pause. Use at least two seconds.",
     )
 
 
@@ -111,9 +113,10 @@ def replay_differs(history_has: str, code_does: str) -> Problem:
     return Problem(
         "replay-differs",
         "",
-        "was started by other code than is running now. First difference:"
-        f" history has {history_has}; the code now {code_does}."
-        " Give the changed orchestrator a new version or name, or let old instances end first.",
+        "was started by other code than runs now. First difference:"
+        f" the history has {history_has}; the code now {code_does}."
+        " Give the changed orchestrator a new version or another name, or let the running instances"
+        " end first.",
     )
 
 
@@ -131,9 +134,9 @@ def unreadable_input(value: Any) -> Problem:
     return Problem(
         "unreadable-input",
         "",
-        f"was started with {_shorten(shown)} by plain HTTP, which `context.get_input()` cannot"
-        " read: only objects, and strings that hold JSON, arrive. Start it through a function of"
-        " your own with `client.start_new(..., client_input=...)`.",
+        f"was started by plain HTTP with {_shorten(shown)}, which `context.get_input()` cannot"
+        " read. It reads only objects, and strings that contain JSON. Start the instance in a"
+        " function of the app with `client.start_new(..., client_input=...)`.",
     )
 
 
@@ -147,8 +150,8 @@ def unreadable_signal(operation: str, value_text: str | None) -> Problem:
     return Problem(
         "unreadable-signal",
         operation,
-        f"was signalled '{operation}' {was}; its `context.get_input()` raised and the operation"
-        f" came to nothing. {advised}.",
+        f"received the signal '{operation}' {was}. Its `context.get_input()` raised, and the"
+        f" operation had no effect. {advised}.",
     )
 
 

@@ -114,7 +114,7 @@ def test_a_line_of_the_log_has_the_time_and_a_mark_where_it_matters(
 def test_few_known_names_are_all_listed_and_the_nearest_is_asked_for() -> None:
     text = unknown_function("activity", "chargecard", ["refund", "charge_card"]).text
 
-    assert "calls the activity 'chargecard', which nobody has" in text
+    assert "calls the activity 'chargecard', which the app does not have" in text
     assert "Did you mean 'charge_card'?" in text
     assert text.endswith("Known activities: 'refund', 'charge_card'.")
 
@@ -131,15 +131,15 @@ def test_of_many_known_names_the_nearest_stand_there_and_where_the_others_are() 
 def test_where_nothing_is_known_that_is_said() -> None:
     text = unknown_function("entity", "Counter", []).text
 
-    assert text.endswith("as on Azure. Known entities: none.")
+    assert text.endswith("for ever. Known entities: none.")
 
 
 def test_of_a_left_out_function_the_reason_is_said_and_no_other_names() -> None:
     text = unknown_function("activity", "act", ["other"], "It is in error. (app.py:3)").text
 
     assert text == (
-        "calls the activity 'act', which nobody has, and so it waits for ever, as on Azure."
-        " It was left out: It is in error. (app.py:3)"
+        "calls the activity 'act', which the app does not have. As on Azure, the instance waits"
+        " for ever. It was left out: It is in error. (app.py:3)"
     )
 
 

@@ -25,7 +25,7 @@ def waits(context: Context) -> Flow:
     yield context.wait_for_external_event("Go")
 
 
-# Names nobody has
+# Names that the app does not have
 
 
 def test_the_name_nearest_to_an_unknown_one_is_offered_with_all_the_others() -> None:
@@ -36,7 +36,8 @@ def test_the_name_nearest_to_an_unknown_one_is_offered_with_all_the_others() -> 
 
     assert problem.subject == "activity Othr"
     assert problem.text == (
-        "calls the activity 'Othr', which nobody has, and so it waits for ever, as on Azure."
+        "calls the activity 'Othr', which the app does not have. As on Azure, the instance waits"
+        " for ever."
         " Did you mean 'other'? Known activities: 'act', 'other'."
     )
 
@@ -63,8 +64,14 @@ def test_no_other_name_is_offered_for_a_function_that_was_left_out() -> None:
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        ("7", "was signalled 'add' with 7 by plain HTTP; .* Send it through the SDK's client.$"),
-        (None, "was signalled 'add' without an input; .* Read the input only in the operations"),
+        (
+            "7",
+            "signal 'add' with 7 by plain HTTP. .* Send it through the SDK's client.$",
+        ),
+        (
+            None,
+            "signal 'add' without an input. .* Read the input only in the operations",
+        ),
     ],
 )
 def test_an_unreadable_signal_is_told_by_what_would_have_been_read(
@@ -241,7 +248,7 @@ def test_an_input_that_get_input_cannot_read_is_said_with_the_input(value: Any) 
     problem = Episodes(waits, input=value).begin().problems[0]
 
     assert problem.kind == "unreadable-input"
-    assert f"was started with {json.dumps(value)} by plain HTTP" in problem.text
+    assert f"was started by plain HTTP with {json.dumps(value)}" in problem.text
 
 
 def test_an_unreadable_input_is_said_once() -> None:
