@@ -65,7 +65,7 @@ class Paging(Query):
 class Listing(Paging):
     """Which operations to list."""
 
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=limits.ID_PREFIX_CHARS.most)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=limits.ID_CHARS.most)
     created_from: Moment | None = Field(None, alias="from")
     created_to: Moment | None = Field(None, alias="to")
 

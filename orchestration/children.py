@@ -16,7 +16,7 @@ def children_for(
     The name of an order becomes part of the id. Each run has children of its own, because the
     children of a run that was terminated may still be running.
     """
-    run = context.new_uuid()
+    run = context.new_uuid()[:8]  # an id has no room for all of it
     ids = {name: child_id(context.instance_id, f"{name}-{run}") for name in orders}
     return {
         ids[name]: context.call_sub_orchestrator(

@@ -1,7 +1,8 @@
 """The ids of all instances, each built from what identifies its work.
 
 Starting the same work twice is then one instance. Everything in an id is plain in a URL and on
-the platform, which refuses `/ \\ # ?` and takes a leading `@` for an entity.
+the platform, which refuses `/ \\ # ?` and takes a leading `@` for an entity. An id has at most
+100 characters, the limit of the Durable Task Scheduler; Azure Storage takes 256.
 """
 
 import re
@@ -15,11 +16,12 @@ from orchestration import limits
 
 _PART: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _LONGEST_PART: Final = limits.ID_PART_CHARS.most
+_WHOLE_PART: Final = 36  # characters; a UUID is not shortened
 
 # A field of a request that becomes part of an id.
 IdPart = Annotated[str, StringConstraints(pattern=_PART.pattern, max_length=_LONGEST_PART)]
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,199}")
+_ID: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9:._-]{{0,{limits.ID_CHARS.most - 1}}}")
 
 
 def intake_id(vendor: str, number: str) -> str:
@@ -49,7 +51,7 @@ def approval_id(vendor: str, number: str) -> str:
 
 def document_id(digest: str) -> str:
     """One file, by the hash of what is in it: sent twice, under whatever name, it is one."""
-    return _joined("document", digest)
+    return _checked(f"document:{digest}")
 
 
 def payment_id(vendor: str, number: str) -> str:
@@ -103,10 +105,14 @@ def termination_id(instance_id: str) -> str:
 
 
 def child_id(parent_id: str, part: str) -> str:
-    """A child of an instance: its parent's id, a colon and a part, so that it can be found."""
-    if not is_id_part(part):
-        part = f"x-{sha256(part.encode()).hexdigest()[:16]}"
-    return f"{parent_id}:{part}"
+    """A child of an instance: its parent's id, a colon and a part, so that it can be found.
+
+    A part that cannot stand in the id, or makes it too long, is replaced by its hash.
+    """
+    whole = f"{parent_id}:{part}"
+    if is_id_part(part) and is_instance_id(whole):
+        return whole
+    return _checked(f"{parent_id}:x-{_hash_of(part, 12)}")
 
 
 def is_id_part(text: str) -> bool:
@@ -120,7 +126,32 @@ def is_instance_id(text: str) -> bool:
 
 
 def _joined(*parts: str) -> str:
-    joined = ":".join(parts)
-    if not is_instance_id(joined) or any(":" in part for part in parts):
-        raise ValueError(f"instance id {joined!r}: use letters, digits, '-', '_' and '.' in parts")
-    return joined
+    if any(":" in part for part in parts):
+        raise ValueError(
+            f"parts {parts!r} of an instance id: use letters, digits, '-', '_' and '.'"
+        )
+    return _checked(":".join(map(_shortened, parts)))
+
+
+def _shortened(part: str) -> str:
+    """A part as it is, or if it is long, its beginning and its hash.
+
+    With two parts of this length and the longest name of an orchestrator, an id still has room for
+    that of a child.
+    """
+    if len(part) <= _WHOLE_PART:
+        return part
+    return f"{part[: _WHOLE_PART - 17]}.{_hash_of(part, 16)}"
+
+
+def _hash_of(part: str, digits: int) -> str:
+    return sha256(part.encode()).hexdigest()[:digits]
+
+
+def _checked(instance_id: str) -> str:
+    if not is_instance_id(instance_id):
+        raise ValueError(
+            f"instance id {instance_id!r}: use letters, digits, '-', '_' and '.' in its parts, and "
+            f"at most {limits.ID_CHARS.most} characters"
+        )
+    return instance_id

@@ -30,7 +30,7 @@ BODY_BYTES: Final = Limit(
 ID_PART_CHARS: Final = Limit(
     64,
     "characters of a name that becomes part of an id, such as a vendor or a number",
-    "three of them make an id that still fits the keys of a table and the line of a log",
+    "of a longer name than 36 characters, an id has the beginning and a hash",
 )
 CENTS: Final = Limit(
     10**12,
@@ -54,8 +54,10 @@ PREFIX_CHARS: Final = Limit(500, "characters of a prefix of file names", "file n
 FILE_NAME_CHARS: Final = Limit(
     500, "characters of the name of a file", "the storage takes 1,024, and ours go before it"
 )
-ID_PREFIX_CHARS: Final = Limit(
-    200, "characters of a prefix of ids, in a list", "ids are no longer than that"
+ID_CHARS: Final = Limit(
+    100,
+    "characters of an id, and so of a prefix of ids in a list",
+    "the Durable Task Scheduler takes no longer ids; Azure Storage takes 256",
 )
 PAGE: Final = Limit(100, "operations on a page of a list", "the host reads each one from a table")
 PAGE_TOKEN_CHARS: Final = Limit(

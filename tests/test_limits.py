@@ -132,7 +132,7 @@ CASES = [
         STORED,
     ),
     Case("FILE_NAME_CHARS", "blob", "POST", "/api/documents", lambda n: {"blob": text(n)}, STORED),
-    Case("ID_PREFIX_CHARS", "prefix", "GET", "/api/operations?prefix={n}"),
+    Case("ID_CHARS", "prefix", "GET", "/api/operations?prefix={n}"),
     Case("PAGE", "top", "GET", "/api/operations?top={count}"),
     Case("PAGE_TOKEN_CHARS", "after", "GET", "/api/operations?after={n}"),
     Case(

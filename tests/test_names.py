@@ -58,7 +58,8 @@ def test_an_activity_is_a_verb_and_what_it_acts_on(durable_app: FunctionTable) -
 
 
 def test_an_id_begins_with_a_word_of_its_own() -> None:
-    prefixes = re.findall(r'_joined\("([^"]+)"', (ROOT / "orchestration/ids.py").read_text("utf-8"))
+    source = (ROOT / "orchestration/ids.py").read_text("utf-8")
+    prefixes = re.findall(r'return _(?:joined\("|checked\(f")([a-z-]+)', source)
     others = {"child_id", "is_instance_id"}
     makers = {name for name in vars(ids) if name.endswith("_id")} - others
 

@@ -1,8 +1,11 @@
 """An id tells the same work, and only that, and is plain in a URL."""
 
+import inspect
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from orchestration import ids, limits
 from orchestration.ids import (
     IdPart,
     child_id,
@@ -24,7 +27,7 @@ def test_parts_cannot_be_shifted_into_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "@counter@x", "a/b", "a\\b", "a b", "..", "a?b", "a#b", "a%2Fb", "ü", "a" * 201]
+    "text", ["", "@counter@x", "a/b", "a\\b", "a b", "..", "a?b", "a#b", "a%2Fb", "ü", "a" * 101]
 )
 def test_what_could_leave_a_url_or_name_an_entity_is_no_id(text: str) -> None:
     assert not is_instance_id(text)
@@ -51,8 +54,51 @@ def test_a_part_that_fits_no_id_stands_in_one_under_another_name(part: str) -> N
     assert found.startswith("month-end:2026-10:x-")
 
 
-def test_the_longest_parts_still_make_an_id() -> None:
-    assert is_instance_id(intake_id("a" * 64, "b" * 64))
+LONGEST = "a" * limits.ID_PART_CHARS.most
+BUILDERS = sorted(
+    {name for name in vars(ids) if name.endswith("_id")} - {"child_id", "is_instance_id"}
+)
+# Arguments that are no names.
+GIVEN = {
+    "year": 2100,
+    "digest": "f" * 64,
+    "day": "2026-10-31",
+    "date": "2026-10-31",
+    "month": "2026-10",
+    "currencies": ["USD"] * limits.CURRENCIES.most,
+    "vat_id": "DE" + "1" * 13,
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_the_longest_names_make_an_id_of_100_characters_with_room_for_a_child(name: str) -> None:
+    build = getattr(ids, name)
+    parameters = inspect.signature(build).parameters
+
+    longest = build(**{each: GIVEN.get(each, LONGEST) for each in parameters})
+    child = child_id(longest, LONGEST)
+
+    assert is_instance_id(longest)
+    assert is_instance_id(child)
+    assert child.startswith(f"{longest}:")
+
+
+def test_a_uuid_in_an_id_is_whole() -> None:
+    number = "0b7a3c52-8f64-4d1e-9c1a-5a1f0c9e7d11"
+
+    assert intake_id("acme", number) == f"intake:acme:{number}"
+
+
+def test_long_names_that_begin_alike_make_different_ids_each_time_the_same() -> None:
+    one, other = f"{LONGEST[1:]}1", f"{LONGEST[1:]}2"
+
+    assert intake_id("acme", one) == intake_id("acme", one) != intake_id("acme", other)
+    assert intake_id("acme", one).startswith("intake:acme:aaaaaaaaaaaaaaaaaaa.")
+
+
+def test_a_child_for_which_its_parent_leaves_no_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="at most 100 characters"):
+        child_id("a" * 90, "intake-00000000")
 
 
 @pytest.mark.parametrize("text", ["", "a:b", "a/b", "-a", "a" * 65, "a\n", "ä"])
