@@ -109,7 +109,7 @@ async def check_invoice(check: Check) -> Checked:
     return Checked(doubts=[])
 
 
-async def _within_limits(invoice: Invoice) -> None:
+async def _in_known_currency(invoice: Invoice) -> None:
     validate_invoice(invoice)
 
 
@@ -128,7 +128,7 @@ async def _not_posted_yet(invoice: Invoice) -> None:
 
 # Those of the intake itself, and one more: what passes here is refused there only if it changed.
 CHECKS: Final[dict[str, Callable[[Invoice], Awaitable[None]]]] = {
-    "limits": _within_limits,
+    "currency": _in_known_currency,
     "order": _as_ordered,
     "postings": _not_posted_yet,
 }

@@ -10,8 +10,11 @@ from typing import Any, Final, TypedDict
 import azure.durable_functions as df
 
 from activities.outside import ask
+from activities.settings import number_setting
+from orchestration import limits
 from orchestration.failures import Failure
 
+LIMIT_CENTS: Final = 5_000_000  # unless the setting PAYMENT_LIMIT_CENTS says otherwise
 OPERATING: Final = "operating"  # the account that invoices are paid from
 
 bp = df.Blueprint()
@@ -32,6 +35,11 @@ class Entry(TypedDict):
 
     id: str
     amount_cents: int
+
+
+def payment_limit_cents() -> int:
+    """The amount above which a payment needs an approval. Raises Failure `not_configured`."""
+    return number_setting("PAYMENT_LIMIT_CENTS", LIMIT_CENTS, limits.CENTS.most)
 
 
 @bp.activity_trigger(input_name="order")

@@ -1,8 +1,8 @@
-"""Saga: pay an invoice by steps, each of which is taken back where a later one fails.
+"""Saga: pay an invoice in steps; if a step fails, undo the steps before it.
 
-POST /api/payments starts one payment an invoice: 202; 200 or 202 with the same answer where it is
-asked again; 409 where it was to be another amount. A payment ends paid; or failed, and wholly
-undone; or, where it cannot be undone, in the hands of a person.
+POST /api/payments starts the payment of an invoice. Returns 202; repeating the request returns 200
+or 202, and 409 if the amount differs. Returns 409 `approval_required` for a payment above the limit
+that nobody approved. A payment ends paid, or failed and undone, or `needs_a_person`.
 """
 
 from typing import Any, Final, Literal, TypedDict, cast
@@ -17,25 +17,28 @@ from activities.payments import (
     check_not_paid_yet,
     credit_vendor,
     debit_account,
+    payment_limit_cents,
     reverse_credit,
     reverse_debit,
 )
 from activities.postings import post_payment, reverse_payment
 from http_api.bodies import Body, read_body
-from http_api.problems import answers_problems
+from http_api.instances import look_for
+from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.compensation import Saga
 from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import IdPart, payment_id
+from orchestration.ids import IdPart, approval_id, payment_id
 from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.showing import show_progress
 from orchestration.steps import Steps
 
 STEPS: Final = 5  # check, debit, credit, post, notify
+APPROVAL_REQUIRED: Final = "approval_required"
 
 bp = df.Blueprint()
 
@@ -85,8 +88,23 @@ async def start_invoice_payment(
     """Start the payment of the invoice in the body, once."""
     payment = read_body(req, PaymentBody)
     instance_id = payment_id(payment.vendor, payment.number)
+    if await look_for(client, instance_id) is None:
+        try:
+            await _require_approval(client, payment.vendor, payment.number, payment.amount_cents)
+        except Failure as failure:
+            status = 409 if failure.code == APPROVAL_REQUIRED else 503
+            raise Problem(status, failure.code, failure.message) from failure
     work = payment.model_dump(mode="json")
     return await start_once(req, client, "invoice_payment", instance_id, work)
+
+
+@bp.activity_trigger(input_name="order")
+@bp.durable_client_input(client_name="client")
+async def check_payment_approval(
+    order: PaymentOrder, client: df.DurableOrchestrationClient
+) -> None:
+    """Fail if the payment needs an approval and has none. Only looks, so may run twice."""
+    await _require_approval(client, order["vendor"], order["number"], order["amount_cents"])
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
@@ -137,13 +155,39 @@ def _pay(context: df.DurableOrchestrationContext, payment: Payment, saga: Saga) 
 
 
 def _check(context: df.DurableOrchestrationContext, order: PaymentOrder) -> Steps[Any]:
-    """See that nothing is paid yet; return the wait for a cancel, which stays open from here."""
+    """Check that the payment may be made. Returns the wait for a cancel, which stays open."""
     cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
-    # A task that was never yielded hears of nothing; the one that loses a race goes on hearing.
+    # A task receives its event only after it was yielded; it goes on waiting if it loses a race.
     yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
     yield from call_with_retry(context, check_not_paid_yet, order)
+    yield from call_with_retry(context, check_payment_approval, order)
     _stop_if_asked(cancel)
     return cancel
+
+
+async def _require_approval(
+    client: df.DurableOrchestrationClient, vendor: str, number: str, amount_cents: int
+) -> None:
+    """Check that the payment is within the limit, or that exactly this payment was approved.
+
+    Its approval has the vendor and the number in its id, so it allows no other payment. Raises
+    Failure `approval_required`, or `not_configured`.
+    """
+    limit_cents = payment_limit_cents()
+    if amount_cents <= limit_cents:
+        return
+    approval = await look_for(client, approval_id(vendor, number))
+    said = approval.output if approval and approval.state == "Completed" else {}
+    if said.get("outcome") == "approved" and said["amount_cents"] == amount_cents:
+        return
+    if approval is None:
+        why = "ask for it by POST /api/approvals"
+    elif said.get("outcome") == "approved":
+        why = f"{approval.id} approves {said['amount_cents'] / 100:.2f}"
+    else:
+        why = f"{approval.id} is {said.get('outcome', approval.state)}"
+    what = f"a payment of {amount_cents / 100:.2f} is over {limit_cents / 100:.2f}"
+    raise Failure(APPROVAL_REQUIRED, f"{what} and needs an approval of this amount: {why}")
 
 
 def _stop_if_asked(cancel: Any) -> None:

@@ -1,4 +1,7 @@
-"""Transfers: money leaves at once and arrives when the transfer settles, or comes back."""
+"""Transfers: money leaves at once and arrives when the transfer settles, or comes back.
+
+A credit to a vendor can be watched as a transfer: the vendor's bank confirms it after a while.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,11 +65,29 @@ class Transfers:
 
     def look(self, transfer_id: str) -> Transfer:
         """The transfer as it is now; the look counts."""
-        if transfer_id not in self._transfers:
+        transfer = self._transfers.get(transfer_id) or self._credit(transfer_id)
+        if transfer is None:
             raise Refused(404, "transfer_unknown", f"there is no transfer {transfer_id}")
-        transfer = self._transfers[transfer_id]
         transfer.looks += 1
         self._settle_if_due(transfer)
+        return transfer
+
+    def _credit(self, entry_id: str) -> Transfer | None:
+        """A credit as a transfer that is pending. Its money was moved when it was made."""
+        entry = self._books.entries.get(entry_id)
+        if entry is None or entry.kind != "credit":
+            return None
+        transfer = Transfer(
+            entry.id,
+            "pending",
+            entry.giver,
+            entry.taker,
+            entry.amount_cents,
+            entry.key,
+            entry.payment,
+            entry.time,
+        )
+        self._transfers[entry.id] = transfer
         return transfer
 
     def settle_due(self) -> None:
@@ -75,7 +96,12 @@ class Transfers:
 
     def _settle_if_due(self, transfer: Transfer) -> None:
         how = self.settlements.get(transfer.taker, self._usual)
+        if transfer.id in self._books.reversed_by:
+            transfer.status, transfer.reason = "failed", "reversed"
         if transfer.status != "pending" or not self._is_due(transfer, how):
+            return
+        if transfer.id in self._books.entries:  # a credit, whose money is there already
+            transfer.status, transfer.ended_at = "settled", self._now().isoformat()
             return
         if how.outcome == "failed":
             self._give_back(transfer, "rejected")

@@ -99,7 +99,14 @@ CASES = [
     post_text("/api/settlements", "ID_PART_CHARS", "transfer"),
     post("/api/invoices", "CENTS", "amount_cents", INVOICE),
     post("/api/deliveries", "CENTS", "amount_cents", INVOICE),
-    post("/api/payments", "CENTS", "amount_cents", {"vendor": "acme", "number": "1"}),
+    Case(
+        "CENTS",
+        "amount_cents",
+        "POST",
+        "/api/payments",
+        lambda n: {"vendor": "acme", "number": "1", "amount_cents": n},
+        {409},  # it needs an approval
+    ),
     post("/api/approvals", "CENTS", "amount_cents", PAYMENT),
     post("/api/totals", "CENTS", "amount_cents", EVENT),
     post("/api/counters/visits", "COUNT", "amount"),

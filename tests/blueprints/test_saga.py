@@ -10,8 +10,11 @@ import pytest
 from activities.messages import PAYABLES
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
+from orchestration import limits
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
+from tests import approving
+from tests.approving import DIRECTOR, LEAD
 from tests.crashes import every_crash
 from tests.outside import Sandbox
 
@@ -172,8 +175,13 @@ async def test_undos_run_in_reverse_order(hub: ManualHub, sandbox: Sandbox) -> N
     [({"amount_cents": 1_000_000_01}, "insufficient_funds"), ({}, "account_frozen")],
 )
 async def test_what_the_bank_refuses_ends_with_its_code_and_moves_nothing(
-    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], code: str
+    hub: ManualHub,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    code: str,
 ) -> None:
+    monkeypatch.setenv("PAYMENT_LIMIT_CENTS", str(limits.CENTS.most))
     await freeze(sandbox)
 
     operation = await pay(hub, **changes)
@@ -183,8 +191,9 @@ async def test_what_the_bank_refuses_ends_with_its_code_and_moves_nothing(
 
 
 async def test_an_account_never_goes_below_zero_when_many_pay_from_it_at_once(
-    hub: ManualHub, sandbox: Sandbox
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PAYMENT_LIMIT_CENTS", str(limits.CENTS.most))
     for number in range(5):
         body = PAYMENT | {"number": f"INV-{number}", "amount_cents": 300_000_00}
         await hub.request("POST", "/api/payments", json=body)
@@ -384,6 +393,152 @@ async def test_another_amount_for_an_invoice_is_a_conflict(
 
     assert (other.status, other.json()["code"]) == (409, "other_work")
     assert await is_whole(sandbox)
+
+
+# Payments that need an approval
+
+OVER = {"amount_cents": 5_000_001}
+
+
+async def approve(hub: ManualHub, sandbox: Sandbox, decision: str = "approve") -> None:
+    """Have two of three people decide on the payment over the limit."""
+    await approving.ask(hub, **OVER)
+    for person in (LEAD, DIRECTOR):
+        await approving.decide(hub, await approving.link(sandbox, person), decision)
+
+
+async def refused(hub: ManualHub, **changes: Any) -> str:
+    """What is said of a payment that is not started for want of an approval."""
+    before = hub.instances()
+    answer = await hub.request("POST", "/api/payments", json=PAYMENT | OVER | changes)
+    assert (answer.status, answer.json()["code"]) == (409, "approval_required")
+    assert hub.instances() == before
+    return str(answer.json()["detail"])
+
+
+async def test_a_payment_at_the_limit_needs_no_approval(hub: ManualHub, sandbox: Sandbox) -> None:
+    operation = await pay(hub, amount_cents=5_000_000)
+
+    assert operation["output"]["outcome"] == "paid"
+
+
+async def test_the_limit_is_a_setting(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYMENT_LIMIT_CENTS", "100")
+
+    assert "over 1.00" in await refused(hub, amount_cents=101)
+    assert (await pay(hub, amount_cents=100))["output"]["outcome"] == "paid"
+
+
+async def test_a_limit_that_is_no_number_starts_nothing(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYMENT_LIMIT_CENTS", "much")
+
+    answer = await hub.request("POST", "/api/payments", json=PAYMENT)
+
+    assert (answer.status, answer.json()["code"]) == (503, "not_configured")
+    assert hub.instances() == []
+
+
+async def test_a_payment_over_the_limit_is_made_once_it_is_approved(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    assert "POST /api/approvals" in await refused(hub)
+    await approve(hub, sandbox)
+
+    operation = await pay(hub, **OVER)
+
+    assert operation["output"]["outcome"] == "paid"
+    assert (await at_the_bank(sandbox))["paid_cents"] == 5_000_001
+
+
+async def test_a_payment_waits_for_the_end_of_its_approval(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await approving.ask(hub, **OVER)
+    await approving.decide(hub, await approving.link(sandbox, LEAD))
+
+    assert "approval:acme:INV-1 is Running" in await refused(hub)
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "expired", "Terminated"])
+async def test_a_payment_that_was_not_approved_is_not_made(
+    hub: ManualHub, sandbox: Sandbox, outcome: str
+) -> None:
+    if outcome == "rejected":
+        await approve(hub, sandbox, "reject")
+    else:
+        await approving.ask(hub, **OVER)
+    if outcome == "Terminated":
+        await hub.request("POST", f"{approving.HERE}/cancel")
+    await hub.advance(timedelta(days=31))
+
+    assert f"approval:acme:INV-1 is {outcome}" in await refused(hub)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"number": "INV-2"}, {"vendor": "globex"}, {"amount_cents": 5_000_002}]
+)
+async def test_an_approval_allows_no_other_payment(
+    hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any]
+) -> None:
+    await approve(hub, sandbox)
+
+    await refused(hub, **changes)
+
+
+async def test_an_approval_does_not_pay_an_invoice_twice(hub: ManualHub, sandbox: Sandbox) -> None:
+    await approve(hub, sandbox)
+    await pay(hub, **OVER)
+    await hub.request("DELETE", HERE)
+
+    operation = await pay(hub, **OVER)
+
+    assert operation["output"]["code"] == "paid_before"
+    assert (await at_the_bank(sandbox))["paid_cents"] == 5_000_001
+
+
+async def test_a_payment_that_was_made_is_shown_after_its_approval_was_deleted(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await approve(hub, sandbox)
+    await pay(hub, **OVER)
+    await hub.request("DELETE", approving.HERE)
+
+    again = await hub.request("POST", "/api/payments", json=PAYMENT | OVER)
+
+    assert again.status == 200
+
+
+async def test_an_approval_that_is_gone_when_the_payment_begins_moves_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await approve(hub, sandbox)
+    await sandbox.fault("bank.ledger", fail_next=2)
+    await hub.request("POST", "/api/payments", json=PAYMENT | OVER)
+
+    await hub.request("DELETE", approving.HERE)
+    await hub.run_until_ended(ID)
+
+    assert (await shown(hub))["output"]["code"] == "approval_required"
+    assert hub.calls("debit_account") == []
+
+
+async def test_a_payment_that_was_undone_is_tried_again_with_the_same_approval(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await approve(hub, sandbox)
+    await freeze(sandbox)
+    await pay(hub, **OVER)
+    await freeze(sandbox, frozen=False)
+    await hub.advance(timedelta(seconds=1))
+
+    await hub.request("POST", f"{HERE}/retry")
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["outcome"] == "paid"
 
 
 @pytest.mark.parametrize(

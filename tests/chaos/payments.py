@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
+from orchestration import limits
 from sandbox.app import create_app
 from tests.chaos.book import Book
 from tests.chaos.load import EXPECTED, Client, Door
@@ -178,7 +179,7 @@ class Fire:
 
     async def _start(self, world_url: str) -> Started:
         environ = {f"{party.upper()}_URL": f"{world_url}{party}" for party in PARTIES}
-        environ |= {"PYTHONDONTWRITEBYTECODE": "1"}
+        environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PAYMENT_LIMIT_CENTS": str(limits.CENTS.most)}
         return await asyncio.to_thread(start, ROOT, "--data", self._hub, environ=environ)
 
 

@@ -94,3 +94,39 @@ async def test_a_transfer_that_cannot_be_moves_nothing(post, get, change, status
 
     assert (answered, answer["code"]) == (status, code)
     assert await balances(get, "operating", "suspense") == [OPENING_CENTS, 0]
+
+
+MOVE = {"amount_cents": 700, "payment": "pay-1"}
+
+
+async def test_a_credit_settles_as_a_transfer_does_and_moves_no_more_money(
+    post, get, status_of, clock
+):
+    await post("/bank/debits", MOVE | {"account": "operating"}, "k1")
+    _, credit = await post("/bank/credits", MOVE | {"account": "vendor:acme"}, "k2")
+    clock.advance(seconds=59)
+    assert await status_of(credit["id"]) == "pending"
+
+    clock.advance(seconds=1)
+
+    assert await status_of(credit["id"]) == "settled"
+    assert await balances(get, "operating", "vendor:acme") == [OPENING_CENTS - 700, 700]
+
+
+async def test_a_credit_that_was_reversed_has_failed(post, get, status_of):
+    await post("/bank/debits", MOVE | {"account": "operating"}, "k1")
+    _, credit = await post("/bank/credits", MOVE | {"account": "vendor:acme"}, "k2")
+    assert await status_of(credit["id"]) == "pending"
+
+    await post(f"/bank/credits/{credit['id']}/reversal", {}, "k3")
+
+    _, seen = await get(f"/bank/transfers/{credit['id']}")
+    assert (seen["status"], seen["reason"]) == ("failed", "reversed")
+
+
+async def test_a_debit_is_no_transfer(post, get):
+    _, debit = await post("/bank/debits", MOVE | {"account": "operating"}, "k1")
+
+    status, answer = await get(f"/bank/transfers/{debit['id']}")
+
+    assert (status, answer["code"]) == (404, "transfer_unknown")
