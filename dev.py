@@ -331,6 +331,9 @@ def set_up_settings(sandbox_port: int) -> dict[str, str]:
         values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
     except ValueError as error:
         raise Failed(f"local.settings.json is not JSON: {error}") from None
+    example = json.loads(Path(f"{SETTINGS}.example").read_text("utf-8"))["Values"]
+    if missing := sorted(example.keys() - values.keys()):
+        say(f"local.settings.json has no {', '.join(missing)}; local.settings.json.example has")
     usual, now = f"//127.0.0.1:{SANDBOX_PORT}", f"//127.0.0.1:{sandbox_port}"
     moved = {} if usual == now else {n: str(v) for n, v in values.items() if usual in str(v)}
     return {name: value.replace(usual, now) for name, value in moved.items()}

@@ -6,7 +6,6 @@ Rankings of vendors and closings of days are parts beside it.
 """
 
 import asyncio
-import os
 from datetime import timedelta
 from typing import Final, cast
 
@@ -35,7 +34,6 @@ from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part
 from orchestration.operating import operate
 
-QUEUE: Final = os.environ.get("VENDOR_EVENTS_QUEUE") or "vendor-events"
 HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
 
 # Before another number of shards holds, in days: no event may be dated later than tomorrow, and
@@ -75,7 +73,9 @@ async def record_vendor_event(
     return json_answer(shown, 202, {"Location": here})
 
 
-@bp.queue_trigger(arg_name="msg", queue_name=QUEUE, connection="AzureWebJobsStorage")
+@bp.queue_trigger(
+    arg_name="msg", queue_name="%VENDOR_EVENTS_QUEUE%", connection="AzureWebJobsStorage"
+)
 @bp.durable_client_input(client_name="client")
 async def record_queued_vendor_event(
     msg: func.QueueMessage, client: df.DurableOrchestrationClient

@@ -6,7 +6,6 @@ ended stays, however old it is, and so does every entity. The log has a count by
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -23,7 +22,6 @@ from http_api.problems import Problem
 from orchestration import limits
 from orchestration.showing import time_text
 
-SCHEDULE: Final = "0 30 3 * * *"  # every night at half past three, UTC
 DAYS: Final = 90
 LONGEST_RUN: Final = timedelta(minutes=5)  # well within functionTimeout; the next run goes on
 
@@ -33,7 +31,7 @@ bp = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
-@bp.timer_trigger(arg_name="timer", schedule=os.environ.get("RETENTION_SCHEDULE") or SCHEDULE)
+@bp.timer_trigger(arg_name="timer", schedule="%RETENTION_SCHEDULE%")
 @bp.generic_input_binding(arg_name="starter", type="durableClient")
 async def purge_ended_instances(timer: func.TimerRequest, starter: str) -> None:
     """Purge what ended more than so many days ago, or only count it. Run twice it finds nothing."""

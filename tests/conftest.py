@@ -1,5 +1,9 @@
 """Fixtures for the tests of every folder."""
 
+from tests.bound_settings import set_bound_settings
+
+set_bound_settings()
+
 pytest_plugins = [
     "pytester",
     "tests.azurite",

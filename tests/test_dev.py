@@ -150,6 +150,16 @@ def test_settings_are_made_once_and_then_left_alone(settings):
     assert "kept" in settings.read_text("utf-8")
 
 
+def test_a_setting_that_the_example_has_and_a_person_has_not_is_named(settings, capsys):
+    example = json.loads(Path(f"{settings}.example").read_text("utf-8"))["Values"]
+    del example["RETENTION_SCHEDULE"]
+    settings.write_text(json.dumps({"Values": example}), "utf-8")
+
+    dev.set_up_settings(dev.SANDBOX_PORT)
+
+    assert "local.settings.json has no RETENTION_SCHEDULE;" in capsys.readouterr().out
+
+
 def test_a_sandbox_on_another_port_is_where_the_app_looks_for_it(settings):
     moved = dev.set_up_settings(7999)
 

@@ -3,13 +3,17 @@
 import ast
 import importlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 import pytest
 
 from activities.approvals import PEOPLE
+from tests.bound_settings import bound_settings
 from tests.processes import PARTIES
 from tests.source import ROOT
 
@@ -54,9 +58,17 @@ def read_in(source: str) -> set[str]:
 
 
 def _named_by(call: ast.Call) -> Iterator[ast.expr]:
+    yield from map(ast.Constant, _bound_by(call))
     if ast.unparse(call.func) in READERS and call.args:
         yield call.args[0]
     yield from (given.value for given in call.keywords if given.arg == "connection")
+
+
+def _bound_by(call: ast.Call) -> Iterator[str]:
+    """The settings that a binding names as `%NAME%`."""
+    for given in call.keywords:
+        if isinstance(given.value, ast.Constant) and isinstance(given.value.value, str):
+            yield from re.findall(r"^%(\w+)%$", given.value.value)
 
 
 def _names(given: ast.expr, values: dict[str, list[ast.expr]]) -> Iterator[str]:
@@ -97,10 +109,10 @@ def test_settings_are_found_in_each_form_of_reading_them() -> None:
         "A = ('ONE', 'TWO')\n"
         "for setting in A:\n    os.environ.get(f'{setting}__x')\n    os.environ.get(setting)\n"
         "number_setting('THREE', 1, 2)\nflag_setting('FOUR')\nos.environ.get(who.upper())\n"
-        "bp.queue_trigger(connection='FIVE')\n"
+        "bp.queue_trigger(connection='FIVE', queue_name='%SIX%')\n"
     )
 
-    assert read_in(source) == {"ONE", "TWO", "*__x", "THREE", "FOUR", "FIVE"}
+    assert read_in(source) == {"ONE", "TWO", "*__x", "THREE", "FOUR", "FIVE", "SIX"}
 
 
 @pytest.mark.parametrize("name", READ)
@@ -113,11 +125,53 @@ def test_a_setting_in_the_table_is_read(name: str) -> None:
     assert name in OF_THE_PLATFORM or [read for read in READ if fnmatchcase(name, read)]
 
 
+LEFT_OUT = """\
+from pathlib import Path
+
+from durablehost.testing import load_app
+
+for each in load_app(Path.cwd()).left_out:
+    print(each.name, each.says, each.advice)
+"""
+
+
+def test_a_function_whose_binding_lacks_its_setting_is_left_out_and_both_are_named() -> None:
+    environ = {name: text for name, text in os.environ.items() if name not in bound_settings()}
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", LEFT_OUT],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    queue, timer = sorted(loaded.stdout.splitlines(), reverse=True)
+    assert queue.startswith("record_queued_vendor_event ")
+    assert "'%VENDOR_EVENTS_QUEUE%' does not resolve to a value" in queue
+    assert '`"VENDOR_EVENTS_QUEUE": "..."`' in queue
+    assert timer.startswith("purge_ended_instances ")
+    assert "'%RETENTION_SCHEDULE%' does not resolve to a value" in timer
+    assert '`"RETENTION_SCHEDULE": "..."`' in timer
+
+
 def test_every_party_and_every_approver_has_a_setting_in_the_table() -> None:
     named = {f"{party.upper()}_URL" for party in PARTIES}
     named |= {f"APPROVER_{role.upper()}" for role in PEOPLE}
 
     assert named <= documented().keys()
+
+
+def test_the_settings_of_bindings_that_tests_need_are_all_there_are() -> None:
+    calls = [
+        node
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+    assert {name for call in calls for name in _bound_by(call)} == bound_settings().keys()
 
 
 def test_the_example_for_a_machine_holds_settings_of_the_table() -> None:

@@ -6,6 +6,7 @@ it (`advance`), or asks for something that takes time (`run_until_ended`,
 """
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event, compact, event_raised
 from durablehost.hub.problems import StoredProblem
 from durablehost.settings import Settings, settings_for_tests
+from durablehost.settings.percent_names import resolve
 from durablehost.store import MEMORY, SqliteBackend
 from durablehost.testing.in_process import Answer, Front
 from durablehost.testing.manual_work import ManualWork
@@ -201,10 +203,14 @@ class ManualHub:
         Raises FunctionFailed where it raised.
         """
         found = next((one for one in self._table.functions if one.name == function), None)
+        left_out = next((one for one in self._table.left_out if one.name == function), None)
+        if left_out is not None:
+            raise LookupError(f"{left_out.says} {left_out.advice} ({left_out.place})")
         if found is None or found.kind not in ("timer", "queue", "blob"):
             raise LookupError(f"the app has no timer, queue or blob function '{function}'")
         if value is None and found.kind == "timer":
-            value = timer_request(parse(str(found.trigger["schedule"])), None, past_due=False)
+            schedule = parse(resolve(str(found.trigger["schedule"]), os.environ))
+            value = timer_request(schedule, None, past_due=False)
         await self._invoker.trigger(found, value, await self._front.lend_client())
         await self.run_until_idle()
 

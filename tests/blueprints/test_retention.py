@@ -231,7 +231,6 @@ def test_the_defaults_are_those_of_the_docs() -> None:
     days = f"| `RETENTION_DAYS` | {retention.DAYS} | "
     assert days in page
     assert f"from 1 to {limits.KEPT_DAYS.most} |" in page
-    assert f"| `RETENTION_SCHEDULE` | `{retention.SCHEDULE}` | " in page
 
 
 # Between looking and purging

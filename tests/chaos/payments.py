@@ -18,6 +18,7 @@ from aiohttp import web
 
 from orchestration import limits
 from sandbox.app import create_app
+from tests.bound_settings import bound_settings
 from tests.chaos.book import Book
 from tests.chaos.load import EXPECTED, Client, Door
 from tests.chaos.payments_audit import BOOKS, HANDED_OVER, Findings, Order, audit
@@ -180,6 +181,7 @@ class Fire:
     async def _start(self, world_url: str) -> Started:
         environ = {f"{party.upper()}_URL": f"{world_url}{party}" for party in PARTIES}
         environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PAYMENT_LIMIT_CENTS": str(limits.CENTS.most)}
+        environ |= bound_settings()
         return await asyncio.to_thread(start, ROOT, "--data", self._hub, environ=environ)
 
 

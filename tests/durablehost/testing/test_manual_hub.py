@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
+import azure.functions as func
 import pytest
 
 from durablehost.errors import FunctionFailed
@@ -352,6 +353,36 @@ async def test_a_timer_function_is_fired_by_hand() -> None:
 
         with pytest.raises(FunctionFailed):
             await hub.fire("every_morning", "no timer request")
+
+
+def app_with_a_timer_by_setting(fired: list[Any]) -> df.DFApp:
+    app = df.DFApp()
+
+    @app.timer_trigger(arg_name="timer", schedule="%MORNING%")
+    def in_the_morning(timer: func.TimerRequest) -> None:
+        fired.append(timer)
+
+    return app
+
+
+async def test_the_schedule_of_a_timer_function_may_be_a_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MORNING", "0 0 6 * * *")
+    fired: list[Any] = []
+    async with ManualHub(app_with_a_timer_by_setting(fired)) as hub:
+        await hub.fire("in_the_morning")
+
+    assert len(fired) == 1
+
+
+async def test_firing_a_function_whose_setting_is_missing_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MORNING", raising=False)
+    async with ManualHub(app_with_a_timer_by_setting([])) as hub:
+        with pytest.raises(LookupError, match="'%MORNING%' does not resolve to a value"):
+            await hub.fire("in_the_morning")
 
 
 async def test_entities_are_signalled_and_seen() -> None:
