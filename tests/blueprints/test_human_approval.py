@@ -469,7 +469,7 @@ async def test_a_vote_ends_the_retries_of_a_mail_whose_answers_are_lost(
 
 async def test_people_who_have_voted_count_as_reached(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
-    await sandbox.fault("mail", about=LEAD, lose_answer_next=100_000)
+    await sandbox.fault("mail", about=LEAD, method="POST", lose_answer_next=100_000)
     hub.slow_activity("request_approval", timedelta(hours=6))
     await ask(hub, **LARGE)
     await hub.advance(timedelta(hours=6))
