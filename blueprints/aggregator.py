@@ -1,11 +1,12 @@
-"""Aggregator: running totals a vendor, fed by events from many senders, each counted once.
+"""Aggregator: running totals for each vendor, of events from many senders; each counts once.
 
-POST /api/totals takes an event, as does the queue that VENDOR_EVENTS_QUEUE names: 202. GET
-/api/totals/{vendor} reads all shards of a vendor as one, `?day=` what is booked on a day.
-Rankings of vendors and closings of days are parts beside it.
+POST /api/totals takes an event and returns 202, as does the queue that VENDOR_EVENTS_QUEUE names.
+GET /api/totals/{vendor} reads all shards of a vendor as one; `?day=` shows what is booked on a day.
+Rankings of vendors and closings of days are in files of their own.
 """
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Final, cast
 
@@ -22,13 +23,17 @@ from blueprints.aggregator_sharding import (
     MOST_KEYS,
     Page,
     Registration,
+    SplitOrder,
+    Splits,
     directory_id,
+    page_of,
     shard_id,
+    splits_id,
 )
 from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, Query, read_body, read_message, read_query
 from http_api.entities import state_of
-from http_api.problems import Problem, answers_problems, failures_as_503
+from http_api.problems import Problem, answers_problems
 from orchestration import limits
 from orchestration.failures import Failure
 from orchestration.ids import IdPart, is_id_part
@@ -40,6 +45,7 @@ HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
 # the clocks of two workers may part at midnight.
 _NOTICE: Final = timedelta(days=3)
 
+log = logging.getLogger(__name__)
 bp = df.Blueprint()
 
 
@@ -66,8 +72,7 @@ async def record_vendor_event(
 ) -> func.HttpResponse:
     """Take the event in the body; whether it was counted before, only its shard knows."""
     event = read_body(req, VendorEvent)
-    with failures_as_503():
-        await _record(client, event)
+    await _record(client, event)
     here = url_of(req, f"/api/totals/{event.vendor}")
     shown = {"event": event.event, "vendor": event.vendor, "statusQueryGetUri": here}
     return json_answer(shown, 202, {"Location": here})
@@ -92,12 +97,12 @@ async def show_vendor_total(
 ) -> func.HttpResponse:
     """Show what a vendor's events come to; what was taken a moment ago may not be in it yet."""
     vendor, day = req.route_params["vendor"], read_query(req, DayQuery).day
-    entry = (await _page(client, vendor))["entries"].get(vendor) if is_id_part(vendor) else None
-    if entry is None:
+    splits = await state_of(client, splits_id(vendor)) if is_id_part(vendor) else None
+    if splits is None:
         detail = f"vendor {vendor[:64]!r} is unknown: no event of it has arrived"
         raise Problem(404, "unknown_vendor", detail)
     states: list[Total | None] = await asyncio.gather(
-        *(state_of(client, shard_id(vendor, shard)) for shard in range(entry["most"]))
+        *(state_of(client, shard_id(vendor, shard)) for shard in range(splits["most"]))
     )
     shards = [state for state in states if state]
     try:
@@ -115,38 +120,64 @@ def vendor_total(context: df.DurableEntityContext) -> None:
 
 
 @bp.entity_trigger(context_name="context")
+def vendor_splits(context: df.DurableEntityContext) -> None:
+    """Over how many shards a vendor is split."""
+    operate(context, sharding.new_splits, {"split": sharding.split})
+
+
+@bp.entity_trigger(context_name="context")
 def vendor_directory(context: df.DurableEntityContext) -> None:
-    """One page of the vendors there are, and over how many shards each is split."""
+    """One page of the vendors there are."""
     operate(
         context,
         sharding.new_page,
-        {"register": sharding.register, "read": sharding.read, "close": sharding.close},
+        {
+            "register": sharding.register,
+            "close": sharding.close,
+            "list_after": sharding.list_after,
+        },
     )
 
 
 async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
-    """Signal the shard that this event always meets. Raises Problem, or Failure for a setting."""
-    today = clock.now().date()
-    if event.day > (today + timedelta(days=1)).isoformat():
+    """Signal the shard that this event always meets. Raises Problem."""
+    if event.day > (clock.now().date() + timedelta(days=1)).isoformat():
         raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")
-    is_hot = event.vendor in names_setting("HOT_VENDORS")
-    shards = number_setting("HOT_SHARDS", HOT_SHARDS, limits.SHARDS.most) if is_hot else 1
-    page = await _page(client, event.vendor)
-    entry = page["entries"].get(event.vendor)
-    if entry is None and len(page["entries"]) >= MOST_KEYS:
-        why = "there are too many vendors: look for names that are none"
-        raise Problem(409, "directory_full", f"vendor {event.vendor!r} is new, and {why}")
-    if entry is None or not sharding.is_split_over(entry, shards):
-        since = (today + _NOTICE).isoformat()
-        order = Registration(key=event.vendor, shards=shards, since=since)
-        # Before the event, so that no total is in a shard that nobody knows of.
-        await client.signal_entity(directory_id(sharding.page_of(event.vendor)), "register", order)
-    shard = sharding.shard_of(entry or sharding.first_entry(shards), event.event, event.day)
-    told = event.model_dump() | {"closed_through": page["closed_through"]}
+    splits: Splits | None = await state_of(client, splits_id(event.vendor))
+    shards = _wanted_shards(event.vendor, splits)
+    if splits is None or sharding.newest_shards(splits) != shards:
+        splits = await _split(client, event.vendor, shards, splits)
+    shard = sharding.shard_of(splits, event.event, event.day)
+    told = event.model_dump() | {"closed_through": splits["closed_through"]}
     await client.signal_entity(shard_id(event.vendor, shard), "record", told)
 
 
-async def _page(client: df.DurableOrchestrationClient, vendor: str) -> Page:
-    """The page of the directory that a vendor is on, or will be."""
-    page = await state_of(client, directory_id(sharding.page_of(vendor)))
-    return cast(Page, page) if page else sharding.new_page()
+async def _split(
+    client: df.DurableOrchestrationClient, vendor: str, shards: int, before: Splits | None
+) -> Splits:
+    """Split a vendor over other shards, before the event: no total may be in an unknown shard.
+
+    Returns how the event is to be split: another number of shards is for the events of later days.
+    """
+    found = await state_of(client, directory_id(page_of(vendor)))
+    page = cast(Page, found) if found else sharding.new_page()
+    if vendor not in page["shards"] and len(page["shards"]) >= MOST_KEYS:
+        why = "there are too many vendors: look for names that are none"
+        raise Problem(409, "directory_full", f"vendor {vendor!r} is new, and {why}")
+    since = (clock.now().date() + _NOTICE).isoformat()
+    registration = Registration(key=vendor, shards=shards)
+    order = SplitOrder(shards=shards, since=since, closed_through=page["closed_through"])
+    await client.signal_entity(directory_id(page_of(vendor)), "register", registration)
+    await client.signal_entity(splits_id(vendor), "split", order)
+    return before or sharding.first_splits(shards, page["closed_through"])
+
+
+def _wanted_shards(vendor: str, splits: Splits | None) -> int:
+    """Over how many shards a vendor is to be split. A wrong setting changes nothing."""
+    if vendor not in names_setting("HOT_VENDORS"):
+        return 1
+    try:
+        return number_setting("HOT_SHARDS", HOT_SHARDS, limits.SHARDS.most)
+    except Failure as failure:
+        log.error("vendor %s stays as it is split: %s", vendor, failure)
+        return sharding.newest_shards(splits) if splits else HOT_SHARDS

@@ -11,7 +11,7 @@ import azure.functions as func
 from activities import clock
 from blueprints.aggregator_booking import Day, summed
 from blueprints.aggregator_calendar import DayTotal, begin, freeze, new_calendar
-from blueprints.aggregator_sharding import PAGES, ask_shards
+from blueprints.aggregator_sharding import PAGES, Listed, ask_shards, directory_id
 from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
@@ -35,10 +35,12 @@ class ClosingBody(Body):
 
 
 class ClosingOrder(TypedDict):
-    """The day to close, and the page of the directory for whose vendors."""
+    """The day to close for a page of the directory, and what it came to for those before one."""
 
     page: str
     day: str
+    after: str
+    so_far: DayTotal
 
 
 @bp.route(route="closings", methods=["POST"])
@@ -63,7 +65,11 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
     show_progress(context, "closing", 0, of=PAGES)
     kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
     if not kept:
-        orders = {f"page-{page}": ClosingOrder(page=str(page), day=day) for page in range(PAGES)}
+        nothing = DayTotal(day=day, vendors=0, events=0, amount_cents=0)
+        orders = {
+            f"page-{page}": ClosingOrder(page=str(page), day=day, after="", so_far=nothing)
+            for page in range(PAGES)
+        }
         pages = children_for(context, closing_page, orders)
         parts: list[DayTotal] = yield context.task_all(list(pages.values()))
         vendors = sum(part["vendors"] for part in parts)
@@ -76,13 +82,20 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("refuse", left=HALF_CLOSED)
-def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
-    """Close the day in the shards of one page of the directory."""
+def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal | None]:
+    """Close the day for the next vendors of one page, and continue as new with the rest."""
     order = cast(ClosingOrder, context.get_input())
-    shards = yield from ask_shards(context, order["page"], "close", order["day"])
+    day, after = order["day"], order["after"]
+    operation = ("list_after", after) if after else ("close", day)
+    listed: Listed = yield context.call_entity(directory_id(order["page"]), *operation)
+    shards = yield from ask_shards(context, listed["shards"], "close", day)
     totals = [summed(tallies) for tallies in shards.values()]
-    vendors = sum(total["events"] > 0 for total in totals)
-    return DayTotal(day=order["day"], vendors=vendors, **summed(totals))
+    vendors = order["so_far"]["vendors"] + sum(total["events"] > 0 for total in totals)
+    total = DayTotal(day=day, vendors=vendors, **summed([order["so_far"], *totals]))
+    if not listed["more"]:
+        return total
+    context.continue_as_new({**order, "after": max(listed["shards"]), "so_far": total})
+    return None
 
 
 @bp.entity_trigger(context_name="context")

@@ -4,14 +4,14 @@ POST /api/rankings starts one ranking a name: 202; 200 once it has ended.
 """
 
 from collections.abc import Sequence
-from typing import TypedDict, cast
+from typing import Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
 from blueprints.aggregator_booking import Tally, summed
-from blueprints.aggregator_sharding import PAGES, ask_shards
+from blueprints.aggregator_sharding import PAGES, Listed, ask_shards, directory_id
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
@@ -59,10 +59,12 @@ class Ranked(TypedDict):
 
 
 class RankingOrder(TypedDict):
-    """How many vendors to name, and the page of the directory that they are on."""
+    """How many vendors of a page of the directory to name, and the ranking of those before one."""
 
     page: str
     top: int
+    after: str
+    so_far: Ranking
 
 
 @bp.route(route="rankings", methods=["POST"])
@@ -83,7 +85,10 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
     """Rank the vendors of each page of the directory, side by side; merge what they found."""
     top = cast(dict[str, int], context.get_input())["top"]
     show_progress(context, "ranking", 0, of=PAGES)
-    orders = {f"page-{page}": RankingOrder(page=str(page), top=top) for page in range(PAGES)}
+    orders = {
+        f"page-{page}": RankingOrder(page=str(page), top=top, after="", so_far=_NOTHING)
+        for page in range(PAGES)
+    }
     pages = children_for(context, ranking_page, orders)
     rankings: list[Ranking] = yield context.task_all(list(pages.values()))
     show_progress(context, "ranked", PAGES, of=PAGES)
@@ -92,13 +97,19 @@ def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking]:
-    """Rank the vendors of one page of the directory."""
+def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking | None]:
+    """Rank the next vendors of one page of the directory, and continue as new with the rest."""
     order = cast(RankingOrder, context.get_input())
-    shards = yield from ask_shards(context, order["page"], "read")
+    listed: Listed = yield context.call_entity(
+        directory_id(order["page"]), "list_after", order["after"]
+    )
+    shards = yield from ask_shards(context, listed["shards"], "read")
     lines = [Line(vendor=vendor, **summed(tallies)) for vendor, tallies in shards.items()]
-    whole = Ranking(lines=lines, tied_with_last=0)
-    return merged([whole], order["top"])
+    ranking = merged([order["so_far"], Ranking(lines=lines, tied_with_last=0)], order["top"])
+    if not listed["more"]:
+        return ranking
+    context.continue_as_new({**order, "after": max(listed["shards"]), "so_far": ranking})
+    return None
 
 
 def merged(rankings: Sequence[Ranking], top: int) -> Ranking:
@@ -108,7 +119,7 @@ def merged(rankings: Sequence[Ranking], top: int) -> Ranking:
         key=lambda line: (-line["amount_cents"], line["vendor"]),
     )
     if not lines:
-        return Ranking(lines=[], tied_with_last=0)
+        return _NOTHING
     least = lines[:top][-1]["amount_cents"]
     # What a part has left out has no more than the last that it named.
     tied = sum(line["amount_cents"] == least for line in lines[top:]) + sum(
@@ -125,3 +136,6 @@ def with_ranks(ranking: Ranking) -> Ranked:
         is_tied = lines and lines[-1]["amount_cents"] == line["amount_cents"]
         lines.append(RankedLine(**line, rank=lines[-1]["rank"] if is_tied else place))
     return Ranked(lines=lines, tied_with_last=ranking["tied_with_last"])
+
+
+_NOTHING: Final = Ranking(lines=[], tied_with_last=0)

@@ -1,7 +1,8 @@
 """Keys whose events are split over shards: which shard an event meets, and which shards there are.
 
-A directory of pages remembers how many shards each key has, and since which day of events. So an
-event that is repeated meets the shard that it met first, whatever the settings say by then.
+An entity for each key remembers how many shards the key has, and since which day of events. So an
+event that is repeated meets the shard that it met first, whatever the settings say by then. A
+directory of pages lists the keys, because an orchestrator cannot list entities.
 """
 
 from hashlib import sha256
@@ -12,9 +13,10 @@ import azure.durable_functions as df
 from orchestration import limits
 from orchestration.steps import Steps
 
-DIRECTORY: Final = "vendor_directory"  # the entity whose keys are its pages
+DIRECTORY: Final = "vendor_directory"  # the entity whose keys are the pages of the directory
+SPLITS: Final = "vendor_splits"  # the entity whose keys are the keys that are split
 TOTAL: Final = "vendor_total"  # the entity whose keys are the shards
-AT_ONCE: Final = 50  # shards that are asked at once, for each page of the directory
+SHARDS_ASKED: Final = 100  # at once and in one generation, or those of one key more
 
 # How many pages the directory has. With another number, keys would be looked for on other pages.
 PAGES: Final = 16
@@ -28,30 +30,52 @@ class Split(TypedDict):
     shards: int
 
 
-class Entry(TypedDict):
-    """What the directory has of a key; `most` shards have to be read, as each may hold events."""
+class Splits(TypedDict):
+    """How a key is split, and the last day that was closed when the newest split was made.
+
+    All `most` shards have to be read, because each one may hold events.
+    """
 
     splits: list[Split]
     most: int
+    closed_through: str
+
+
+class SplitOrder(TypedDict):
+    """How many shards a key is to have, the first day of new events, and the last closed day."""
+
+    shards: int
+    since: str
+    closed_through: str
 
 
 class Page(TypedDict):
-    """What the directory has on one page: its keys, and the last day that was closed for them."""
+    """A page of the directory: each key with the number of its shards, and the last closed day."""
 
-    entries: dict[str, Entry]
+    shards: dict[str, int]
     closed_through: str
 
 
 class Registration(TypedDict):
-    """A key, how many shards it is to have, and the first day for which no event is there yet."""
+    """A key, and how many shards it has at least."""
 
     key: str
     shards: int
-    since: str
+
+
+class Listed(TypedDict):
+    """Some keys of a page with their shards, in the order of the keys, and whether more follow."""
+
+    shards: dict[str, int]
+    more: bool
 
 
 def directory_id(page: str) -> df.EntityId:
     return df.EntityId(DIRECTORY, page)
+
+
+def splits_id(key: str) -> df.EntityId:
+    return df.EntityId(SPLITS, key)
 
 
 def shard_id(key: str, shard: int) -> df.EntityId:
@@ -63,57 +87,77 @@ def page_of(key: str) -> str:
 
 
 def new_page() -> Page:
-    return Page(entries={}, closed_through="")
+    return Page(shards={}, closed_through="")
 
 
 def register(page: Page, registration: Registration) -> tuple[Page, None]:
-    """Add a key, or give it another number of shards for the events of days to come."""
-    key, shards, since = registration["key"], registration["shards"], registration["since"]
-    entry = page["entries"].get(key) or first_entry(shards)
-    splits = [split for split in entry["splits"] if split["since"] < since]
-    if splits[-1]["shards"] != shards:
-        splits.append(Split(since=since, shards=shards))
-    after = Entry(splits=splits, most=max(entry["most"], shards))
-    return {**page, "entries": {**page["entries"], key: after}}, None
+    """Add a key, or give it more shards."""
+    key = registration["key"]
+    shards = max(page["shards"].get(key, 0), registration["shards"])
+    return {**page, "shards": {**page["shards"], key: shards}}, None
 
 
-def read(page: Page, _: object) -> tuple[Page, dict[str, Entry]]:
-    """All keys of the page."""
-    return page, page["entries"]
+def close(page: Page, day: str) -> tuple[Page, Listed]:
+    """Close a day; list the first keys. Keys that are registered later learn of the closing."""
+    return {**page, "closed_through": max(page["closed_through"], day)}, list_after(page, "")[1]
 
 
-def close(page: Page, day: str) -> tuple[Page, dict[str, Entry]]:
-    """All keys for whose shards a day is to be closed; those to come are told that it is."""
-    return {**page, "closed_through": max(page["closed_through"], day)}, page["entries"]
+def list_after(page: Page, after: str) -> tuple[Page, Listed]:
+    """The keys that follow a key, until they have `SHARDS_ASKED` shards together."""
+    following = sorted(key for key in page["shards"] if key > after)
+    listed: dict[str, int] = {}
+    while following[len(listed) :] and sum(listed.values()) < SHARDS_ASKED:
+        key = following[len(listed)]
+        listed[key] = page["shards"][key]
+    return page, Listed(shards=listed, more=len(listed) < len(following))
+
+
+def new_splits() -> Splits:
+    return Splits(splits=[], most=0, closed_through="")
+
+
+def split(splits: Splits, order: SplitOrder) -> tuple[Splits, None]:
+    """Split a key over a number of shards: a new key at once, another for new events."""
+    shards = order["shards"]
+    if not splits["splits"]:
+        return first_splits(shards, order["closed_through"]), None
+    kept = [each for each in splits["splits"] if each["since"] < order["since"]]
+    if kept[-1]["shards"] != shards:
+        kept.append(Split(since=order["since"], shards=shards))
+    most = max(splits["most"], shards)
+    return Splits(splits=kept, most=most, closed_through=order["closed_through"]), None
 
 
 def ask_shards(
-    context: df.DurableOrchestrationContext, page: str, operation: str, data: object = None
+    context: df.DurableOrchestrationContext,
+    shards: dict[str, int],
+    operation: str,
+    data: object = None,
 ) -> Steps[dict[str, list[Any]]]:
-    """Ask a page, then all shards of its keys, so many at once; return the answers for each key."""
-    entries: dict[str, Entry] = yield context.call_entity(directory_id(page), operation, data)
-    shards = [(key, shard) for key, entry in entries.items() for shard in range(entry["most"])]
-    answers: dict[str, list[Any]] = {key: [] for key in entries}
-    for first in range(0, len(shards), AT_ONCE):
-        wave = shards[first : first + AT_ONCE]
-        calls = [context.call_entity(shard_id(*shard), operation, data) for shard in wave]
-        for (key, _), answer in zip(wave, (yield context.task_all(calls)), strict=True):
-            answers[key].append(answer)
+    """Ask all shards of some keys at once; return the answers for each key."""
+    asked = [(key, shard) for key, count in shards.items() for shard in range(count)]
+    if not asked:
+        return {}
+    calls = [context.call_entity(shard_id(*each), operation, data) for each in asked]
+    answers: dict[str, list[Any]] = {key: [] for key in shards}
+    for (key, _), answer in zip(asked, (yield context.task_all(calls)), strict=True):
+        answers[key].append(answer)
     return answers
 
 
-def first_entry(shards: int) -> Entry:
-    return Entry(splits=[Split(since="", shards=shards)], most=shards)
+def first_splits(shards: int, closed_through: str) -> Splits:
+    first = Split(since="", shards=shards)
+    return Splits(splits=[first], most=shards, closed_through=closed_through)
 
 
-def is_split_over(entry: Entry, shards: int) -> bool:
-    """Whether the newest events of a key are split over so many shards."""
-    return entry["splits"][-1]["shards"] == shards
+def newest_shards(splits: Splits) -> int:
+    """Over how many shards the newest events of a key are split."""
+    return splits["splits"][-1]["shards"]
 
 
-def shard_of(entry: Entry, event: str, day: str) -> int:
+def shard_of(splits: Splits, event: str, day: str) -> int:
     """The shard of an event; it depends on nothing that differs when it is repeated."""
-    [*_, split] = [split for split in entry["splits"] if split["since"] <= day]
+    [*_, split] = [split for split in splits["splits"] if split["since"] <= day]
     return _number(event) % split["shards"]
 
 

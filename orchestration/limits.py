@@ -163,7 +163,7 @@ REVIEW_ROUNDS: Final = Limit(
     "rejected",
 )
 DIRECTORY_PAGE: Final = Limit(
-    2000, "vendors on one of the 16 pages of the directory", "it is read for every event", "409"
+    2000, "vendors on one of the 16 pages of the directory", "it is read for each new vendor", "409"
 )
 REMEMBERED_EVENTS: Final = Limit(
     1000,

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 import azure.functions as func
+import pytest
 
+from blueprints import aggregator_closing, aggregator_ranking, aggregator_sharding
 from durablehost.testing import Answer, ManualHub
 
 DAY: Final = "2026-01-01"  # when the hub's clock begins
@@ -51,6 +53,13 @@ async def rank(hub: ManualHub, name: str, **more: Any) -> Any:
 
 async def next_day(hub: ManualHub, days: int = 1) -> None:
     await hub.advance(timedelta(days=days))
+
+
+def use_few_pages(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Have a directory of three pages, so that what asks them all has few steps to crash at."""
+    for module in (aggregator_closing, aggregator_ranking, aggregator_sharding):
+        monkeypatch.setattr(module, "PAGES", 3)
+    return 3
 
 
 def shards(hub: ManualHub, vendor: str = "acme") -> list[Any]:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from activities import clock
-from blueprints import aggregator
+from blueprints import aggregator, aggregator_sharding
 from blueprints.aggregator_booking import OPEN_DAYS, REMEMBERED
-from blueprints.aggregator_sharding import AT_ONCE, PAGES, page_of
+from blueprints.aggregator_sharding import PAGES, SHARDS_ASKED, page_of
 from durablehost.app.functions import FunctionTable
 from durablehost.errors import FunctionFailed
 from durablehost.testing import ManualHub
+from http_api.entities import state_of
 from tests.aggregating import (
     DAY,
     NEXT_DAY,
@@ -28,6 +29,7 @@ from tests.aggregating import (
     rank,
     shards,
     total,
+    use_few_pages,
 )
 from tests.crashes import every_crash
 
@@ -264,14 +266,25 @@ async def test_a_day_that_is_none_is_refused(hub: ManualHub, query: str) -> None
     assert problem(answer) == (422, "invalid_query")
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "many"])
-async def test_a_setting_that_is_no_number_is_the_apps_fault_and_not_the_callers(
-    hub: ManualHub, hot: None, monkeypatch: pytest.MonkeyPatch, value: str
+@pytest.mark.parametrize("value", ["0", "-1", "eight"])
+async def test_a_wrong_number_of_shards_refuses_no_event_and_is_logged(
+    hub: ManualHub,
+    hot: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    value: str,
 ) -> None:
+    await post(hub, "e-1")
     monkeypatch.setenv("HOT_SHARDS", value)
 
-    assert problem(await post(hub, "e-1")) == (503, "not_configured")
-    assert (await post(hub, "e-1", "small")).status == 202
+    answers = [await post(hub, f"e-{n}") for n in range(2, 12)]
+    await enqueue(hub, an_event("m-1"))
+    await post(hub, "e-1", "globex")
+
+    assert {answer.status for answer in answers} == {202}
+    assert (await counted(hub), await counted(hub, "globex")) == ((12, 1200), (1, 100))
+    assert len(hub.entity_state("vendor_splits", "acme")["splits"]) == 1
+    assert f"the setting HOT_SHARDS is '{value}'" in caplog.text
 
 
 async def test_a_full_page_of_the_directory_takes_no_new_vendor_and_all_events_of_the_others(
@@ -358,14 +371,13 @@ async def test_workers_whose_settings_differ_lose_no_event_between_them(
         await post(hub, f"e-{n}")
 
     assert await counted(hub) == (40, 4000)
-    page = hub.entity_state("vendor_directory", page_of("acme"))
-    assert len(page["entries"]["acme"]["splits"]) <= 2
+    assert len(hub.entity_state("vendor_splits", "acme")["splits"]) <= 2
 
 
 async def test_a_total_can_be_read_before_its_first_event_is_in(hub: ManualHub) -> None:
-    order = {"key": "acme", "shards": 1, "since": NEXT_DAY}
+    order = {"shards": 1, "since": NEXT_DAY, "closed_through": ""}
 
-    await hub.signal("vendor_directory", page_of("acme"), "register", order)
+    await hub.signal("vendor_splits", "acme", "split", order)
 
     assert await counted(hub) == (0, 0)
     assert (await total(hub, day=DAY))["state"] == "open"
@@ -419,7 +431,7 @@ async def test_a_ranking_of_nobody_is_empty(hub: ManualHub) -> None:
 async def test_a_page_with_more_shards_than_are_asked_at_once_is_ranked_whole(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vendors = [f"v-{n}" for n in range(600) if page_of(f"v-{n}") == "0"][: AT_ONCE // 2]
+    vendors = [f"v-{n}" for n in range(600) if page_of(f"v-{n}") == "0"][: SHARDS_ASKED // 4]
     monkeypatch.setenv("HOT_VENDORS", ",".join(vendors))
     monkeypatch.setenv("HOT_SHARDS", "5")
     for number, vendor in enumerate(vendors):
@@ -445,6 +457,47 @@ async def test_a_ranking_is_made_once_a_name(hub: ManualHub) -> None:
     assert names((await rank(hub, "later"))["lines"]) == [(1, "globex"), (2, "acme")]
 
 
+@pytest.mark.parametrize("orchestrator", ["ranking_page", "closing_page"])
+async def test_no_history_grows_with_the_number_of_vendors(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch, orchestrator: str
+) -> None:
+    monkeypatch.setattr(aggregator_sharding, "SHARDS_ASKED", 10)
+    nothing = {"lines": [], "tied_with_last": 0}
+    if orchestrator == "closing_page":
+        nothing = {"day": DAY, "vendors": 0, "events": 0, "amount_cents": 0}
+    for number in range(100):
+        vendor = f"v-{number:03}"
+        await hub.signal("vendor_directory", "0", "register", {"key": vendor, "shards": 1})
+        await hub.signal("vendor_total", f"{vendor}:0", "record", an_event("e-1"))
+
+    order = {"page": "0", "day": DAY, "top": 100, "after": "", "so_far": nothing}
+    page = await hub.start(orchestrator, order)
+
+    assert len(hub.history(page)) < 50
+    output = hub.output(page)
+    assert output.get("vendors", len(output.get("lines", []))) == 100
+
+
+async def test_an_event_of_a_known_vendor_reads_no_page_of_the_directory(
+    hub: ManualHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is some 50 KB where there are many vendors."""
+    read: list[str] = []
+
+    async def noting(client: Any, entity: Any) -> Any:
+        read.append(entity.name)
+        return await state_of(client, entity)
+
+    monkeypatch.setattr(aggregator, "state_of", noting)
+    await post(hub, "e-1")
+    await enqueue(hub, an_event("e-2"))
+    await post(hub, "e-3")
+    await total(hub)
+
+    assert read.count("vendor_directory") == 1
+    assert len(json.dumps(hub.entity_state("vendor_splits", "acme"))) < 200
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [({}, "name"), ({"name": "a:b"}, "name"), ({"name": "a", "top": 0}, "top")]
@@ -461,8 +514,10 @@ async def test_a_ranking_that_is_not_right_names_the_field(
 
 
 async def test_a_crash_between_any_two_steps_ranks_the_same(
-    durable_app: FunctionTable, hot: None
+    durable_app: FunctionTable, hot: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pages = use_few_pages(monkeypatch)
+
     async def run(hub: ManualHub) -> None:
         for number, vendor in enumerate(("acme", "b", "c"), 1):
             await post(hub, "e-1", vendor, amount_cents=number)
@@ -475,7 +530,7 @@ async def test_a_crash_between_any_two_steps_ranks_the_same(
 
         assert names(hub.output("ranking:now")["lines"]) == [(1, "c"), (2, "b")]
         assert hub.problems() == []
-    assert crashes > PAGES
+    assert crashes > pages
 
 
 # What the platform is given

@@ -5,29 +5,32 @@ from hypothesis import strategies as st
 
 from blueprints.aggregator_sharding import (
     PAGES,
+    SHARDS_ASKED,
     Page,
-    Registration,
-    first_entry,
-    is_split_over,
+    SplitOrder,
+    Splits,
+    first_splits,
+    list_after,
     mark_of,
-    new_page,
+    new_splits,
+    newest_shards,
     page_of,
-    register,
     shard_of,
+    split,
 )
 
 DAYS = [f"2026-01-{number:02}" for number in range(1, 29)]
 
 
-def registered(page: Page, shards: int, since: str) -> Page:
-    return register(page, Registration(key="acme", shards=shards, since=since))[0]
+def splitting(splits: Splits, shards: int, since: str) -> Splits:
+    return split(splits, SplitOrder(shards=shards, since=since, closed_through=""))[0]
 
 
 def test_where_an_event_goes_is_the_same_in_every_process() -> None:
     """Of another hash, repeated events would meet other shards, and keys would lie elsewhere."""
-    entry = first_entry(8)
+    splits = first_splits(8, "")
 
-    assert [shard_of(entry, f"e-{n}", DAYS[0]) for n in range(5)] == [7, 3, 6, 6, 7]
+    assert [shard_of(splits, f"e-{n}", DAYS[0]) for n in range(5)] == [7, 3, 6, 6, 7]
     assert (page_of("acme"), mark_of("e-1")) == ("7", "b94f523196aaacd8")
 
 
@@ -40,23 +43,36 @@ def test_whatever_the_settings_become_the_past_stays_where_it_is(
     changes: list[tuple[int, int]],
 ) -> None:
     """Each change holds from three days after its own day on; events are dated tomorrow at most."""
-    page = new_page()
+    splits = new_splits()
     met: dict[str, int] = {}
     for shards, today in sorted(changes, key=lambda change: change[1]):
-        if not (entry := page["entries"].get("acme")) or not is_split_over(entry, shards):
-            page = registered(page, shards, DAYS[today + 3])
-        entry = page["entries"]["acme"]
+        if not splits["splits"] or newest_shards(splits) != shards:
+            splits = splitting(splits, shards, DAYS[today + 3])
         for day in DAYS[: today + 2]:
-            shard = shard_of(entry, "e-1", day)
+            shard = shard_of(splits, "e-1", day)
             assert met.setdefault(day, shard) == shard
-            assert shard < entry["most"]
+            assert shard < splits["most"]
 
 
 def test_settings_that_change_to_and_fro_add_one_split_a_day() -> None:
-    page = registered(new_page(), 4, DAYS[0])
+    splits = splitting(new_splits(), 4, DAYS[0])
     for number in range(20):
-        page = registered(page, 1 + number % 2, DAYS[3])
+        splits = splitting(splits, 1 + number % 2, DAYS[3])
 
-    entry = page["entries"]["acme"]
-    assert [split["shards"] for split in entry["splits"]] == [4, 2]
-    assert entry["most"] == 4
+    assert [each["shards"] for each in splits["splits"]] == [4, 2]
+    assert splits["most"] == 4
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=4), st.integers(1, 64), max_size=40))
+def test_a_page_is_listed_in_parts_that_are_whole_together(shards: dict[str, int]) -> None:
+    page = Page(shards=shards, closed_through="")
+    seen: dict[str, int] = {}
+    more = True
+    while more:
+        part = list_after(page, max(seen, default=""))[1]
+        assert sum(part["shards"].values()) < SHARDS_ASKED + 64
+        assert not part["more"] or sum(part["shards"].values()) >= SHARDS_ASKED
+        seen |= part["shards"]
+        more = part["more"]
+
+    assert seen == shards
