@@ -45,8 +45,10 @@ def a_zip() -> bytes:
 def a_bomb() -> bytes:
     """A PDF of some hundred kilobytes that bursts its reader."""
     deflating = zlib.compressobj(9)
-    parts = [deflating.compress(bytes(MEBIBYTE)) for _ in range(257)]
-    stream = b"".join([*parts, deflating.flush()])
+    first, again = [
+        deflating.compress(bytes(MEBIBYTE)) + deflating.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    ]
+    stream = first + 256 * again  # after a full flush the same bytes are deflated alike
     return b"%PDF-1.7\n1 0 obj <</Filter /FlateDecode>>\nstream\n" + stream + b"\nendstream\n"
 
 

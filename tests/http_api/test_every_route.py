@@ -83,16 +83,17 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("route", SENDING, ids=shown)
 async def test_a_body_that_is_none_is_refused_and_starts_nothing(
-    hub: ManualHub, sandbox: Sandbox, route: Route, body: bytes
+    hub: ManualHub, sandbox: Sandbox, route: Route
 ) -> None:
-    for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
-        answer = await hub.request("POST", route.filled, data=body, headers={"Content-Type": kind})
+    for name, body in BODIES.items():
+        for kind in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+            headers = {"Content-Type": kind}
+            answer = await hub.request("POST", route.filled, data=body, headers=headers)
 
-        check_refused(answer, 400, 403, 404, 409, 413, 415, 422, 503)
-    assert hub.instances() == []
+            check_refused(answer, 400, 403, 404, 409, 413, 415, 422, 503)
+        assert hub.instances() == [], name
 
 
 async def test_the_key_of_links_is_one_of_every_function_that_takes_a_token(
@@ -153,13 +154,11 @@ async def test_a_query_that_is_none_breaks_nothing(
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "TRACE"])
-@pytest.mark.parametrize("route", ROUTES, ids=shown)
-async def test_a_method_that_a_route_has_not_is_404(
-    hub: ManualHub, route: Route, method: str
-) -> None:
-    answer = await hub.request(method, route.filled)
+async def test_a_method_that_a_route_has_not_is_404(hub: ManualHub, method: str) -> None:
+    for route in ROUTES:
+        answer = await hub.request(method, route.filled)
 
-    assert (answer.status, answer.body) == (404, b"")
+        assert (answer.status, answer.body) == (404, b""), route
 
 
 INVOICE = {"vendor": "acme", "number": "INV-1", "order": "PO-1001", "amount_cents": 12_500}
