@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.durablehost_process import running
-from tests.source import ROOT
+from tests.source import ROOT, copy_app
 
 PARTIES: Final = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")
 TAX_TOKEN: Final = "a-token-of-the-tests"
@@ -88,6 +88,11 @@ def world() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_app(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture(scope="session")
 def events_queue() -> str:
     """The queue of events that the app listens to; an Azurite may serve several apps."""
     return f"events-{uuid4()}"
@@ -97,6 +102,7 @@ def events_queue() -> str:
 def api(
     world: Site,
     events_queue: str,
+    app_folder: Path,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
@@ -107,7 +113,7 @@ def api(
     with contextlib.suppress(pytest.skip.Exception):
         environ["AzureWebJobsStorage"] = request.getfixturevalue("azurite_connection")
     hub: Path = tmp_path_factory.mktemp("hub") / "hub.db"
-    with running(ROOT, "--data", hub, environ=environ) as started:
+    with running(app_folder, "--data", hub, environ=environ) as started:
         site = Site(started.base.rstrip("/"))
         try:
             yield site

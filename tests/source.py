@@ -1,6 +1,7 @@
 """What stands in this repository, read as text: its files, and who imports whom."""
 
 import ast
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,24 @@ ROOT = Path(__file__).parents[1]
 
 # Blueprints that serve every pattern.
 SERVING = {"operations", "retention"}
+
+
+# What is published, by its parts in the repository.
+APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
+APP_FILES = ("function_app.py", "host.json")
+
+
+def copy_app(to: Path) -> Path:
+    """A copy of the app in this folder, for a process that serves it.
+
+    Beside the app itself lies the local.settings.json of whoever works on it: it may name a
+    storage and a sandbox that are in use.
+    """
+    for name in APP_FOLDERS:
+        shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in APP_FILES:
+        shutil.copyfile(ROOT / name, to / name)
+    return to
 
 
 def blueprint_files() -> dict[str, Path]:

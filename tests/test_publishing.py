@@ -15,10 +15,9 @@ from packaging.requirements import Requirement
 import dev
 from durablehost.settings.host_json import read_host_json
 from durablehost.settings.unused_settings import unused_settings
-from tests.source import ROOT, tracked_files
+from tests.source import APP_FILES, APP_FOLDERS, ROOT, tracked_files
 
-APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
-APP_FILES = {"function_app.py", "host.json", "requirements.txt"}
+PUBLISHED_FILES = {*APP_FILES, "requirements.txt"}
 
 # Imports the app with nothing but what it is allowed, and prints the names of its functions.
 LOAD = """\
@@ -120,9 +119,9 @@ def deployed(tmp_path) -> Path:
 def test_what_is_sent_is_the_app_and_all_of_it_whichever_tool_sends_it(tmp_path):
     code = {str(p.relative_to(ROOT)) for f in APP_FOLDERS for p in (ROOT / f).rglob("*.py")}
 
-    assert sent_by_core_tools(TRACKED) == APP_FILES | code
-    assert sent_by_core_tools(TRACKED, boundary="") == APP_FILES | code
-    assert sent_by_git_rules(TRACKED, tmp_path) == APP_FILES | code
+    assert sent_by_core_tools(TRACKED) == PUBLISHED_FILES | code
+    assert sent_by_core_tools(TRACKED, boundary="") == PUBLISHED_FILES | code
+    assert sent_by_git_rules(TRACKED, tmp_path) == PUBLISHED_FILES | code
 
 
 LEFTOVERS = [

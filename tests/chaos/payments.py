@@ -24,7 +24,7 @@ from tests.chaos.load import EXPECTED, Client, Door
 from tests.chaos.payments_audit import BOOKS, HANDED_OVER, Findings, Order, audit
 from tests.durablehost_process import Started, start
 from tests.processes import PARTIES
-from tests.source import ROOT
+from tests.source import copy_app
 
 VENDORS: Final = (*("acme", "globex", "initech", "umbrella", "thawing") * 3, "frozen")
 _MOVES: Final = ("bank.debits", "bank.credits")
@@ -53,6 +53,7 @@ class Fire:
     """Some payments, and all that happens to them."""
 
     def __init__(self, folder: Path, payments: int, kills: int, seed: int, say: Say) -> None:
+        self._app = copy_app(folder / "app")
         self._hub = folder / "payments.db"
         self._kills = kills
         self._chance = random.Random(seed)
@@ -182,7 +183,7 @@ class Fire:
         environ = {f"{party.upper()}_URL": f"{world_url}{party}" for party in PARTIES}
         environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PAYMENT_LIMIT_CENTS": str(limits.CENTS.most)}
         environ |= bound_settings()
-        return await asyncio.to_thread(start, ROOT, "--data", self._hub, environ=environ)
+        return await asyncio.to_thread(start, self._app, "--data", self._hub, environ=environ)
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,6 @@ import requests
 
 from tests.durablehost_process import running
 from tests.processes import PARTIES, Site
-from tests.source import ROOT
 
 KEY = "the+key/of=links"
 PAYMENT = {
@@ -28,14 +27,14 @@ def approval(api: Site) -> str:
 
 
 @pytest.fixture
-def guarded(world: Site, tmp_path: Path) -> Iterator[Site]:
+def guarded(world: Site, app_folder: Path, tmp_path: Path) -> Iterator[Site]:
     """The app on a host that asks for keys, as Azure does."""
     keys = {"master": "a-key", "durable": "another", "function": KEY}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
     environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "LINK_KEY": KEY}
     options = ("--data", tmp_path / "hub.db", "--auth", tmp_path / "keys.json")
-    with running(ROOT, *options, environ=environ) as started:
+    with running(app_folder, *options, environ=environ) as started:
         site = Site(started.base.rstrip("/"))
         try:
             yield site

@@ -8,7 +8,6 @@ import pytest
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from tests.durablehost_process import running
-from tests.source import ROOT
 
 INVOICE = {"vendor": "acme", "order": "PO-1", "amount_cents": 500, "currency": "EUR"}
 
@@ -28,12 +27,14 @@ async def years(tmp_path: Path, durable_app: FunctionTable) -> Path:
     return data
 
 
-async def test_a_run_of_the_timer_clears_the_hub_and_logs_the_count(years: Path) -> None:
+async def test_a_run_of_the_timer_clears_the_hub_and_logs_the_count(
+    years: Path, app_folder: Path
+) -> None:
     def ids() -> list[str]:
         listed = host.ask("GET", "/api/operations?prefix=intake&top=100").json()["operations"]
         return [operation["instanceId"] for operation in listed]
 
-    with running(ROOT, "--data", years) as host:
+    with running(app_folder, "--data", years) as host:
         assert len(ids()) == 100
         headers = {"Content-Type": "application/json"}
 
@@ -45,9 +46,9 @@ async def test_a_run_of_the_timer_clears_the_hub_and_logs_the_count(years: Path)
         assert ids() == ["intake:acme:GOES-ON"]
 
 
-async def test_a_dry_run_clears_nothing(years: Path) -> None:
+async def test_a_dry_run_clears_nothing(years: Path, app_folder: Path) -> None:
     environ = {"RETENTION_DRY_RUN": "true", "RETENTION_SCHEDULE": "*/2 * * * * *"}
-    with running(ROOT, "--data", years, environ=environ) as host:
+    with running(app_folder, "--data", years, environ=environ) as host:
         logged = host.output.wait_for(r"retention (.*) that ended before")
 
         assert logged[1] == "would purge 150 instances (150 Completed)"

@@ -5,24 +5,26 @@ from pathlib import Path
 
 from tests.durablehost_process import running
 from tests.processes import PARTIES, Site
-from tests.source import ROOT
 
 DEFAULT_VERSION = "AzureFunctionsJobHost__extensions__durableTask__defaultVersion"
 
 
 def test_what_one_version_began_ends_as_that_version_after_the_next_is_deployed(
-    world: Site, tmp_path: Path
+    world: Site, app_folder: Path, tmp_path: Path
 ) -> None:
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
     invoice = {"vendor": "acme", "number": "E2E-V", "order": "PO-1001", "amount_cents": 990_000}
     hub = ("--data", tmp_path / "hub.db")
 
-    with running(ROOT, *hub, environ=environ | {DEFAULT_VERSION: "1.0"}) as old:
+    with running(app_folder, *hub, environ=environ | {DEFAULT_VERSION: "1.0"}) as old:
         with closing(Site(old.base.rstrip("/"))) as api:
             here = api.send("POST", "/api/deliveries", invoice).json()["id"]
             api.at_step(here, "waiting for the goods")
         old.stop()
-    with running(ROOT, *hub, environ=environ) as new, closing(Site(new.base.rstrip("/"))) as api:
+    with (
+        running(app_folder, *hub, environ=environ) as new,
+        closing(Site(new.base.rstrip("/"))) as api,
+    ):
         before = api.send("GET", "/api/versions").json()
         api.send("POST", f"/api/operations/{here}/events/GoodsArrived", {})
         ended = api.ended(here)
