@@ -1,7 +1,7 @@
-"""The pytest fixtures `durable_app` and `hub`, for every project that has durablehost installed.
+"""The pytest fixtures `durable_app`, `hub` and `sync_hub`, wherever durablehost is installed.
 
 A coroutine test that uses `hub` needs no other plugin and no configuration. Where pytest-asyncio
-or anyio is installed, they run it.
+or anyio is installed, they run it. A test that is no coroutine uses `sync_hub`.
 
 Pytest imports this module in every project of the environment. It imports the rest of durablehost,
 and with it the SDK, only once a test asks for one of the fixtures.
@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from durablehost.testing import ManualHub
+    from durablehost.testing import ManualHub, SyncHub
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "allow_problems(*kinds): let the test pass with problems of these kinds that durablehost"
+        " notices, such as 'short-timer'; without a kind, with any problem",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +51,16 @@ def hub(durable_app: object) -> "Iterator[ManualHub]":
     manual = ManualHub(durable_app)
     yield manual
     manual.shut()
+
+
+@pytest.fixture
+def sync_hub(durable_app: object) -> "Iterator[SyncHub]":
+    """The same in blocking form, for tests that are no coroutines."""
+    from durablehost.testing import SyncHub
+
+    blocking = SyncHub(durable_app)
+    yield blocking
+    blocking.close()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -70,17 +89,25 @@ def _is_ours_to_run(item: pytest.Function) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Close the connections of a hub on the event loop of the test that used it."""
-    hubs = _hubs_of(item)
+    """Fail a test whose hub noticed problems, and close the hub on the event loop of the test."""
+    manual, blocking = _hubs_of(item)
+    hubs = [*manual, *blocking]
     if not hubs or not isinstance(item, pytest.Function):
         return (yield)
+    for marker in item.iter_markers("allow_problems"):
+        for hub in hubs:
+            hub.allow_problems(*marker.args)
     test = item.obj
     if inspect.iscoroutinefunction(test):
-        item.obj = _disconnecting(test, hubs)
+        item.obj = _disconnecting(test, manual)
     try:
-        return (yield)
+        returned = yield
     finally:
         item.obj = test
+    for hub in hubs:
+        if noticed := hub.unexpected_problems():
+            pytest.fail(noticed, pytrace=False)
+    return returned
 
 
 def _disconnecting(
@@ -101,7 +128,7 @@ def _disconnecting(
 @pytest.hookimpl
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine test that uses a hub, where no other plugin does."""
-    if not _hubs_of(pyfuncitem) or not inspect.iscoroutinefunction(pyfuncitem.obj):
+    if not any(_hubs_of(pyfuncitem)) or not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
@@ -109,10 +136,24 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def _hubs_of(item: pytest.Item) -> "list[ManualHub]":
+def _hubs_of(item: pytest.Item) -> "tuple[list[ManualHub], list[SyncHub]]":
     """The hubs among the fixtures of a test, whatever the fixtures' names are."""
     testing = sys.modules.get("durablehost.testing")
-    fixtures: dict[str, object] = getattr(item, "funcargs", {})
     if testing is None:
-        return []
-    return [value for value in fixtures.values() if isinstance(value, testing.ManualHub)]
+        return [], []
+    values = getattr(item, "funcargs", {}).values()
+    return (
+        [value for value in values if isinstance(value, testing.ManualHub)],
+        [value for value in values if isinstance(value, testing.SyncHub)],
+    )
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show why an instance has its status, where an assertion about the status fails."""
+    testing = sys.modules.get("durablehost.testing")
+    if testing is None:
+        return None
+    for side in (left, right):
+        if isinstance(side, testing.RuntimeStatus):
+            return [f"{left!r} {op} {right!r}", "", *side.explain().splitlines()]
+    return None

@@ -67,6 +67,7 @@ async def sandbox(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async with Server(create_app(now=hub.clock.now, settle_after=60)) as server:
         for party in _PARTIES:
             monkeypatch.setenv(f"{party.upper()}_URL", str(server.make_url(f"/{party}")))
+        hub.let_http_through(str(server.make_url("/")))
         async with aiohttp.ClientSession(server.make_url("/")) as session:
             yield Sandbox(session)
         await outside.close()

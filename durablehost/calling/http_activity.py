@@ -3,7 +3,7 @@
 import json
 
 import aiohttp
-from multidict import CIMultiDictProxy
+from multidict import MultiMapping
 
 from durablehost.hub.history import compact
 
@@ -54,7 +54,7 @@ class HttpCaller:
                 return compact(
                     {
                         "statusCode": response.status,
-                        "headers": _visible(response.headers),
+                        "headers": visible_headers(response.headers),
                         "content": text,
                     }
                 )
@@ -73,7 +73,8 @@ class HttpCaller:
             await session.close()
 
 
-def _visible(headers: CIMultiDictProxy[str]) -> dict[str, str | list[str]]:
+def visible_headers(headers: MultiMapping[str]) -> dict[str, str | list[str]]:
+    """The headers of an answer that the host shows to the SDK."""
     visible: dict[str, str | list[str]] = {}
     for name in dict.fromkeys(headers):
         if name.lower() not in _CONTENT_HEADERS:

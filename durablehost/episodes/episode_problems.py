@@ -98,8 +98,11 @@ def _of_waiting(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
         keeping = [item.describe() for item in walk.tasks.open.values()]
         if not walk.at_end:
             keeping += [f"the wait for another event '{name}'" for name in walk.events.expected]
-        yield problems.kept_running(keeping)
+        by_timer = any(isinstance(item, CreateTimer) for item in walk.tasks.open.values())
+        yield problems.kept_running(keeping, by_timer=by_timer)
         return
-    # An event that came in another case can still be sent under the name it is waited for.
-    if walk.at_end and not walk.tasks.open and not walk.events.misheard:
+    # An event can still come: under the right name after one in another case, or for a wait that
+    # lost a race, when the code yields that wait again.
+    waits_again = bool(walk.events.expected) and not (walk.unknown or walk.dropped)
+    if walk.at_end and not (walk.tasks.open or walk.events.misheard or waits_again):
         yield problems.cannot_go_on()

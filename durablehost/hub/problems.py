@@ -79,11 +79,12 @@ def cannot_go_on() -> Problem:
     )
 
 
-def kept_running(by: Iterable[str]) -> Problem:
+def kept_running(by: Iterable[str], *, by_timer: bool) -> Problem:
+    """`by_timer` tells the timers that were not cancelled from what ends by itself."""
     kept_by = ", ".join(sorted(by))
     return Problem(
         "kept-running",
-        "",
+        "timer" if by_timer else "",
         f"has returned, but stays Running until this ends: {kept_by}. Cancel timers that are not"
         " needed any more (`timer.cancel()`). Activities and children have to end by themselves.",
     )

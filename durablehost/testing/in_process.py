@@ -30,7 +30,7 @@ from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management, Saved
 from durablehost.web.urls import client_payload
 
-_ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
+ORIGIN: Final = "http://localhost:7071"  # as the app sees it; nothing listens there
 _ONE_PIECE: Final = 2**20  # bytes
 
 
@@ -86,17 +86,23 @@ class Front:
         data: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request to the app; redirects are not followed."""
+        """Send a request to the app, by path or by URL; redirects are not followed."""
         public = await self.lend_session()
         async with public.request(
             method,
-            _ORIGIN + path,
+            ORIGIN + _path_of(path),
             json=json,
             data=_in_parts(data),
             headers=headers,
             allow_redirects=False,
         ) as response:
             return Answer(response.status, response.headers, await response.read())
+
+    async def send(
+        self, method: str, path: str, content: str | None, headers: Mapping[str, str]
+    ) -> Answer:
+        """Send what `call_http` asks of the app's own routes."""
+        return await self.request(method, path, data=content, headers=headers)
 
     async def lend_session(self) -> aiohttp.ClientSession:
         """Have the app's durable clients speak to this hub; the session for its own routes."""
@@ -120,7 +126,7 @@ class Front:
     async def lend_client(self) -> str:
         """The same; what a function gets for a client that no request came with."""
         await self.lend_session()
-        return self._payload(_ORIGIN, {})
+        return self._payload(ORIGIN, {})
 
     def _payload(self, origin: str, binding: Mapping[str, Any]) -> str:
         settings = self._settings
@@ -165,6 +171,15 @@ class _Connector(aiohttp.BaseConnector):
         await loop.connect_accepted_socket(server, theirs)
         _, protocol = await loop.create_connection(self._factory, sock=ours)
         return protocol
+
+
+def _path_of(path: str) -> str:
+    """The path and query of a URL of this hub, such as a `statusQueryGetUri`."""
+    if "://" not in path:
+        return path
+    if not path.startswith(f"{ORIGIN}/"):
+        raise ValueError(f"{path} is not a URL of this hub: those begin with {ORIGIN}/")
+    return path.removeprefix(ORIGIN)
 
 
 def _in_parts(data: bytes | str | None) -> bytes | str | io.BytesIO | None:

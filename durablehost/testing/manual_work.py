@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 from durablehost.app.functions import FunctionTable
-from durablehost.calling.invoker import Invoker
 from durablehost.engine.rounds import Commit, Rounds
 from durablehost.episodes.activity_ends import end_of
 from durablehost.hub.backend import ActivityWork, Backend, Instance
@@ -15,6 +14,8 @@ from durablehost.hub.client import HubClient
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
+from durablehost.testing.explaining import Explainer
+from durablehost.testing.stubs import Stubs
 
 _SPIN: Final = 10_000  # rounds in which no time passes: the app spins
 
@@ -35,16 +36,18 @@ class ManualWork:
         backend: Backend,
         client: HubClient,
         table: FunctionTable,
-        invoker: Invoker,
+        stubs: Stubs,
         clock: ManualClock,
         settings: Settings,
         run_activity: Callable[[ActivityWork], Awaitable[str]],
+        explainer: Explainer,
     ) -> None:
         self._backend = backend
         self._client = client
         self._clock = clock
         self._run_activity = run_activity
-        self._rounds = Rounds(backend, table, invoker, clock, settings)
+        self._explainer = explainer
+        self._rounds = Rounds(backend, table, stubs, clock, settings)
         self._takes: dict[str, timedelta] = {}
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
         self._ends: list[tuple[ActivityWork, Event]] = []  # of activities that have run
@@ -81,15 +84,8 @@ class ManualWork:
         return instance
 
     def _why_stuck(self, instance: Instance, within: timedelta | None) -> str:
-        said = [f"- {problem.text}" for problem in self._client.problems(instance.id)]
-        why = f"not within {within}" if within else "and nothing more is to come"
-        return "\n".join(
-            [
-                f"{instance.id} ({instance.name}) is {instance.status},"
-                f" custom status {instance.custom_status}: {why}",
-                *said,
-            ]
-        )
+        why = f"within {within}" if within else "because nothing is under way that could change it"
+        return f"this instance does not get there {why}:\n{self._explainer.explain(instance)}"
 
     def _next_due(self) -> datetime | None:
         """When something is to do again, if nobody asks for anything before."""

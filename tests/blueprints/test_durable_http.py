@@ -11,8 +11,7 @@ import pytest
 
 from blueprints.durable_http import CALLS_A_GENERATION
 from durablehost.app.functions import FunctionTable
-from durablehost.episodes.scheduled import HTTP_ACTIVITY
-from durablehost.testing import ManualHub
+from durablehost.testing import HttpRequest, ManualHub
 from sandbox.tax import TICKET_SECONDS
 from tests.crashes import every_crash
 from tests.outside import Sandbox
@@ -40,7 +39,7 @@ async def failure(hub: ManualHub) -> dict[str, str]:
 
 def call_seconds(hub: ManualHub) -> list[float]:
     """When each call was, in seconds from the first."""
-    times = [call.at for call in hub.calls() if call.name == HTTP_ACTIVITY]
+    times = [call.at for call in hub.calls(kind="http")]
     return [(time - times[0]).total_seconds() for time in times]
 
 
@@ -221,6 +220,7 @@ async def test_an_office_that_cannot_be_reached_is_asked_until_the_deadline(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAX_URL", "http://127.0.0.1:9/tax")
+    hub.let_http_through("http://127.0.0.1:9/")
     await check(hub, within_minutes=2)
 
     said = await failure(hub)
@@ -315,12 +315,12 @@ async def all_that_is_written(hub: ManualHub) -> str:
     texts = [(await hub.request("GET", f"{host}?{query}")).text]
     texts += [(await hub.request("GET", path)).text for path in (HERE, "/api/operations")]
     given = [call.input for call in hub.calls()]
-    return "\n".join([*texts, json.dumps([hub.history(ID), given])])
+    return "\n".join([*texts, json.dumps([hub.history(ID), given], default=repr)])
 
 
-def requests_sent(hub: ManualHub) -> list[dict[str, Any]]:
+def requests_sent(hub: ManualHub) -> list[HttpRequest]:
     """What `call_http` was given, each time."""
-    return [call.input for call in hub.calls() if call.name == HTTP_ACTIVITY]
+    return [call.input for call in hub.calls(kind="http")]
 
 
 @pytest.mark.usefixtures("guarded")
@@ -351,7 +351,7 @@ async def test_no_ticket_that_is_written_down_opens_anything(
     assert len(requests) == 6
     for request in requests:
         with pytest.raises(AssertionError, match="token_missing"):
-            await sandbox.send("GET", "/tax/checks/1", headers=request["headers"])
+            await sandbox.send("GET", "/tax/checks/1", headers=request.headers)
 
 
 @pytest.mark.usefixtures("guarded")
@@ -427,11 +427,8 @@ async def test_where_the_office_knows_the_apps_identity_the_host_gets_the_token(
     await check(hub)
 
     [request] = requests_sent(hub)
-    assert request["tokenSource"] == {
-        "resource": "api://tax-office",
-        "kind": "AzureManagedIdentity",
-    }
-    assert "Authorization" not in request["headers"]
+    assert request.token_resource == "api://tax-office"
+    assert "Authorization" not in request.headers
 
 
 # Once a number and day
@@ -520,6 +517,7 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
     monkeypatch.setenv("TAX_TOKEN", token)
 
     async def run(hub: ManualHub) -> None:
+        hub.let_http_through(os.environ["TAX_URL"])
         await sandbox.reset()
         await sandbox.put("/tax/office", token=token or None, ready_after_looks=3)
         await check(hub)

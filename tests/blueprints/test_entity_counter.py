@@ -141,6 +141,7 @@ async def test_a_counter_of_numbers_is_neither_added_to_nor_reset(
     assert number(hub, "INV-2") == 2
 
 
+@pytest.mark.allow_problems("unreadable-signal")
 @pytest.mark.parametrize(
     ("operation", "data"),
     [
@@ -182,6 +183,7 @@ def test_operations_that_arrive_together_fail_each_for_itself() -> None:
     assert json.loads(done["entityState"]) == {"value": 4, "drawn": 1}
 
 
+@pytest.mark.allow_problems("unreadable-signal")
 async def test_what_was_accepted_and_cannot_be_done_any_more_does_not_happen(
     hub: ManualHub,
 ) -> None:

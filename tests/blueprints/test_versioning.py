@@ -354,6 +354,7 @@ async def test_what_has_not_said_its_version_yet_is_counted_as_old(
     durable_app: FunctionTable,
 ) -> None:
     async with ManualHub(durable_app, settings=replace(NEW, version_match="Strict")) as hub:
+        hub.allow_problems("version-mismatch")
         await hub.start("delivery_intake", INVOICE, version="1.0")
 
         assert await versions(hub) == {
@@ -406,24 +407,30 @@ async def test_current_or_older_ends_as_1_0_what_1_0_began_and_starts_2_0(place:
 async def test_current_or_older_leaves_what_is_newer_to_an_app_that_knows_it(place: Place) -> None:
     """As where a deployment is taken back, or while the machines get it one after the other."""
     async with place.runs("2.0") as hub:
+        hub.allow_problems("version-mismatch")
         await ask(hub)
     async with place.runs("1.0") as hub:
+        hub.allow_problems("version-mismatch")
         await goods_arrive(hub)
         meanwhile = hub.status(ID)
         said = [problem.kind for problem in hub.problems(ID)]
     async with place.runs("2.0") as hub:
+        hub.allow_problems("version-mismatch")
         assert (meanwhile, said) == ("Running", ["version-mismatch"])
         assert hub.status(ID) == "Completed"
 
 
 async def test_strict_leaves_waiting_what_1_0_began(place: Place) -> None:
     async with place.runs("1.0") as hub:
+        hub.allow_problems("version-mismatch")
         await ask(hub)
     async with place.runs("2.0", version_match="Strict") as hub:
+        hub.allow_problems("version-mismatch")
         await goods_arrive(hub)
         await hub.advance(LONGEST_WAIT)
         meanwhile = hub.status(ID)
     async with place.runs("2.0", version_match="CurrentOrOlder") as hub:
+        hub.allow_problems("version-mismatch")
         assert (meanwhile, hub.status(ID)) == ("Running", "Completed")
 
 
@@ -438,10 +445,12 @@ async def test_none_runs_whatever_there_is_also_what_is_newer(place: Place) -> N
 
 async def test_reject_lets_it_wait_until_an_app_comes_that_takes_it(place: Place) -> None:
     async with place.runs("2.0", version_failure="Reject") as hub:
+        hub.allow_problems("version-mismatch")
         await hub.start("delivery_intake", INVOICE, instance_id=ID, version="3.0")
         await hub.advance(timedelta(days=1))
         meanwhile = hub.status(ID)
     async with place.runs("3.0") as hub:
+        hub.allow_problems("version-mismatch")
         assert (meanwhile, hub.status(ID)) == ("Pending", "Running")
 
 

@@ -49,6 +49,7 @@ async def test_an_instance_runs_waits_or_fails_by_its_version(
     table: FunctionTable, version: str | None, settings: Settings, cell: str
 ) -> None:
     async with ManualHub(table, settings=settings) as hub:
+        hub.allow_problems("version-mismatch")
         instance = hub.instance(await hub.start("which", version=version))
         found = instance.status if instance.output is None else hub.output(instance.id)
 
@@ -60,6 +61,7 @@ async def test_a_child_without_a_version_gets_the_default_and_not_its_parents(
     table: FunctionTable,
 ) -> None:
     async with ManualHub(table, settings=DEFAULT_2) as hub:
+        hub.allow_problems("version-mismatch")
         parent = await hub.start("parent", version="1.0")
 
         assert hub.output(parent) == ["1.0", "'2.0'", "'0.5'"]
@@ -67,6 +69,7 @@ async def test_a_child_without_a_version_gets_the_default_and_not_its_parents(
 
 async def test_continue_as_new_keeps_the_version(table: FunctionTable) -> None:
     async with ManualHub(table, settings=DEFAULT_2) as hub:
+        hub.allow_problems("version-mismatch")
         instance = await hub.start("again", version="1.5")
 
         assert hub.output(instance) == "'1.5'"
@@ -76,6 +79,7 @@ async def test_a_child_of_a_version_that_does_not_match_leaves_its_parent_runnin
     table: FunctionTable,
 ) -> None:
     async with ManualHub(table, settings=STRICT) as hub:
+        hub.allow_problems("version-mismatch")
         parent = await hub.start("parent")
 
         assert hub.status(parent) == "Running"
@@ -83,6 +87,7 @@ async def test_a_child_of_a_version_that_does_not_match_leaves_its_parent_runnin
 
 async def test_a_parent_whose_child_is_refused_says_none_twice(table: FunctionTable) -> None:
     async with ManualHub(table, settings=STRICT_FAIL) as hub:
+        hub.allow_problems("version-mismatch")
         parent = await hub.start("parent")
 
         assert hub.output(parent) == "Orchestrator function 'parent' failed: None \n None"
@@ -90,6 +95,7 @@ async def test_a_parent_whose_child_is_refused_says_none_twice(table: FunctionTa
 
 async def test_an_instance_that_never_runs_here_is_said_to(table: FunctionTable) -> None:
     async with ManualHub(table, settings=DEFAULT_2) as hub:
+        hub.allow_problems("version-mismatch")
         waiting = await hub.start("which", version="3.0")
 
         assert [problem.kind for problem in hub.problems(waiting)] == ["version-mismatch"]

@@ -22,6 +22,7 @@ async def test_a_call_with_a_token_source_says_that_there_is_no_identity_to_ask(
     app = app_that_calls_with(df.ManagedIdentityTokenSource("api://tax-office"))
 
     async with ManualHub(app) as hub:
+        hub.let_http_through("http://127.0.0.1:9/")
         probe = await hub.start("probe")
 
         said = "no managed identity here to get a token for 'api://tax-office' from"

@@ -151,6 +151,18 @@ def test_an_instance_kept_running_by_a_wait_the_sdk_has_left_is_told_by_which_ev
     assert "until this ends: the wait for another event 'Go'." in problem.text
 
 
+def test_an_instance_can_go_on_that_waits_again_for_an_event_that_lost_a_race() -> None:
+    def flow(context: Context) -> Flow:
+        go = context.wait_for_external_event("Go")
+        yield context.task_any([context.create_timer(LATER), go])
+        yield go
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    assert problems(instance.next(fired(0))) == []
+
+
 def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
     def flow(context: Context) -> Flow:
         timer = context.create_timer(LATER)

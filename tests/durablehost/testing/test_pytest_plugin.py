@@ -25,13 +25,39 @@ class TestOfAClass:
         assert answer.status == 404
 
 
-def test_a_function_that_is_no_coroutine_has_the_hub_too(hub):
-    hub.replace_activity("remind", str)
-    assert hub.calls() == []
+def test_a_function_that_is_no_coroutine_uses_the_blocking_form(sync_hub):
+    sync_hub.replace_activity("remind", str)
+    assert sync_hub.result(sync_hub.start("approval")) == "expired"
 
 
 async def test_a_failure_is_seen(hub):
     assert await hub.start("approval", instance_id="a") == "b"
+"""
+NOTICING = """
+from datetime import timedelta
+
+import pytest
+
+
+def hurries(context):
+    yield context.create_timer(context.current_utc_datetime + timedelta(seconds=0.5))
+
+
+async def test_status(hub):
+    approval = await hub.start("approval")
+    await hub.advance(timedelta(days=3))
+    assert hub.status(approval) == "Completed"
+
+
+async def test_problem(hub):
+    hub.replace_orchestrator("approval", hurries)
+    await hub.start("approval", instance_id="a")
+
+
+@pytest.mark.allow_problems("short-timer")
+def test_allowed_problem(sync_hub):
+    sync_hub.replace_orchestrator("approval", hurries)
+    sync_hub.start("approval")
 """
 # pytest-asyncio warns where this is not set.
 LOOP_SCOPE = "asyncio_default_fixture_loop_scope=function"
@@ -92,6 +118,20 @@ def test_coroutine_tests_run_without_configuration_another_plugin_or_a_warning(
 
     assert (code, "1 failed, 6 passed" in said) == (1, True), said
     assert "AssertionError: assert 'a' == 'b'" in said
+    assert "pytest_plugin.py" not in said
+
+
+def test_a_failed_test_says_what_the_hub_knows(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    write_tests(tmp_path, NOTICING)
+
+    code, said = run_pytest(tmp_path, "-W", "error", "-p", "no:asyncio")
+
+    assert (code, "2 failed, 1 passed" in said) == (1, True), said
+    assert "'Failed' == 'Completed'" in said
+    assert "activity 'remind' failed at function_app.py:" in said
+    assert "- short-timer: 'a' set a timer for 0.5 s." in said
+    assert '@pytest.mark.allow_problems("short-timer")' in said
     assert "pytest_plugin.py" not in said
 
 

@@ -20,6 +20,7 @@ def sound(context):
 
 async def test_the_status_of_an_instance_with_problems_says_where_they_stand() -> None:
     async with ManualHub(app) as hub:
+        hub.allow_problems("cannot-go-on", "unknown-function")
         instance_id = await hub.start("lost", instance_id="lost:1")
         answer = await hub.request("GET", STATUS + instance_id)
 

@@ -1,0 +1,249 @@
+"""An app on a hub in memory: what a test puts in place of its parts, and what there is to see."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from durablehost.app.functions import Function
+from durablehost.app.functions import Kind as FunctionKind
+from durablehost.hub.backend import Instance, Query
+from durablehost.hub.clock import ManualClock
+from durablehost.hub.history import Event
+from durablehost.hub.problems import StoredProblem
+from durablehost.testing.calls import Call, Kind
+from durablehost.testing.explaining import Waits
+from durablehost.testing.http_stubs import HttpAnswer, Respond
+from durablehost.testing.instances import InstanceState, RuntimeStatus
+from durablehost.testing.machinery import Machinery
+from durablehost.testing.stubs import EntityReplacement
+from durablehost.testing.values import input_value, value_of
+
+_SHOWN: Final = 10  # problems in one text
+
+
+class ProblemsNoticed(AssertionError):
+    """durablehost noticed problems that the test does not allow."""
+
+
+class AppUnderTest:
+    """What `ManualHub` and `SyncHub` have in common: all that takes no time and runs no code."""
+
+    def __init__(self, machinery: Machinery) -> None:
+        self._machinery = machinery
+        self._allowed: set[str] = set()
+
+    @property
+    def clock(self) -> ManualClock:
+        """The hub's clock; `clock.now()` is the time that the app's orchestrators see."""
+        return self._machinery.clock
+
+    # Activities
+
+    def replace_activity(self, name: str, replacement: Callable[[Any], Any]) -> None:
+        """Run `replacement` instead of the activity, with its input. It may be async."""
+        self._machinery.stubs.activity(self._activity(name)).replacement = replacement
+
+    def fail_activity(
+        self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
+    ) -> None:
+        """Let the nth call from now fail with this error, and so many of the calls after it.
+
+        With `times=None` that call and all later ones fail.
+        """
+        self._machinery.stubs.activity(self._activity(name)).fail(error, on_call, times)
+
+    def repeat_activity(self, name: str, *, on_call: int = 1) -> None:
+        """Let the nth call from now run twice, as it may on Azure; its second result counts."""
+        plan = self._machinery.stubs.activity(self._activity(name))
+        plan.repeated.add(plan.made + on_call)
+
+    def slow_activity(self, name: str, takes: timedelta) -> None:
+        """Let each call of an activity take so long; it has its effects at the end of this time."""
+        self._machinery.work.slow_down(self._activity(name), takes)
+
+    # Orchestrators and entities
+
+    def replace_orchestrator(self, name: str, replacement: Callable[..., Any]) -> None:
+        """Run `replacement` instead of the orchestrator, wherever it is started.
+
+        A plain function gets the input, and the instance completes with what it returns. A
+        generator function runs as an orchestrator and gets the context.
+        """
+        self._machinery.stubs.orchestrator(self._orchestrator(name)).replacement = replacement
+
+    def fail_orchestrator(
+        self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
+    ) -> None:
+        """Let the nth instance from now fail with this error, and so many of those after it."""
+        self._machinery.stubs.orchestrator(self._orchestrator(name)).fail(error, on_call, times)
+
+    def replace_entity(self, name: str, replacement: EntityReplacement) -> None:
+        """Answer each operation with `replacement(key, operation, input)`; no state is kept."""
+        self._machinery.stubs.replace_entity(self._entity(name), replacement)
+
+    # HTTP
+
+    def answer_http(
+        self,
+        method: str,
+        url: str,
+        respond: Respond | None = None,
+        *,
+        status: int = 200,
+        json: Any = None,
+        text: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer `context.call_http` for this method and URL, in which `*` stands for any text.
+
+        Several answers for one URL are given in order, the last one from then on. `respond` gets
+        the request and returns an `HttpAnswer`, or raises OSError: then the call fails as it does
+        when no server answers.
+        """
+        answer = HttpAnswer(status, json, text, headers or {})
+        self._machinery.http.answer(method, url, respond or answer)
+
+    def let_http_through(self, url: str) -> None:
+        """Send calls to URLs that begin so, such as those of a server that the test has started."""
+        self._machinery.http.let_through(url)
+
+    # What there is to see
+
+    def calls(self, name: str | None = None, *, kind: Kind | None = None) -> list[Call]:
+        """The calls of orchestrators in order: all, those of a function, or those of a kind."""
+        if name is not None:
+            table = self._machinery.table
+            function = table.activity(name) or table.orchestrator(name)
+            kind_words = "activity or orchestrator"
+            name = self._known(function, kind_words, name, "activity", "orchestration")
+        return [
+            call
+            for call in self._machinery.log.calls
+            if name in (None, call.name) and kind in (None, call.kind)
+        ]
+
+    def instance(self, instance_id: str) -> InstanceState:
+        """An instance as it is now. Raises InstanceNotFound."""
+        return self._state(self._machinery.client.status(instance_id))
+
+    def instances(self, prefix: str = "") -> list[InstanceState]:
+        """All instances whose ids begin with this, in order of their ids."""
+        found = self._machinery.backend.list_instances(Query(prefix=prefix, top=None))
+        return [self._state(instance) for instance in found]
+
+    def status(self, instance_id: str) -> RuntimeStatus:
+        """Its runtime status, such as 'Running'; a failed assertion about it shows the reason."""
+        return self.instance(instance_id).status
+
+    def output(self, instance_id: str) -> Any:
+        """What it returned, or the text of its failure."""
+        return self.instance(instance_id).output
+
+    def custom_status(self, instance_id: str) -> Any:
+        return self.instance(instance_id).custom_status
+
+    def history(self, instance_id: str) -> list[Event]:
+        """The events of its current execution, oldest first."""
+        return self._machinery.client.events(instance_id)
+
+    def waits_for(self, instance_id: str) -> Waits:
+        """The events, timers, activities, children and entities that an instance waits for."""
+        return self._machinery.explainer.waits(self._machinery.client.status(instance_id))
+
+    def explain(self, instance_id: str) -> str:
+        """Why an instance failed or what it waits for, and the problems noticed, as text."""
+        return self._machinery.explainer.explain(self._machinery.client.status(instance_id))
+
+    def entity_state(self, entity: str, key: str) -> Any:
+        """The state of an entity, None where it has none. Raises InstanceNotFound."""
+        return json.loads(self._machinery.client.entity_state(entity, key))
+
+    # Problems
+
+    def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
+        """The problems of an instance, or of all, which the real host would not report."""
+        return self._machinery.backend.problems(instance_id)
+
+    def allow_problems(self, *kinds: str) -> None:
+        """Let the test pass with problems of these kinds; without a kind, with any."""
+        self._allowed.update(kinds or "*")
+
+    def unexpected_problems(self) -> str:
+        """A text about the problems that the test does not allow; empty where there are none.
+
+        Activities and children may keep an instance running for a while, as those do that have
+        lost a race. That is no problem once it has ended.
+        """
+        found = [
+            problem
+            for problem in self.problems()
+            if not {problem.kind, "*"} & self._allowed and not self._is_over(problem)
+        ]
+        if not found:
+            return ""
+        lines = [f"- {one.kind}: '{one.instance_id}' {one.text}" for one in found[:_SHOWN]]
+        if len(found) > _SHOWN:
+            lines.append(f"- and {len(found) - _SHOWN} more")
+        kinds = ", ".join(f'"{kind}"' for kind in sorted({one.kind for one in found}))
+        return "\n".join(
+            [
+                "durablehost noticed problems that the real host would not report:",
+                *lines,
+                f"If the test expects them, write hub.allow_problems({kinds})"
+                f" or @pytest.mark.allow_problems({kinds}).",
+            ]
+        )
+
+    def _is_over(self, problem: StoredProblem) -> bool:
+        if problem.kind != "kept-running" or problem.subject == "timer":
+            return False
+        instance = self._machinery.backend.instance(problem.instance_id)
+        return instance is None or instance.ended
+
+    # Crashes
+
+    def crash_after(self, commits: int) -> None:
+        """Stop at the nth commit from now, which is lost; `Crashed` is raised."""
+        self._machinery.work.crash_after(commits)
+
+    def crash(self) -> None:
+        """Lose all that was not saved, and go on from the store, replaying from history."""
+        self._machinery.work.forget_running()
+        self._machinery.backend.lose_unsaved()
+
+    # Names
+
+    def _activity(self, name: str) -> str:
+        return self._known(self._machinery.table.activity(name), "activity", name, "activity")
+
+    def _orchestrator(self, name: str) -> str:
+        function = self._machinery.table.orchestrator(name)
+        return self._known(function, "orchestrator", name, "orchestration")
+
+    def _entity(self, name: str) -> str:
+        return self._known(self._machinery.table.entity(name), "entity", name, "entity")
+
+    def _known(self, function: Function | None, kind: str, name: str, *kinds: FunctionKind) -> str:
+        """The name as the app spells it. Raises LookupError with the names that there are."""
+        if function is not None:
+            return function.durable_name
+        names = [one for of in kinds for one in self._machinery.table.durable_names(of)]
+        raise LookupError(f"the app has no {kind} '{name}'; it has: {', '.join(names)}")
+
+    def _state(self, instance: Instance) -> InstanceState:
+        explainer = self._machinery.explainer
+        return InstanceState(
+            id=instance.id,
+            name=instance.name,
+            status=RuntimeStatus(instance.status, lambda: explainer.explain(instance)),
+            input=input_value(instance.input),
+            output=value_of(instance.output),
+            custom_status=value_of(instance.custom_status),
+            created=instance.created,
+            updated=instance.updated,
+            version=instance.version,
+            generation=instance.generation,
+            parent_id=instance.parent.instance_id if instance.parent else None,
+            _described=lambda: explainer.describe(instance),
+        )

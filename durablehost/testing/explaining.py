@@ -1,0 +1,226 @@
+"""Why an instance failed, and what it waits for, in words for whoever reads a failed test."""
+
+import json
+import re
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from durablehost.app.functions import Function, FunctionTable
+from durablehost.episodes.scheduled import (
+    HTTP_ACTIVITY,
+    CallActivity,
+    CallChild,
+    CreateTimer,
+    SendRequest,
+)
+from durablehost.episodes.sdk_replay import replay_by_sdk
+from durablehost.episodes.walk import Walk
+from durablehost.hub import history
+from durablehost.hub.backend import Backend, Instance, OrchestrationWork
+from durablehost.hub.clock import Clock
+from durablehost.hub.history import Event
+
+_FAILED: Final = (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED)
+_FRAME: Final = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_INSTALLED: Final = tuple(
+    Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_OWN: Final = Path(__file__).parents[1]
+_LONGEST: Final = 200  # characters of a value that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What an instance waits for. All empty: it has ended, or nothing can wake it any more."""
+
+    events: tuple[str, ...] = ()
+    timers: tuple[datetime, ...] = ()
+    activities: tuple[str, ...] = ()  # of a `call_http` its method and URL
+    children: tuple[str, ...] = ()  # instance ids
+    entities: tuple[str, ...] = ()  # '@name@key'
+    now: datetime | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return ", ".join(self._words()) or "nothing that can come"
+
+    def _words(self) -> Iterator[str]:
+        yield from (f"the event '{name}'" for name in self.events)
+        for time in self.timers:
+            left = f" (in {_in_words(time - self.now)})" if self.now else ""
+            yield f"the timer of {time:%Y-%m-%d %H:%M:%S}{left}"
+        yield from (f"the activity '{name}'" for name in self.activities)
+        yield from (f"the child '{instance_id}'" for instance_id in self.children)
+        yield from (f"the entity '{entity_id}'" for entity_id in self.entities)
+
+
+class Explainer:
+    """Reads the histories of instances; where the code has to say more, it runs the code again."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        table: FunctionTable,
+        clock: Clock,
+        orchestrate: Callable[[Function, str], str],
+        raised: Mapping[str, BaseException],
+    ) -> None:
+        """`raised` has what the orchestrators of instances raised last, by instance id."""
+        self._backend = backend
+        self._table = table
+        self._clock = clock
+        self._orchestrate = orchestrate
+        self._raised = raised
+        self._is_open = True
+
+    def close(self) -> None:
+        """The store is closed: from now on there is only the status to tell."""
+        self._is_open = False
+
+    def describe(self, instance: Instance) -> str:
+        """The state of an instance in one line."""
+        line = f"{instance.name} '{instance.id}' {instance.status}"
+        if not self._is_open:
+            return line
+        instance = self._backend.instance(instance.id) or instance
+        line = f"{instance.name} '{instance.id}' {instance.status}"
+        if instance.status == "Completed":
+            return f"{line}: {_shown(instance.output)}"
+        if instance.ended:
+            return f"{line}: {first_line(_text_of(instance.output))}"
+        status = f", custom status {_shown(instance.custom_status)}"
+        return f"{line}{status if instance.custom_status else ''}, waits for {self.waits(instance)}"
+
+    def explain(self, instance: Instance) -> str:
+        """The same, with all that is known of the reasons, in several lines."""
+        lines = [self.describe(instance)]
+        if not self._is_open:
+            return lines[0]
+        instance = self._backend.instance(instance.id) or instance
+        if instance.status == "Failed":
+            lines += [f"  {line}" for line in self._causes(instance)]
+        for problem in self._backend.problems(instance.id):
+            lines.append(f"  problem noticed ({problem.kind}): it {problem.text}")
+        return "\n".join(lines)
+
+    # Why it failed
+
+    def _causes(self, instance: Instance) -> Iterator[str]:
+        if raised := self._raised.get(instance.id):
+            frames = traceback.extract_tb(raised.__traceback__)
+            if place := _last_place([(frame.filename, frame.lineno or 0) for frame in frames]):
+                yield f"raised by the orchestrator at {place}"
+        events = self._backend.history(instance.id)
+        words = _text_of(instance.output)
+        failed = [event for event in events if event["EventType"] in _FAILED]
+        for event in reversed(failed):
+            if first_line(event["Reason"] or "") in words:
+                yield from self._cause_of(event, events)
+                return
+
+    def _cause_of(self, failed: Event, events: list[Event]) -> Iterator[str]:
+        """Which activity or child it was, and where that failed."""
+        scheduled = next(
+            (
+                event
+                for event in events
+                if event["EventId"] == failed["TaskScheduledId"]
+                and event["EventType"]
+                in (history.TASK_SCHEDULED, history.SUB_ORCHESTRATION_CREATED)
+            ),
+            None,
+        )
+        if scheduled is None:
+            return
+        if scheduled["EventType"] == history.TASK_SCHEDULED:
+            place = _place_in(failed["Details"])
+            named = "call_http" if scheduled["Name"] == HTTP_ACTIVITY else scheduled["Name"]
+            yield f"activity '{named}' failed{f' at {place}' if place else ''}"
+            return
+        child = self._backend.instance(scheduled["InstanceId"])
+        if child is not None:
+            yield from self.explain(child).split("\n")
+
+    # What it waits for
+
+    def waits(self, instance: Instance) -> Waits:
+        """What the code of an instance waits for, found by running it over its history again."""
+        past = self._backend.history(instance.id)
+        function = self._table.orchestrator(instance.name)
+        if instance.ended or not past or function is None:
+            return Waits()
+        work = OrchestrationWork(instance, past, [history.to_text(event) for event in past], [], ())
+        state = replay_by_sdk(work, [], partial(self._orchestrate, function))
+        walk = Walk(state.actions, self._table, instance)
+        walk.follow(past)
+        return _waits_of(walk, self._clock.now())
+
+
+def _waits_of(walk: Walk, now: datetime) -> Waits:
+    requests = {
+        item.request_id.lower(): item.target
+        for _, item in walk.tasks.matched
+        if isinstance(item, SendRequest)
+    }
+    names = walk.events.expected
+    items = list(walk.tasks.open.values())
+    return Waits(
+        events=tuple(name for name in names if name.lower() not in requests),
+        timers=tuple(sorted(item.fire_at for item in items if isinstance(item, CreateTimer))),
+        activities=tuple(_named(item) for item in items if isinstance(item, CallActivity)),
+        children=tuple(item.instance_id for item in items if isinstance(item, CallChild)),
+        entities=tuple(requests[name.lower()] for name in names if name.lower() in requests),
+        now=now,
+    )
+
+
+def _named(item: CallActivity) -> str:
+    if item.name != HTTP_ACTIVITY:
+        return item.name
+    request = json.loads(item.input)
+    return f"{request['method']} {request['uri']}"
+
+
+def first_line(text: str) -> str:
+    """The words of a failure without the host's JSON and stack traces."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _text_of(output: str | None) -> str:
+    value = json.loads(output or '""')
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _shown(text: str | None) -> str:
+    text = text or "null"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _place_in(details: str | None) -> str | None:
+    """Where a function of the app failed, by the stack trace in the host's exception."""
+    try:
+        stack = json.loads(details or "null")["InnerException"]["StackTrace"] or ""
+    except (ValueError, TypeError, KeyError):
+        return None
+    return _last_place([(found["file"], int(found["line"])) for found in _FRAME.finditer(stack)])
+
+
+def _last_place(frames: list[tuple[str, int]]) -> str | None:
+    """The last of these places that is code of the app or of the test."""
+    for file, line in reversed(frames):
+        path = Path(file)
+        if path.is_relative_to(_OWN) or any(path.is_relative_to(each) for each in _INSTALLED):
+            continue
+        here = Path.cwd()
+        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
+    return None
+
+
+def _in_words(time: timedelta) -> str:
+    """A span of time as people write it: '3 days, 1:30:00'."""
+    return str(timedelta(seconds=round(time.total_seconds())))

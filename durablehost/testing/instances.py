@@ -1,0 +1,48 @@
+"""What a test sees of an instance; it says by itself why it failed, or what it waits for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from durablehost.hub.backend import ENDED
+
+
+class RuntimeStatus(str):
+    """A runtime status, such as 'Running'. A failed assertion about it shows the reason."""
+
+    _explain: Callable[[], str]
+
+    def __new__(cls, value: str, explain: Callable[[], str]) -> "RuntimeStatus":
+        status = super().__new__(cls, value)
+        status._explain = explain
+        return status
+
+    def explain(self) -> str:
+        """Why the instance has this status now, in a few lines."""
+        return self._explain()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceState:
+    """An instance as it was when the test looked; values are parsed."""
+
+    id: str
+    name: str
+    status: RuntimeStatus
+    input: Any
+    output: Any
+    custom_status: Any
+    created: datetime
+    updated: datetime
+    version: str | None
+    generation: int
+    parent_id: str | None
+    _described: Callable[[], str] = field(repr=False, compare=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    def __repr__(self) -> str:
+        return f"<{self._described()}>"

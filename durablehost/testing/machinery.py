@@ -1,0 +1,104 @@
+"""What a test hub is made of."""
+
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from durablehost import sdk_patches
+from durablehost.app.functions import FunctionTable
+from durablehost.app.loading import table_of
+from durablehost.calling.invoker import Invoker
+from durablehost.episodes.scheduled import HTTP_ACTIVITY
+from durablehost.hub.backend import ActivityWork
+from durablehost.hub.client import HubClient
+from durablehost.hub.clock import ManualClock
+from durablehost.settings import Settings, settings_for_tests
+from durablehost.testing.calls import CallLog
+from durablehost.testing.explaining import Explainer
+from durablehost.testing.http_stubs import HttpStubs
+from durablehost.testing.in_process import Front
+from durablehost.testing.manual_work import ManualWork
+from durablehost.testing.stubs import Stubs
+from durablehost.testing.watched_store import WatchedBackend
+from durablehost.web.auth import Keys
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """The parts of one hub; the async and the blocking form share them."""
+
+    table: FunctionTable
+    settings: Settings
+    clock: ManualClock
+    log: CallLog
+    invoker: Invoker
+    backend: WatchedBackend
+    client: HubClient
+    front: Front
+    stubs: Stubs
+    http: HttpStubs
+    explainer: Explainer
+    work: ManualWork
+
+    async def disconnect(self) -> None:
+        """Close what is open on the running event loop; the next call opens it on its own."""
+        await self.front.close()
+        await self.http.close()
+        await self.invoker.disconnect()
+
+    def shut(self) -> None:
+        """Close the store and end the threads, once `disconnect` has been awaited."""
+        self.explainer.close()
+        self.backend.close()
+        self.invoker.end_threads()
+
+
+def build(
+    app: object,
+    start: datetime | None,
+    settings: Settings | None,
+    data: Path | str,
+    function_key: str | None,
+) -> Machinery:
+    """Make a hub for an app: its folder, what `load_app` returned, or the app object."""
+    if misfits := sdk_patches.misfits():
+        warnings.warn(misfits, stacklevel=4)
+    table = table_of(app)
+    settings = settings or settings_for_tests(table.folder)
+    clock = ManualClock(start)
+    log = CallLog(clock)
+    invoker = Invoker(own_loop=False)
+    backend = WatchedBackend(data, log)
+    client = HubClient(
+        backend,
+        clock,
+        table,
+        lambda _: None,
+        default_version=settings.default_version,
+        may_replace_running=settings.may_replace_running,
+    )
+
+    async def saved() -> None:
+        backend.flush()
+
+    keys = Keys(function=function_key, enforced=True) if function_key else Keys()
+    front = Front(table, settings, client, saved, invoker, keys)
+
+    async def run_activity(activity: ActivityWork) -> str:
+        function = table.activity(activity.name)
+        assert function is not None, f"no episode schedules the unknown activity {activity.name}"
+        payload = await front.lend_client() if function.client_bindings else ""
+        return await invoker.activity(function, activity.input, activity.instance_id, payload)
+
+    stubs = Stubs(invoker, log, run_activity)
+    http = HttpStubs(log, front.send)
+
+    async def run(activity: ActivityWork) -> str:
+        return await (http if activity.name == HTTP_ACTIVITY else stubs).run(activity)
+
+    explainer = Explainer(backend, table, clock, stubs.look, stubs.raised)
+    work = ManualWork(backend, client, table, stubs, clock, settings, run, explainer)
+    return Machinery(
+        table, settings, clock, log, invoker, backend, client, front, stubs, http, explainer, work
+    )

@@ -1,0 +1,153 @@
+"""The test hub in blocking form, for tests that are no coroutines."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from durablehost.settings import Settings
+from durablehost.store import MEMORY
+from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
+from durablehost.testing.in_process import Answer
+from durablehost.testing.instances import InstanceState
+from durablehost.testing.manual_hub import A_YEAR, ManualHub
+
+T = TypeVar("T")
+
+
+class SyncHub(AppUnderTest):
+    """A `ManualHub` whose methods return when they are done; nothing is awaited."""
+
+    def __init__(
+        self,
+        app: object,
+        *,
+        start: datetime | None = None,
+        settings: Settings | None = None,
+        data: Path | str = MEMORY,
+        function_key: str | None = None,
+    ) -> None:
+        """As `ManualHub`."""
+        self._hub = ManualHub(
+            app, start=start, settings=settings, data=data, function_key=function_key
+        )
+        super().__init__(self._hub._machinery)
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, raised: type[BaseException] | None, *_: object) -> None:
+        try:
+            if raised is None and (noticed := self.unexpected_problems()):
+                raise ProblemsNoticed(noticed)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End everything; a hub file keeps its contents."""
+        self.run(self._hub.close())
+        self._runner.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine, such as one that uses a client, on the event loop of this hub."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._runner.run(coroutine)
+        coroutine.close()
+        raise RuntimeError("a SyncHub cannot be used in a coroutine: await the methods of `hub`")
+
+    # What a client does
+
+    def start(
+        self,
+        orchestrator: str | Callable[..., Any],
+        input: Any = None,
+        *,
+        instance_id: str | None = None,
+        version: str | None = None,
+    ) -> str:
+        """Start an instance as the SDK's client does, and run until idle; its id."""
+        return self.run(
+            self._hub.start(orchestrator, input, instance_id=instance_id, version=version)
+        )
+
+    def raise_event(
+        self,
+        instance_id: str,
+        name: str,
+        data: Any = None,
+        *,
+        after: timedelta | None = None,
+        as_http: bool = False,
+    ) -> None:
+        """Send an event as the SDK's client does, or as plain HTTP does; now, or after a time."""
+        self.run(self._hub.raise_event(instance_id, name, data, after=after, as_http=as_http))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request to a route such as '/api/approvals', and run until idle."""
+        return self.run(self._hub.request(method, path, json=json, data=data, headers=headers))
+
+    def fire(self, function: str, value: object = None) -> None:
+        """Run a timer, queue or blob function. Raises FunctionFailed where it raised."""
+        self.run(self._hub.fire(function, value))
+
+    def terminate(self, instance_id: str, reason: str = "") -> None:
+        """Terminate an instance. Raises InstanceNotFound or InstanceEnded."""
+        self.run(self._hub.terminate(instance_id, reason))
+
+    def suspend(self, instance_id: str, reason: str = "") -> None:
+        """Suspend an instance. Raises InstanceNotFound, InstanceEnded or WrongState."""
+        self.run(self._hub.suspend(instance_id, reason))
+
+    def resume(self, instance_id: str, reason: str = "") -> None:
+        """Resume a suspended instance. Raises InstanceNotFound, InstanceEnded or WrongState."""
+        self.run(self._hub.resume(instance_id, reason))
+
+    # Entities
+
+    def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:
+        """Signal an entity as the SDK's client does."""
+        self.run(self._hub.signal(entity, key, operation, input))
+
+    def call_entity(self, entity: str, key: str, operation: str, input: Any = None) -> Any:
+        """Have an entity run an operation; its result. Raises FunctionFailed."""
+        return self.run(self._hub.call_entity(entity, key, operation, input))
+
+    def set_entity_state(self, entity: str, key: str, state: Any) -> None:
+        """Give an entity this state, whether or not it exists."""
+        self.run(self._hub.set_entity_state(entity, key, state))
+
+    # Time and work
+
+    def run_until_idle(self) -> None:
+        """Work until nothing is to do at this moment."""
+        self.run(self._hub.run_until_idle())
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass, and everything happen that comes due meanwhile."""
+        self.run(self._hub.advance(by))
+
+    def result(self, instance_id: str, within: timedelta = A_YEAR) -> Any:
+        """Let time pass until the instance has ended; its output. Raises InstanceFailed, Stuck."""
+        return self.run(self._hub.result(instance_id, within))
+
+    def run_until_ended(self, instance_id: str, within: timedelta = A_YEAR) -> InstanceState:
+        """Let time pass until the instance has ended, however it ends. Raises Stuck."""
+        return self.run(self._hub.run_until_ended(instance_id, within))
+
+    def run_until_custom_status(
+        self, instance_id: str, value: Any, within: timedelta = A_YEAR
+    ) -> None:
+        """Let time pass until the custom status equals `value`. Raises Stuck."""
+        self.run(self._hub.run_until_custom_status(instance_id, value, within))
