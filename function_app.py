@@ -26,6 +26,7 @@ from activities import (
 from blueprints import (
     aggregator,
     aggregator_closing,
+    aggregator_queue,
     aggregator_ranking,
     async_http,
     chaining,
@@ -69,6 +70,7 @@ app.register_functions(versioning.bp)
 app.register_functions(durable_http.bp)
 app.register_functions(aggregator.bp)
 app.register_functions(aggregator_closing.bp)
+app.register_functions(aggregator_queue.bp)
 app.register_functions(aggregator_ranking.bp)
 app.register_functions(document_pipeline.bp)
 app.register_functions(document_pipeline_reviews.bp)

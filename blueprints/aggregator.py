@@ -1,8 +1,8 @@
 """Aggregator: running totals for each vendor, of events from many senders; each counts once.
 
-POST /api/totals takes an event and returns 202, as does the queue that VENDOR_EVENTS_QUEUE names.
-GET /api/totals/{vendor} reads all shards of a vendor as one; `?day=` shows what is booked on a day.
-Rankings of vendors and closings of days are in files of their own.
+POST /api/totals takes an event and returns 202. GET /api/totals/{vendor} reads all shards of a
+vendor as one; `?day=` shows what is booked on a day. Events from a queue, rankings of vendors and
+closings of days are in files of their own.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from blueprints.aggregator_sharding import (
     splits_id,
 )
 from http_api.answers import json_answer, url_of
-from http_api.bodies import Body, Query, read_body, read_message, read_query
+from http_api.bodies import Body, Query, read_body, read_query
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from orchestration import limits
@@ -72,21 +72,10 @@ async def record_vendor_event(
 ) -> func.HttpResponse:
     """Take the event in the body; whether it was counted before, only its shard knows."""
     event = read_body(req, VendorEvent)
-    await _record(client, event)
+    await record_event(client, event)
     here = url_of(req, f"/api/totals/{event.vendor}")
     shown = {"event": event.event, "vendor": event.vendor, "statusQueryGetUri": here}
     return json_answer(shown, 202, {"Location": here})
-
-
-@bp.queue_trigger(
-    arg_name="msg", queue_name="%VENDOR_EVENTS_QUEUE%", connection="AzureWebJobsStorage"
-)
-@bp.durable_client_input(client_name="client")
-async def record_queued_vendor_event(
-    msg: func.QueueMessage, client: df.DurableOrchestrationClient
-) -> None:
-    """Take the event in a message; junk raises, so that the platform puts it by as poison."""
-    await _record(client, read_message(msg.get_body(), VendorEvent))
 
 
 @bp.route(route="totals/{vendor}", methods=["GET"])
@@ -139,7 +128,7 @@ def vendor_directory(context: df.DurableEntityContext) -> None:
     )
 
 
-async def _record(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
+async def record_event(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
     """Signal the shard that this event always meets. Raises Problem."""
     if event.day > (clock.now().date() + timedelta(days=1)).isoformat():
         raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")

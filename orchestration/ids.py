@@ -99,6 +99,11 @@ def sweep_id() -> str:
     return _joined("sweep", "ledger")
 
 
+def poison_id(digest: str) -> str:
+    """The event of one message that failed too often."""
+    return _joined("poison", digest)
+
+
 def termination_id(instance_id: str) -> str:
     """The termination of an instance and of everything below it."""
     return _joined("termination", sha256(instance_id.encode()).hexdigest()[:32])

@@ -152,7 +152,8 @@ def test_a_function_whose_binding_lacks_its_setting_is_left_out_and_both_are_nam
         check=True,
     )
 
-    queue, timer = sorted(loaded.stdout.splitlines(), reverse=True)
+    timer, queue, poison = sorted(loaded.stdout.splitlines())
+    assert poison.startswith("start_poisoned_event ")
     assert queue.startswith("record_queued_vendor_event ")
     assert "'%VENDOR_EVENTS_QUEUE%' does not resolve to a value" in queue
     assert '`"VENDOR_EVENTS_QUEUE": "..."`' in queue

@@ -18,7 +18,6 @@ from http_api.entities import state_of
 from tests.aggregating import (
     DAY,
     NEXT_DAY,
-    QUEUE_FUNCTION,
     an_event,
     counted,
     enqueue,
@@ -532,15 +531,3 @@ async def test_a_crash_between_any_two_steps_ranks_the_same(
         assert names(hub.output("ranking:now")["lines"]) == [(1, "c"), (2, "b")]
         assert hub.problems() == []
     assert crashes > pages
-
-
-# What the platform is given
-
-
-def test_the_queue_function_listens_to_the_queue_that_the_setting_names(
-    durable_app: FunctionTable,
-) -> None:
-    [function] = [each for each in durable_app.functions if each.name == QUEUE_FUNCTION]
-
-    assert function.trigger["queueName"] == "vendor-events"
-    assert function.trigger["connection"] == "AzureWebJobsStorage"

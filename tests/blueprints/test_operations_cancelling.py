@@ -83,6 +83,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
         "requested_by": "me@example.com",
         "settings": TERMS,
     },
+    "poisoned_event": {"text": "{}"},
     "ranking_page": {
         "page": "0",
         "top": 1,

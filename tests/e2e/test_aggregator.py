@@ -1,7 +1,6 @@
 """Events by POST and by queue add up to totals that are read, ranked and closed, by processes."""
 
 import base64
-import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import QueueClient
 
 from tests.aggregating import an_event
@@ -35,22 +33,20 @@ def queue(events_queue: str, azurite_connection: str) -> Iterator[QueueClient]:
         yield queue
 
 
-def put_by(queue: QueueClient, connection: str, count: int) -> set[str]:
-    """What is on the poison queue of this one, once it is so much."""
-    until, found = time.monotonic() + PATIENCE, set[str]()
-    name = f"{queue.queue_name}-poison"
-    with QueueClient.from_connection_string(connection, name) as poison:
-        while len(found) < count:
-            assert time.monotonic() < until, f"{name} has only {found}"
-            with contextlib.suppress(ResourceNotFoundError):
-                found = {str(message.content) for message in poison.peek_messages(32)}
-    return found
+def poisoned(api: Site, count: int) -> set[str]:
+    """The codes of the poisoned events that have failed, once there are so many."""
+    until, found = time.monotonic() + PATIENCE, list[Any]()
+    while len(found) < count:
+        assert time.monotonic() < until, f"only {found} have failed"
+        path = "/api/operations?status=Failed&prefix=poison:"
+        found = api.send("GET", path).json()["operations"]
+    return {each["output"]["code"] for each in found}
 
 
-def wait_until_empty(queue: QueueClient) -> None:
-    """A message is deleted a moment after its function has run, or else comes back later."""
+def wait_for_length(queue: QueueClient, length: int) -> None:
+    """A message is deleted a moment after its function has run."""
     until = time.monotonic() + PATIENCE
-    while left := queue.get_queue_properties().approximate_message_count:
+    while (left := queue.get_queue_properties().approximate_message_count) != length:
         assert time.monotonic() < until, f"{queue.queue_name} has {left} messages still"
 
 
@@ -82,17 +78,23 @@ def test_events_of_many_callers_count_once_and_are_ranked_and_closed(api: Site) 
 
 
 @pytest.mark.azurite
-def test_messages_count_once_beside_posts_and_junk_is_put_by(
-    api: Site, queue: QueueClient, azurite_connection: str
+def test_messages_count_once_beside_posts_and_bad_ones_are_told_and_listed(
+    api: Site, world: Site, queue: QueueClient, azurite_connection: str
 ) -> None:
     events = [an_event(f"m-{n}", "e2e-queued", "2025-07-05") for n in range(20)]
-    junk = ["no base64!", base64.b64encode(b"no json").decode(), encoded({"event": "m-1"})]
+    junk = [base64.b64encode(b"no json").decode(), encoded({"event": "m-1"})]
+    unread = "no base64!"
 
-    for text in [*junk, *map(encoded, events * 2)]:
+    for text in [unread, *junk, *map(encoded, events * 2)]:
         queue.send_message(text)
     assert post(api, events[0]) == 202
 
     total = api.read_until("/api/totals/e2e-queued", {"events": 20, "repeats": 21})
     assert total["amount_cents"] == 2000
-    assert put_by(queue, azurite_connection, len(junk)) == set(junk)
-    wait_until_empty(queue)
+    assert poisoned(api, len(junk)) == {"no_json", "invalid_message"}
+    mails = world.send("GET", "/mail/messages?to=payables@example.com").json()["messages"]
+    assert "vendor events could not be recorded" in {mail["subject"] for mail in mails}
+    wait_for_length(queue, 0)
+    name = f"{queue.queue_name}-poison"
+    with QueueClient.from_connection_string(azurite_connection, name) as poison:
+        wait_for_length(poison, 1)  # the unread one
