@@ -8,7 +8,7 @@ another approval gets 403, a second decision of a role 409, and a late decision 
 
 from collections import Counter
 from datetime import timedelta
-from typing import Any, TypedDict, cast, get_args
+from typing import Any, Final, TypedDict, cast, get_args
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -49,6 +49,8 @@ from orchestration.log import log_once
 from orchestration.retrying import PATIENT, RETRY, Retry, call_with_retry
 from orchestration.settling import settle_map
 from orchestration.steps import Steps
+
+EVEN_REMINDERS: Final = 7  # with the same pause before each
 
 bp = df.Blueprint()
 
@@ -163,7 +165,8 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
         if due == escalates:
             voting.step, escalates = "escalated", expires
             ballot.asked |= terms["escalated_to"]
-        reminds = context.current_utc_datetime + remind_every
+        sent = max(times.values())  # to whoever was asked first
+        reminds = context.current_utc_datetime + pause_after(sent, remind_every)
         yield from _ask(context, payment, ballot, voting, times, RETRY)
 
     result: Result = ballot.result or "expired"
@@ -180,6 +183,11 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
         outcome=result,
         decisions=ballot.decisions,
     )
+
+
+def pause_after(reminders: int, every: timedelta) -> timedelta:
+    """The pause after so many reminders: it doubles from the seventh on, so that they stay few."""
+    return every * 2 ** max(reminders + 1 - EVEN_REMINDERS, 0)
 
 
 def _ask(

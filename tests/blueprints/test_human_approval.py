@@ -1,6 +1,6 @@
 """Human approval: people are asked, reminded, and waited for, until enough agree or it expires."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +141,23 @@ async def test_whoever_has_not_decided_is_reminded_every_day(
     subjects = [mail["subject"] for mail in await sandbox.mails(DIRECTOR)]
     assert subjects == [ASK] + [f"Reminder: {ASK}"] * 2
     assert len(await sandbox.mails(LEAD)) == 1
+
+
+async def test_reminders_become_rare_and_the_history_stays_short(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVAL_REMIND_HOURS", "1")
+    monkeypatch.setenv("APPROVAL_ESCALATE_HOURS", "8760")
+    monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", "8760")
+    began = hub.clock.now()
+    await ask(hub, **LARGE)
+    await hub.advance(timedelta(days=364))
+
+    mails = await sandbox.mails(DIRECTOR)
+    hours = [(datetime.fromisoformat(mail["time"]) - began) / timedelta(hours=1) for mail in mails]
+    assert hours[:12] == [0, 1, 2, 3, 4, 5, 6, 7, 9, 13, 21, 37]
+    assert len(mails) <= 20
+    assert len(hub.history(ID)) < 1000
 
 
 async def test_after_three_days_a_second_role_is_asked_as_well(
