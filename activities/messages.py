@@ -5,8 +5,12 @@ from typing import Final, TypedDict
 import azure.durable_functions as df
 
 from activities.outside import ask
+from orchestration.failures import Failure
 
 PAYABLES: Final = "payables@example.com"  # who brings to an end what the app cannot
+
+# What the mail server answers if it has sent another mail with this key.
+KEY_REUSED: Final = "idempotency_key_reused"
 
 bp = df.Blueprint()
 
@@ -22,7 +26,16 @@ class Message(TypedDict):
 
 @bp.activity_trigger(input_name="message")
 async def send_message(message: Message) -> str:
-    """Send a mail and return its id; the mail server sends one a key, so twice is once."""
+    """Send a mail and return its id. The mail server sends one mail per key, so twice is once.
+
+    An earlier attempt may have sent the mail with other words, or with a link to another address,
+    if a deployment came between the two. That mail counts; the result then is its key.
+    """
     content = {name: message[name] for name in ("to", "subject", "text")}
-    sent = await ask("mail", "POST", "/messages", json=content, key=message["key"])
+    try:
+        sent = await ask("mail", "POST", "/messages", json=content, key=message["key"])
+    except Failure as failure:
+        if failure.code != KEY_REUSED:
+            raise
+        return message["key"]
     return str(sent["id"])

@@ -33,3 +33,19 @@ async def test_an_outage_is_worth_another_attempt(sandbox: Sandbox) -> None:
         await send_message(a_message("a:told"))
 
     assert (caught.value.code, caught.value.retriable) == ("mail_unavailable", True)
+
+
+async def test_a_mail_that_was_sent_with_other_words_before_a_deployment_counts(
+    sandbox: Sandbox,
+) -> None:
+    await send_message(a_message("a:told"))
+
+    assert await send_message(a_message("a:told", "hello again")) == "a:told"
+    assert [mail["text"] for mail in await sandbox.mails("ada@example.com")] == ["hello"]
+
+
+async def test_an_address_that_is_refused_is_a_failure(sandbox: Sandbox) -> None:
+    with pytest.raises(Failure, match="bad_request"):
+        await send_message(
+            a_message("a:told") | Message(to="nobody", subject="s", text="", key="k")
+        )

@@ -1,7 +1,8 @@
-"""The long form: `python -m tests.chaos [--kills 200] [--payments 500] [--seed N]`.
+"""The long form of the tests under fire; `--seed N` repeats what is left to chance.
 
-First the sweep over an app of all durablehost can do, killed so often; then so many payments of
-the app at the root, with a kill for every twenty. None (0) of either leaves it out.
+First a sweep over an app of everything that durablehost can do, which is killed --kills times. Then
+--payments payments of the app at the root, with a kill for every twenty. Then --approvals approvals
+and --documents documents, with a kill for every ten; documents need Azurite. 0 leaves a part out.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos import payments, sweep
+from tests.azurite import why_not
+from tests.chaos import decisions, payments, sweep
 from tests.chaos.audit import Audit
 
 _FIGURES = (
@@ -29,6 +31,7 @@ _FIGURES = (
 )
 _WORDS_SHOWN = 50
 _PAYMENTS_A_KILL = 20
+_DECISIONS_A_KILL = 10
 
 
 def main() -> int:
@@ -39,6 +42,8 @@ def main() -> int:
     )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--payments", type=int, default=500)
+    parser.add_argument("--approvals", type=int, default=100)
+    parser.add_argument("--documents", type=int, default=50)
     parser.add_argument("--seed", type=int, default=None, help="repeats what is left to chance")
     given = parser.parse_args()
     seed = random.randrange(1 << 31) if given.seed is None else given.seed
@@ -48,6 +53,8 @@ def main() -> int:
             wrong += _sweep(Path(folder), given.kills, seed)
         if given.payments:
             wrong += _pay(Path(folder), given.payments, seed)
+        if given.approvals or given.documents:
+            wrong += _decide(Path(folder), given.approvals, given.documents, seed)
     return 1 if wrong else 0
 
 
@@ -64,6 +71,19 @@ def _pay(folder: Path, count: int, seed: int) -> int:
     _say(f"{count} payments, {kills} kills, seed {seed}")
     began = time.monotonic()
     found = payments.in_folder(folder, count, kills, seed, _say)
+    _say(f"{time.monotonic() - began:.0f} seconds")
+    found.show()
+    return len(found.wrong)
+
+
+def _decide(folder: Path, approvals: int, documents: int, seed: int) -> int:
+    if documents and (why := why_not()):
+        _say(f"leaving out the documents: {why}")
+        documents = 0
+    kills = max(1, (approvals + documents) // _DECISIONS_A_KILL)
+    _say(f"{approvals} approvals and {documents} documents, {kills} kills, seed {seed}")
+    began = time.monotonic()
+    found = decisions.in_folder(folder, approvals, documents, kills, seed, _say)
     _say(f"{time.monotonic() - began:.0f} seconds")
     found.show()
     return len(found.wrong)

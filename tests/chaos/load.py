@@ -61,13 +61,16 @@ class Client:
         self._book = book
 
     async def send(self, method: str, path: str, body: Any = None, page: str = "") -> Answer | None:
-        """What it is answered; None where durablehost died over it."""
+        """The answer; None if durablehost died before it gave one. A body of bytes is a PDF."""
         base = await self._door.base()
         self._book.requests += 1
         headers = {_PAGE: page} if page else {}
+        data: dict[str, Any] = {"json": body}
+        if isinstance(body, bytes):
+            data, headers = {"data": body}, {**headers, "Content-Type": "application/pdf"}
         try:
             async with self._session.request(
-                method, base + path, json=body, headers=headers
+                method, base + path, headers=headers, **data
             ) as answer:
                 text = await answer.text()
                 assert answer.status in self._expected, f"{path}: {answer.status} {text}"
