@@ -30,6 +30,6 @@ def test_of_two_hundred_files_all_but_the_unreadable_one_are_summed_up(
         assert started.status_code == 202
         assert (output["read"], output["failed"], output["totals"]) == (199, 1, {"EUR": total})
         assert [failure["file"] for failure in output["failures"]] == [f"{name}/coffee.pdf"]
-        blob = storage.get_blob_client("results", f"batch:{name}/summary.json")
+        blob = storage.get_blob_client("results", output["summary"]["name"])
         summary = json.loads(blob.download_blob().readall())
         assert len(summary["invoices"]) == 199
