@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestServer as Server
 
-from activities import clock, outside, storage_account
+from activities import outside, storage_account
 from durablehost.testing import ManualHub
 from sandbox.app import create_app
 
@@ -58,11 +58,7 @@ class Sandbox:
 
 @pytest_asyncio.fixture
 async def sandbox(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    """The world as it was on its first day; the app's settings name its addresses.
-
-    The app's own clock, too, is the hub's.
-    """
-    monkeypatch.setattr(clock, "now", hub.clock.now)
+    """The world as it was on its first day; the app's settings name its addresses."""
     monkeypatch.setenv("DECISION_KEY", "a-key-for-tests-that-is-long-enough")
     async with Server(create_app(now=hub.clock.now, settle_after=60)) as server:
         for party in _PARTIES:

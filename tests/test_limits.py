@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from activities import clock
 from durablehost.testing import Answer, ManualHub
 from orchestration import limits
 from orchestration.limits import Limit
@@ -246,7 +245,6 @@ async def test_a_setting_over_its_cap_is_taken_as_the_cap(
 async def test_no_setting_keeps_what_ended_for_longer_than_its_cap(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock, "now", hub.clock.now)
     monkeypatch.setenv("RETENTION_DAYS", "9" * 9)
     old = await hub.start("invoice_intake", {}, instance_id="old")
     await hub.run_until_ended(old)

@@ -59,7 +59,7 @@ def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
 def settings_for_tests(folder: Path | None) -> Settings:
     """What an app's `host.json` says, if it has one; local.settings.json is no test's business."""
     if folder is None or not (folder / "host.json").exists():
-        return Settings()
+        return Settings(disabled=_disabled(os.environ))
     return _settings(read_host_json(folder, os.environ), LocalHost(), os.environ)
 
 

@@ -108,6 +108,12 @@ class AppUnderTest:
         """Send calls to URLs that begin so, such as those of a server that the test has started."""
         self._machinery.http.let_through(url)
 
+    # Timer functions
+
+    def stop_timers(self, *names: str) -> None:
+        """Do not fire these timer functions in `advance`, or, without a name, any."""
+        self._machinery.timers.stop(*names)
+
     # What there is to see
 
     def calls(self, name: str | None = None, *, kind: Kind | None = None) -> list[Call]:

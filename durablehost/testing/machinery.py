@@ -1,12 +1,13 @@
 """What a test hub is made of."""
 
 import warnings
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from durablehost import sdk_patches
-from durablehost.app.functions import FunctionTable
+from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.loading import table_of
 from durablehost.calling.invoker import Invoker
 from durablehost.episodes.scheduled import HTTP_ACTIVITY
@@ -20,6 +21,7 @@ from durablehost.testing.http_stubs import HttpStubs
 from durablehost.testing.in_process import Front
 from durablehost.testing.manual_work import ManualWork
 from durablehost.testing.stubs import Stubs
+from durablehost.testing.timer_functions import TimerFunctions
 from durablehost.testing.watched_store import WatchedBackend
 from durablehost.web.auth import Keys
 
@@ -39,6 +41,8 @@ class Machinery:
     stubs: Stubs
     http: HttpStubs
     explainer: Explainer
+    timers: TimerFunctions
+    fire: Callable[[Function, object], Awaitable[None]]
     work: ManualWork
 
     async def disconnect(self) -> None:
@@ -97,8 +101,25 @@ def build(
     async def run(activity: ActivityWork) -> str:
         return await (http if activity.name == HTTP_ACTIVITY else stubs).run(activity)
 
+    async def fire(function: Function, value: object) -> None:
+        await invoker.trigger(function, value, await front.lend_client())
+
+    timers = TimerFunctions(table, settings, clock.now())
     explainer = Explainer(backend, table, clock, stubs.look, stubs.raised)
-    work = ManualWork(backend, client, table, stubs, clock, settings, run, explainer)
+    work = ManualWork(backend, client, table, stubs, clock, settings, run, explainer, timers, fire)
     return Machinery(
-        table, settings, clock, log, invoker, backend, client, front, stubs, http, explainer, work
+        table=table,
+        settings=settings,
+        clock=clock,
+        log=log,
+        invoker=invoker,
+        backend=backend,
+        client=client,
+        front=front,
+        stubs=stubs,
+        http=http,
+        explainer=explainer,
+        timers=timers,
+        fire=fire,
+        work=work,
     )

@@ -6,21 +6,21 @@ it (`advance`), or asks for something that takes time (`result`, `run_until_ende
 """
 
 import json
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
+import azure.durable_functions as df
+
 from durablehost import sdk_patches
-from durablehost.app.ncrontab import parse
+from durablehost.app.functions import Function
 from durablehost.errors import FunctionFailed
 from durablehost.hub.backend import Message
 from durablehost.hub.client import entity_id
 from durablehost.hub.history import compact, event_raised
 from durablehost.settings import Settings
-from durablehost.settings.percent_names import resolve
 from durablehost.store import MEMORY
 from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
 from durablehost.testing.in_process import Answer
@@ -28,8 +28,8 @@ from durablehost.testing.instances import InstanceState
 from durablehost.testing.machinery import build
 from durablehost.testing.manual_work import Stuck
 from durablehost.testing.stubs import SET_STATE
+from durablehost.testing.trigger_values import trigger_value
 from durablehost.testing.values import value_of
-from durablehost.triggers.values import timer_request
 
 A_YEAR: Final = timedelta(days=365)
 
@@ -130,31 +130,45 @@ class ManualHub(AppUnderTest):
         data: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send a request to a route such as '/api/approvals', and run until idle."""
+        """Send a request to a path such as '/api/approvals', and run until idle.
+
+        The path is one of the app's routes or of the host's management API. A URL that the app
+        returned, such as `statusQueryGetUri`, can stand for it.
+        """
         answer = await self._machinery.front.request(
             method, path, json=json, data=data, headers=headers
         )
         await self.run_until_idle()
         return answer
 
-    async def fire(self, function: str, value: object = None) -> None:
-        """Run a timer, queue or blob function on a value of its kind; a timer needs none.
+    async def fire(self, function: str, value: object = None, *, name: str | None = None) -> None:
+        """Run a function as its trigger does, and run until idle; a timer needs no value.
 
-        Raises FunctionFailed where it raised.
+        Text, bytes, dictionaries and lists become the message of a queue function, the contents
+        of a blob function, or what another trigger makes of them; `name` is the path of the blob,
+        such as 'container/file.txt'. Raises FunctionFailed where the function raised.
         """
+        found = self._triggered(function)
+        await self._machinery.fire(found, trigger_value(found, value, name, self.clock.now()))
+        await self.run_until_idle()
+
+    def _triggered(self, name: str) -> Function:
         table = self._machinery.table
-        found = next((one for one in table.functions if one.name == function), None)
-        left_out = next((one for one in table.left_out if one.name == function), None)
+        found = next((one for one in table.functions if one.name == name), None)
+        left_out = next((one for one in table.left_out if one.name == name), None)
         if left_out is not None:
             raise LookupError(f"{left_out.says} {left_out.advice} ({left_out.place})")
-        if found is None or found.kind not in ("timer", "queue", "blob"):
-            raise LookupError(f"the app has no timer, queue or blob function '{function}'")
-        if value is None and found.kind == "timer":
-            schedule = parse(resolve(str(found.trigger["schedule"]), os.environ))
-            value = timer_request(schedule, None, past_due=False)
-        payload = await self._machinery.front.lend_client()
-        await self._machinery.invoker.trigger(found, value, payload)
-        await self.run_until_idle()
+        if found is None or not _has_own_trigger(found):
+            names = [one.name for one in table.functions if _has_own_trigger(one)]
+            raise LookupError(
+                f"the app has no function '{name}' with a timer, queue, blob or other trigger;"
+                f" it has: {', '.join(names) or 'none'}"
+            )
+        return found
+
+    async def client(self) -> df.DurableOrchestrationClient:
+        """A durable client of this hub, for code that takes one."""
+        return df.DurableOrchestrationClient(await self._machinery.front.lend_client())
 
     async def terminate(self, instance_id: str, reason: str = "") -> None:
         """Terminate an instance. Raises InstanceNotFound or InstanceEnded."""
@@ -170,6 +184,23 @@ class ManualHub(AppUnderTest):
         """Resume a suspended instance. Raises InstanceNotFound, InstanceEnded or WrongState."""
         self._machinery.client.resume(instance_id, reason)
         await self.run_until_idle()
+
+    async def purge(self, instance_id: str) -> None:
+        """Delete an ended instance. Raises InstanceNotFound, or WrongState while it runs."""
+        self._machinery.client.status(instance_id)
+        self._machinery.client.purge(instance_id)
+        await self.run_until_idle()
+
+    async def rewind(self, instance_id: str, reason: str = "") -> None:
+        """Take back what failed and go on. Raises InstanceNotFound or WrongState."""
+        self._machinery.client.rewind(instance_id, reason)
+        await self.run_until_idle()
+
+    async def restart(self, instance_id: str, *, new_id: bool = True) -> str:
+        """Start an instance anew with the same input; its id. Raises as the client does."""
+        restarted = self._machinery.client.restart(instance_id, new_id=new_id)
+        await self.run_until_idle()
+        return restarted
 
     # Entities
 
@@ -215,7 +246,10 @@ class ManualHub(AppUnderTest):
         await self._machinery.work.until_idle()
 
     async def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile."""
+        """Let time pass, and everything happen that comes due meanwhile; timer functions fire.
+
+        A timer function that raises raises FunctionFailed here.
+        """
         await self._machinery.work.advance(by)
 
     async def result(self, instance_id: str, within: timedelta = A_YEAR) -> Any:
@@ -241,6 +275,10 @@ class ManualHub(AppUnderTest):
         await self._machinery.work.until(
             lambda instance: bool(value_of(instance.custom_status) == value), instance_id, within
         )
+
+
+def _has_own_trigger(function: Function) -> bool:
+    return not function.durable_name and function.kind != "http"
 
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from durablehost.app.functions import FunctionTable
+from durablehost.app.functions import Function, FunctionTable
 from durablehost.engine.rounds import Commit, Rounds
 from durablehost.episodes.activity_ends import end_of
 from durablehost.hub.backend import ActivityWork, Backend, Instance
@@ -16,6 +16,7 @@ from durablehost.hub.history import Event
 from durablehost.settings import Settings
 from durablehost.testing.explaining import Explainer
 from durablehost.testing.stubs import Stubs
+from durablehost.testing.timer_functions import TimerFunctions
 
 _SPIN: Final = 10_000  # rounds in which no time passes: the app spins
 
@@ -26,6 +27,10 @@ class Stuck(AssertionError):
 
 class Crashed(Exception):
     """The hub stopped where `crash_after` said. `hub.crash()` goes on from what was saved."""
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((due for due in (one, other) if due is not None), default=None)
 
 
 class ManualWork:
@@ -41,12 +46,16 @@ class ManualWork:
         settings: Settings,
         run_activity: Callable[[ActivityWork], Awaitable[str]],
         explainer: Explainer,
+        timers: TimerFunctions,
+        fire: Callable[[Function, object], Awaitable[None]],
     ) -> None:
         self._backend = backend
         self._client = client
         self._clock = clock
         self._run_activity = run_activity
         self._explainer = explainer
+        self._timers = timers
+        self._fire = fire
         self._rounds = Rounds(backend, table, stubs, clock, settings)
         self._takes: dict[str, timedelta] = {}
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
@@ -63,11 +72,15 @@ class ManualWork:
         raise Stuck(f"the app was still busy after {_SPIN} rounds in which no time passed")
 
     async def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile."""
+        """Let time pass, and everything happen that comes due meanwhile, timer functions too."""
         until = self._clock.now() + by
         await self.until_idle()
-        while (due := self._next_due()) is not None and due <= until:
+        self._timers.begin(self._clock.now())
+        while (due := _earlier(self._next_due(), self._timers.next_due())) and due <= until:
             await self._jump_to(due)
+            for function, request in self._timers.fire_due(due):
+                await self._fire(function, request)
+                await self.until_idle()
         self._clock.move_to(until)
 
     async def until(

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import azure.durable_functions as df
+
 from durablehost.settings import Settings
 from durablehost.store import MEMORY
 from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
@@ -98,9 +100,14 @@ class SyncHub(AppUnderTest):
         """Send a request to a route such as '/api/approvals', and run until idle."""
         return self.run(self._hub.request(method, path, json=json, data=data, headers=headers))
 
-    def fire(self, function: str, value: object = None) -> None:
-        """Run a timer, queue or blob function. Raises FunctionFailed where it raised."""
-        self.run(self._hub.fire(function, value))
+    def fire(self, function: str, value: object = None, *, name: str | None = None) -> None:
+        """Run a function as its trigger does. Raises FunctionFailed where it raised."""
+        self.run(self._hub.fire(function, value, name=name))
+
+    def client(self) -> df.DurableOrchestrationClient:
+        """A durable client of this hub; await its methods in a coroutine given to `run`."""
+        client: df.DurableOrchestrationClient = self.run(self._hub.client())
+        return client
 
     def terminate(self, instance_id: str, reason: str = "") -> None:
         """Terminate an instance. Raises InstanceNotFound or InstanceEnded."""
@@ -113,6 +120,18 @@ class SyncHub(AppUnderTest):
     def resume(self, instance_id: str, reason: str = "") -> None:
         """Resume a suspended instance. Raises InstanceNotFound, InstanceEnded or WrongState."""
         self.run(self._hub.resume(instance_id, reason))
+
+    def purge(self, instance_id: str) -> None:
+        """Delete an ended instance. Raises InstanceNotFound, or WrongState while it runs."""
+        self.run(self._hub.purge(instance_id))
+
+    def rewind(self, instance_id: str, reason: str = "") -> None:
+        """Take back what failed and go on. Raises InstanceNotFound or WrongState."""
+        self.run(self._hub.rewind(instance_id, reason))
+
+    def restart(self, instance_id: str, *, new_id: bool = True) -> str:
+        """Start an instance anew with the same input; its id. Raises as the client does."""
+        return self.run(self._hub.restart(instance_id, new_id=new_id))
 
     # Entities
 
@@ -135,7 +154,7 @@ class SyncHub(AppUnderTest):
         self.run(self._hub.run_until_idle())
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile."""
+        """Let time pass, and everything happen that comes due meanwhile; timer functions fire."""
         self.run(self._hub.advance(by))
 
     def result(self, instance_id: str, within: timedelta = A_YEAR) -> Any:

@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any
-
-from azure.storage.blob import BlobProperties
+from typing import TYPE_CHECKING, Any
 
 from durablehost.triggers.dotnet import NO_TIME, time_text
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobProperties
 
 # The words of the storage's answers, in the order in which .NET numbers them.
 _BLOB_TYPES = ("BlockBlob", "PageBlob", "AppendBlob")
@@ -16,7 +17,7 @@ _LEASE_STATUSES = ("locked", "unlocked")
 _LEASE_DURATIONS = ("infinite", "fixed")
 
 
-def properties_of(blob: BlobProperties) -> dict[str, Any]:
+def properties_of(blob: "BlobProperties") -> dict[str, Any]:
     """A blob's properties under .NET names, with .NET's values for what the storage left out."""
     return {
         **_general(blob),
@@ -27,7 +28,7 @@ def properties_of(blob: BlobProperties) -> dict[str, Any]:
     }
 
 
-def _general(blob: BlobProperties) -> dict[str, Any]:
+def _general(blob: "BlobProperties") -> dict[str, Any]:
     return {
         "LastModified": time_text(blob.last_modified),
         "CreatedOn": time_text(blob.creation_time),
@@ -46,7 +47,7 @@ def _general(blob: BlobProperties) -> dict[str, Any]:
     }
 
 
-def _copy(blob: BlobProperties) -> dict[str, Any]:
+def _copy(blob: "BlobProperties") -> dict[str, Any]:
     copy = blob.copy
     return {
         "CopyId": copy.id,
@@ -63,7 +64,7 @@ def _copy(blob: BlobProperties) -> dict[str, Any]:
     }
 
 
-def _content(blob: BlobProperties) -> dict[str, Any]:
+def _content(blob: "BlobProperties") -> dict[str, Any]:
     content = blob.content_settings
     return {
         "ContentLength": blob.size,
@@ -77,7 +78,7 @@ def _content(blob: BlobProperties) -> dict[str, Any]:
     }
 
 
-def _protection(blob: BlobProperties) -> dict[str, Any]:
+def _protection(blob: "BlobProperties") -> dict[str, Any]:
     policy = blob.immutability_policy
     return {
         "IsServerEncrypted": bool(blob.server_encrypted),
@@ -91,7 +92,7 @@ def _protection(blob: BlobProperties) -> dict[str, Any]:
     }
 
 
-def _tier_and_version(blob: BlobProperties) -> dict[str, Any]:
+def _tier_and_version(blob: "BlobProperties") -> dict[str, Any]:
     return {
         "AccessTier": blob.blob_tier,
         "AccessTierInferred": bool(blob.blob_tier_inferred),

@@ -2,16 +2,17 @@
 
 import json
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import azure.functions as func
 from azure.functions.meta import Datum
-from azure.storage.blob import BlobProperties
-from azure.storage.queue import QueueMessage
 
 from durablehost.triggers.blob_properties import properties_of
 from durablehost.triggers.dotnet import LAST_TIME, time_text
 from durablehost.triggers.values import as_json, decode
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobProperties
 
 _OWN_FIELDS = (
     "Id",
@@ -23,8 +24,25 @@ _OWN_FIELDS = (
 )
 
 
+class ReceivedMessage(Protocol):
+    """What is used of a message that the storage SDK has received."""
+
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def pop_receipt(self) -> str | None: ...
+    @property
+    def dequeue_count(self) -> int | None: ...
+    @property
+    def inserted_on(self) -> datetime | None: ...
+    @property
+    def expires_on(self) -> datetime | None: ...
+    @property
+    def next_visible_on(self) -> datetime | None: ...
+
+
 def queue_message(
-    body: bytes, message: QueueMessage | None = None, *, binary: bool = False
+    body: bytes, message: ReceivedMessage | None = None, *, binary: bool = False
 ) -> func.QueueMessage:
     """The message, or, without one, what `POST /admin/functions/NAME` makes of a text.
 
@@ -62,7 +80,7 @@ def overrides(text: str) -> dict[str, Datum]:
 
 
 def blob_stream(
-    content: bytes, path: str, uri: str, properties: BlobProperties
+    content: bytes, path: str, uri: str, properties: "BlobProperties"
 ) -> func.InputStream:
     metadata = {
         "BlobTrigger": Datum(path, "string"),

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from activities import clock
 from blueprints import aggregator, aggregator_sharding
 from blueprints.aggregator_booking import OPEN_DAYS, REMEMBERED
 from blueprints.aggregator_sharding import PAGES, SHARDS_ASKED, page_of
@@ -35,7 +34,6 @@ from tests.crashes import every_crash
 
 @pytest.fixture(autouse=True)
 def of_the_hub(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", hub.clock.now)
     for name in ("HOT_VENDORS", "HOT_SHARDS"):
         monkeypatch.delenv(name, raising=False)
 

@@ -7,7 +7,6 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
-from activities import clock
 from blueprints import retention
 from durablehost.errors import FunctionFailed
 from durablehost.settings import Settings
@@ -22,8 +21,11 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def world(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The app on the hub's clock, with activities that reach nobody and settings as by default."""
-    monkeypatch.setattr(clock, "now", hub.clock.now)
+    """Activities that reach nobody, and settings as by default.
+
+    The tests run the timer function by hand.
+    """
+    hub.stop_timers()
     for name in ("RETENTION_DAYS", "RETENTION_DRY_RUN"):
         monkeypatch.delenv(name, raising=False)
     hub.replace_activity("match_order", lambda invoice: invoice)
