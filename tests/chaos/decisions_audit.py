@@ -121,7 +121,7 @@ def _of_approval(
         if output["outcome"] != result:
             yield f"is {output['outcome']}, and its decisions are {output['decisions']}"
         told = mails[f"the payment of invoice {approval.number} of acme is {output['outcome']}"]
-        if told != 1:
+        if told > 1:  # none is allowed: the mail is tried five times, and the result stands
             yield f"sent its result {told} times"
     asked = mails[f"decide on the payment of invoice {approval.number} of acme"]
     if asked > len(approval.roles):
