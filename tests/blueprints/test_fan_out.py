@@ -387,7 +387,7 @@ async def test_the_sample_files_are_summed_up_in_a_blob_named_after_the_batch(
     await hub.run_until_ended(started.json()["id"])
 
     output = hub.output(started.json()["id"])
-    name = f"batch:{filed.name}/summary.json"
+    name = f"{started.json()['id']}/summary.json"
     assert (output["files"], output["read"], output["failed"]) == (20, 19, 1)
     assert output["failures"] == [
         {
@@ -396,7 +396,7 @@ async def test_the_sample_files_are_summed_up_in_a_blob_named_after_the_batch(
             "message": "the file holds no legible text",
         }
     ]
-    assert await blob_names(RESULTS, f"batch:{filed.name}/", 10) == [name]
+    assert await blob_names(RESULTS, f"{started.json()['id']}/", 10) == [name]
     content = await read_blob(RESULTS, name, 2**20)
     assert output["summary"] == {"container": RESULTS, "name": name, "bytes": len(content)}
     summary = json.loads(content)

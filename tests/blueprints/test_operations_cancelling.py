@@ -116,7 +116,8 @@ async def start_and_stop_in_the_middle(
 
     for activity in set(app.durable_names("activity")) - OF_THE_HUB:
         hub.replace_activity(activity, fail)
-    hub.replace_activity("check_not_paid_yet", lambda order: None)
+    for check in ("check_not_paid_yet", "check_payment_approval"):
+        hub.replace_activity(check, lambda order: None)
     hub.crash_after(2)
     with suppress(Crashed):
         await hub.start(orchestrator, INPUTS[orchestrator], instance_id=ID)
