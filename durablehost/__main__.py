@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from durablehost.command import console
+from durablehost.command import console, new
 from durablehost.command.host import Host, Options
 from durablehost.command.reload import Watch
 from durablehost.errors import AddressUnusable, CannotStart, HubInUse, HubUnusable
@@ -36,6 +36,7 @@ examples:
   {_PROGRAM} start ../app --port 0        another app, on any free port
   {_PROGRAM} start --reload               anew after every change, running instances go on
   {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
+  {_PROGRAM} new my-app --pattern saga    a small app of your own, with its tests
 
 Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
 and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command is None:
             _parser().print_help()
             return 1
+        if given.command == "new":
+            return _new(given)
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
         _allow_connections()
@@ -95,7 +98,22 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     _add_options(start)
+    _add_new(commands)
     return parser
+
+
+def _add_new(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser(
+        "new",
+        help="create a small app for one pattern",
+        description="Create an app in DIR: one pattern in plain SDK code, its tests and settings.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="a folder that is new or empty")
+    parser.add_argument(
+        "--pattern", default=new.DEFAULT, metavar="NAME", help=f"default: {new.DEFAULT}"
+    )
+    parser.add_argument("--list", action="store_true", help="show all patterns, a line each")
 
 
 def _add_options(start: argparse.ArgumentParser) -> None:
@@ -121,6 +139,17 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         help="ask callers for keys, as Azure does; the file is made where there is none",
     )
     add("--reload", action="store_true", help="start anew when a file of the app changes")
+
+
+def _new(given: argparse.Namespace) -> int:
+    if given.list:
+        new.show_patterns()
+        return 0
+    if given.folder is None:
+        raise CannotStart(f"Name a folder for the app: `{_PROGRAM} new my-app`.")
+    new.create(Path(given.folder), given.pattern)
+    new.show_created(Path(given.folder), given.pattern)
+    return 0
 
 
 def _port(text: str) -> int:

@@ -109,7 +109,12 @@ LEAVES = ("app.functions", "errors", "hub.clock", "hub.history")
 
 SAY_NOTHING = {"base", "common", "core", "helpers", "managers", "misc", "services", "utils"}
 
-MODULES = modules_below(ROOT / "durablehost")
+# The templates are apps to copy, not modules of durablehost.
+MODULES = {
+    name: path
+    for name, path in modules_below(ROOT / "durablehost").items()
+    if not name.startswith("durablehost.templates.")
+}
 DURABLEHOST = import_graph(MODULES)
 
 

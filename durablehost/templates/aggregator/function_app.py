@@ -1,0 +1,52 @@
+"""Aggregator: an entity that collects events from many senders, each event once.
+
+POST /api/events with {"id": "e-1", "vendor": "acme", "amount": 120} adds one,
+GET /api/totals/{vendor} shows the sum.
+"""
+
+import json
+
+import azure.durable_functions as df
+import azure.functions as func
+
+app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+REMEMBERED = 1000  # ids of the latest events, to recognise one that is sent again
+
+
+@app.route(route="events", methods=["POST"])
+@app.durable_client_input(client_name="client")
+async def add_event(req: func.HttpRequest, client) -> func.HttpResponse:
+    try:
+        body = req.get_json()
+        event = {"id": str(body["id"]), "amount": int(body["amount"])}
+        vendor = str(body["vendor"])
+    except (ValueError, KeyError, TypeError):
+        wanted = 'send {"id": "e-1", "vendor": "acme", "amount": 120}'
+        return func.HttpResponse(wanted, status_code=400)
+    await client.signal_entity(df.EntityId("vendor_total", vendor), "add", event)
+    return func.HttpResponse(status_code=202)
+
+
+@app.route(route="totals/{vendor}", methods=["GET"])
+@app.durable_client_input(client_name="client")
+async def show_total(req: func.HttpRequest, client) -> func.HttpResponse:
+    vendor = req.route_params["vendor"]
+    found = await client.read_entity_state(df.EntityId("vendor_total", vendor))
+    if not found.entity_exists:
+        return func.HttpResponse("nothing is known of this vendor", status_code=404)
+    return func.HttpResponse(json.dumps({"vendor": vendor, "total": found.entity_state["total"]}))
+
+
+@app.entity_trigger(context_name="context")
+def vendor_total(context: df.DurableEntityContext):
+    state = context.get_state(lambda: {"total": 0, "seen": []})
+    match context.operation_name:
+        case "add":
+            event = context.get_input()
+            if event["id"] not in state["seen"]:
+                state["total"] += event["amount"]
+                state["seen"] = [*state["seen"], event["id"]][-REMEMBERED:]
+            context.set_state(state)
+        case "total":
+            context.set_result(state["total"])

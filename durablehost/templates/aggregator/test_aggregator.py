@@ -1,0 +1,26 @@
+EVENT = {"id": "e-1", "vendor": "acme", "amount": 120}
+
+
+async def total(hub):
+    shown = await hub.request("GET", "/api/totals/acme")
+    return shown.json()["total"]
+
+
+async def test_events_add_up(hub):
+    await hub.request("POST", "/api/events", json=EVENT)
+    await hub.request("POST", "/api/events", json={**EVENT, "id": "e-2"})
+
+    assert await total(hub) == 240
+
+
+async def test_an_event_that_is_sent_twice_counts_once(hub):
+    await hub.request("POST", "/api/events", json=EVENT)
+    await hub.request("POST", "/api/events", json=EVENT)
+
+    assert await total(hub) == 120
+
+
+async def test_an_incomplete_event_is_refused(hub):
+    answer = await hub.request("POST", "/api/events", json={"id": "e-1"})
+
+    assert answer.status == 400
