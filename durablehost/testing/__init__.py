@@ -11,6 +11,7 @@ from durablehost.errors import FunctionFailed
 from durablehost.testing.app_under_test import ProblemsNoticed
 from durablehost.testing.calls import Call
 from durablehost.testing.explaining import Waits
+from durablehost.testing.faults import Fault, every_crash, every_fault
 from durablehost.testing.http_stubs import HttpAnswer, HttpRequest, NotStubbed
 from durablehost.testing.in_process import Answer
 from durablehost.testing.instances import InstanceState, RuntimeStatus
@@ -23,6 +24,7 @@ __all__ = [
     "Answer",
     "Call",
     "Crashed",
+    "Fault",
     "FunctionFailed",
     "HttpAnswer",
     "HttpRequest",
@@ -36,6 +38,8 @@ __all__ = [
     "Stuck",
     "SyncHub",
     "Waits",
+    "every_crash",
+    "every_fault",
     "load_app",
     "replay",
 ]

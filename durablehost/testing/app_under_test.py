@@ -207,7 +207,15 @@ class AppUnderTest:
         instance = self._machinery.backend.instance(problem.instance_id)
         return instance is None or instance.ended
 
-    # Crashes
+    # Order and crashes
+
+    def shuffle(self, seed: int) -> None:
+        """From now on, let what happens at one moment happen in any order.
+
+        Activities, timers, children and entities that complete at the same moment reach their
+        orchestration in another order, together or one by one. The same seed gives the same order.
+        """
+        self._machinery.shuffle.begin(seed)
 
     def crash_after(self, commits: int) -> None:
         """Stop at the nth commit from now, which is lost; `Crashed` is raised."""

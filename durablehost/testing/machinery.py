@@ -20,6 +20,7 @@ from durablehost.testing.explaining import Explainer
 from durablehost.testing.http_stubs import HttpStubs
 from durablehost.testing.in_process import Front
 from durablehost.testing.manual_work import ManualWork
+from durablehost.testing.shuffling import Shuffle
 from durablehost.testing.stubs import Stubs
 from durablehost.testing.timer_functions import TimerFunctions
 from durablehost.testing.watched_store import WatchedBackend
@@ -43,6 +44,7 @@ class Machinery:
     explainer: Explainer
     timers: TimerFunctions
     fire: Callable[[Function, object], Awaitable[None]]
+    shuffle: Shuffle
     work: ManualWork
 
     async def disconnect(self) -> None:
@@ -64,6 +66,7 @@ def build(
     settings: Settings | None,
     data: Path | str,
     function_key: str | None,
+    seed: int | None,
 ) -> Machinery:
     """Make a hub for an app: its folder, what `load_app` returned, or the app object."""
     if misfits := sdk_patches.misfits():
@@ -73,7 +76,8 @@ def build(
     clock = ManualClock(start)
     log = CallLog(clock)
     invoker = Invoker(own_loop=False)
-    backend = WatchedBackend(data, log)
+    shuffle = Shuffle(seed)
+    backend = WatchedBackend(data, log, shuffle)
     client = HubClient(
         backend,
         clock,
@@ -106,7 +110,19 @@ def build(
 
     timers = TimerFunctions(table, settings, clock.now())
     explainer = Explainer(backend, table, clock, stubs.look, stubs.raised)
-    work = ManualWork(backend, client, table, stubs, clock, settings, run, explainer, timers, fire)
+    work = ManualWork(
+        backend,
+        client,
+        table,
+        stubs,
+        clock,
+        settings,
+        run_activity=run,
+        explainer=explainer,
+        timers=timers,
+        fire=fire,
+        shuffle=shuffle,
+    )
     return Machinery(
         table=table,
         settings=settings,
@@ -121,5 +137,6 @@ def build(
         explainer=explainer,
         timers=timers,
         fire=fire,
+        shuffle=shuffle,
         work=work,
     )

@@ -49,13 +49,15 @@ class ManualHub(AppUnderTest):
         settings: Settings | None = None,
         data: Path | str = MEMORY,
         function_key: str | None = None,
+        seed: int | None = None,
     ) -> None:
         """`app` is its folder, what `load_app` returned, or the app object.
 
         Without `settings` the folder's host.json applies, and where there is none its defaults.
-        With a `function_key`, a request without that key gets 401, as on Azure.
+        With a `function_key`, a request without that key gets 401, as on Azure. With a `seed`,
+        what happens at one moment happens in any order, and again in the same order with this seed.
         """
-        super().__init__(build(app, start, settings, data, function_key))
+        super().__init__(build(app, start, settings, data, function_key, seed))
 
     async def __aenter__(self) -> Self:
         return self

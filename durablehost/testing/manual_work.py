@@ -15,6 +15,7 @@ from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
 from durablehost.testing.explaining import Explainer
+from durablehost.testing.shuffling import Shuffle
 from durablehost.testing.stubs import Stubs
 from durablehost.testing.timer_functions import TimerFunctions
 
@@ -48,6 +49,7 @@ class ManualWork:
         explainer: Explainer,
         timers: TimerFunctions,
         fire: Callable[[Function, object], Awaitable[None]],
+        shuffle: Shuffle,
     ) -> None:
         self._backend = backend
         self._client = client
@@ -56,6 +58,7 @@ class ManualWork:
         self._explainer = explainer
         self._timers = timers
         self._fire = fire
+        self._shuffle = shuffle
         self._rounds = Rounds(backend, table, stubs, clock, settings)
         self._takes: dict[str, timedelta] = {}
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
@@ -110,6 +113,8 @@ class ManualWork:
     async def _jump_to(self, due: datetime) -> None:
         if due > self._clock.now():
             self._clock.move_to(due)
+        if self._shuffle.toss():
+            await self._run_activities()  # before the timers of the same moment
         await self.until_idle()
 
     def slow_down(self, activity: str, takes: timedelta) -> None:
@@ -140,17 +145,18 @@ class ManualWork:
         """Do all that is ready, once over; whether there was anything."""
         self._backend.flush()
         did = 0
-        for commit in self._rounds.next_round(self._ended()):
+        ended, first = self._ended(), self._shuffle.toss()
+        for commit in self._rounds.next_round(ended, entities_first=first):
             self._count_commit()
             commit()
             self._backend.flush()
             did += 1
-        return did + await self._run_activities() > 0
+        return did + await self._run_activities() + len(self._ends) > 0
 
     def _ended(self) -> Iterator[Commit]:
-        """The commits of the activities that have run."""
-        while self._ends:
-            yield partial(self._backend.commit_activity, *self._ends.pop(0))
+        """The commits of activities that have run; others may come in the next round."""
+        for activity, event in self._shuffle.take(self._ends):
+            yield partial(self._backend.commit_activity, activity, event)
 
     async def _run_activities(self) -> int:
         """Run the activities that are due; how many there were."""

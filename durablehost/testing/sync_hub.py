@@ -29,10 +29,16 @@ class SyncHub(AppUnderTest):
         settings: Settings | None = None,
         data: Path | str = MEMORY,
         function_key: str | None = None,
+        seed: int | None = None,
     ) -> None:
         """As `ManualHub`."""
         self._hub = ManualHub(
-            app, start=start, settings=settings, data=data, function_key=function_key
+            app,
+            start=start,
+            settings=settings,
+            data=data,
+            function_key=function_key,
+            seed=seed,
         )
         super().__init__(self._hub._machinery)
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)

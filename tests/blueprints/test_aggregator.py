@@ -12,7 +12,7 @@ from blueprints.aggregator_booking import OPEN_DAYS, REMEMBERED
 from blueprints.aggregator_sharding import PAGES, SHARDS_ASKED, page_of
 from durablehost.app.functions import FunctionTable
 from durablehost.errors import FunctionFailed
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from http_api.entities import state_of
 from tests.aggregating import (
     DAY,
@@ -29,7 +29,6 @@ from tests.aggregating import (
     total,
     use_few_pages,
 )
-from tests.crashes import every_crash
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from activities import clock
 from blueprints.aggregator_booking import CLOSED_DAYS
 from blueprints.aggregator_sharding import PAGES
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from tests.aggregating import (
     DAY,
     NEXT_DAY,
@@ -25,7 +25,6 @@ from tests.aggregating import (
     total,
     use_few_pages,
 )
-from tests.crashes import every_crash
 
 CLOSING = f"closing:{DAY}"
 THIRD_DAY = "2026-01-03"

@@ -8,9 +8,8 @@ import pytest
 
 from activities.blobs import RESULTS, Folder, blob_names, delete_blobs, write_blob
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Answer, ManualHub
+from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.failures import Failure
-from tests.crashes import every_crash
 from tests.filing import Cabinet, Filed
 from tests.outside import Sandbox
 

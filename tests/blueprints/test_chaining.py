@@ -14,8 +14,7 @@ from activities.orders import match_order
 from activities.postings import post_invoice
 from blueprints.chaining import invoice_intake
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
-from tests.crashes import every_crash
+from durablehost.testing import ManualHub, every_crash
 from tests.outside import Sandbox
 
 INVOICE = {

@@ -11,8 +11,7 @@ from activities import documents
 from activities.documents import QUARANTINE
 from activities.reviews import REVIEWER
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
-from tests.crashes import every_crash
+from durablehost.testing import ManualHub, every_crash
 from tests.outside import Sandbox
 from tests.scanning import (
     decide,

@@ -11,9 +11,8 @@ import pytest
 
 from blueprints.durable_http import CALLS_A_GENERATION
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import HttpRequest, ManualHub
+from durablehost.testing import HttpRequest, ManualHub, every_crash
 from sandbox.tax import TICKET_SECONDS
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 VAT_ID = "DE123456789"

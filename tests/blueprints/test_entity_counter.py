@@ -9,8 +9,7 @@ import pytest
 
 from blueprints.entity_counter import LIMIT, counter
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Answer, ManualHub
-from tests.crashes import every_crash
+from durablehost.testing import Answer, ManualHub, every_crash
 
 VISITS = "/api/counters/visits"
 ID = "number:invoices-2026:INV-1"

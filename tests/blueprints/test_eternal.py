@@ -10,10 +10,9 @@ import pytest
 
 from blueprints.eternal import CHANGES_A_GENERATION
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Crashed, ManualHub
+from durablehost.testing import Crashed, ManualHub, every_crash
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 ID = "sweep:ledger"

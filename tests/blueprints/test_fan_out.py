@@ -10,11 +10,10 @@ import pytest
 from activities.blobs import RESULTS, blob_names, read_blob
 from activities.invoice_files import FILES_A_PAGE
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.failures import Failure
 from sandbox.demo_files import sample_files
 from sandbox.documents import write_invoice
-from tests.crashes import every_crash
 from tests.filing import Cabinet, Filed
 from tests.outside import Sandbox
 

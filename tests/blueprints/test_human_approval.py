@@ -7,7 +7,7 @@ import pytest
 
 from blueprints.human_approval_voting import decided_event
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from tests.approving import (
     ASK,
     CFO,
@@ -24,7 +24,6 @@ from tests.approving import (
     decided,
     link,
 )
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 EXPIRES = "2026-01-31T00:00:00Z"

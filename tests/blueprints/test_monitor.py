@@ -8,9 +8,8 @@ import pytest
 
 from blueprints.monitor import LONGEST_PAUSE, LOOKS_A_GENERATION, pause_after
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.events import CANCEL_EVENT
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 TRANSFER = "transfer-1"

@@ -9,11 +9,10 @@ import pytest
 from activities.rates import ask_for_rate
 from blueprints.resilience import PATIENCE
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Answer, ManualHub
+from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.breaking import FAILURES, OPEN_FOR, PROBE_WITHIN
 from orchestration.failures import Failure
 from orchestration.showing import time_text
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 DAY = "2026-01-01"

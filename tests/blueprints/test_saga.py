@@ -9,13 +9,12 @@ import pytest
 
 from activities.messages import PAYABLES
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration import limits
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests import approving
 from tests.approving import DIRECTOR, LEAD
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 PAYMENT = {"vendor": "acme", "number": "INV-1", "amount_cents": 12_500}

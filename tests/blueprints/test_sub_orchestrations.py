@@ -7,11 +7,10 @@ import pytest
 
 from blueprints.sub_orchestrations import CONTROLLER
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Answer, ManualHub
+from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start
-from tests.crashes import every_crash
 from tests.outside import Sandbox
 
 BUSY = Failure("postings_unavailable", "the postings answered 503", retriable=True)

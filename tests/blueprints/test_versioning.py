@@ -11,10 +11,9 @@ from blueprints.versioning import LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_lea
 from durablehost.app.functions import FunctionTable
 from durablehost.hub import history
 from durablehost.settings import Settings, settings_for_tests
-from durablehost.testing import ManualHub, replay
+from durablehost.testing import ManualHub, every_crash, replay
 from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
-from tests.crashes import every_crash
 from tests.deploying import Place
 from tests.outside import Sandbox
 from tests.source import ROOT
@@ -193,7 +192,7 @@ async def test_a_crash_between_any_two_steps_posts_once(
         await ask(hub)
         await goods_arrive(hub)
 
-    async for hub in every_crash(durable_app, run, settings):
+    async for hub in every_crash(durable_app, run, settings=settings):
         await hub.run_until_idle()
         await goods_arrive(hub)
         await hub.run_until_ended(ID)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.breaking import (
     FAILURES,
     OPEN_FOR,
@@ -21,7 +21,6 @@ from orchestration.breaking import (
 )
 from orchestration.failures import Failure
 from orchestration.operating import operated
-from tests.crashes import every_crash
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

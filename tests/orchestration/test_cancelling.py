@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
-from tests.crashes import every_crash
 
 ID = "work-1"
 BUSY = Failure("busy", "later", retriable=True)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.failures import Failure
-from tests.crashes import every_crash
 
 ID = "listener-1"
 BUSY = Failure("busy", "later", retriable=True)

@@ -7,10 +7,9 @@ import pytest
 from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
 
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import Crashed, ManualHub
+from durablehost.testing import Crashed, ManualHub, every_crash
 from orchestration.failures import Failure
 from orchestration.retrying import Retry
-from tests.crashes import every_crash
 
 HICCUP = Failure("bank_unavailable", "the bank does not answer", retriable=True)
 MINUTE = timedelta(minutes=1)

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub
+from durablehost.testing import ManualHub, every_crash
 from orchestration.failures import Failure
-from tests.crashes import every_crash
 
 REFUSED = Failure("refused", "no")
 BUSY = Failure("busy", "later", retriable=True)
