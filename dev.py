@@ -19,8 +19,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
 
 if sys.version_info < (3, 11):  # noqa: UP036  # whoever has an older one is told so
     sys.exit(f"dev.py needs Python 3.11 or later, and {sys.executable} is older")
@@ -218,6 +226,18 @@ def require_free(port: int, option: str) -> None:
         raise Failed(f"port {port} is taken by another program; choose another: {option} {other}")
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let other dev.py processes of this checkout wait here, where something is installed."""
+    if fcntl is None:
+        yield
+        return
+    with open(__file__, "rb") as ours:
+        fcntl.flock(ours, fcntl.LOCK_EX)
+        yield
+
+
+@one_at_a_time()
 def set_up_python() -> None:
     """Make `.venv` and install into it, unless nothing changed since the last time."""
     stamp = VENV / ".made-from"
@@ -239,6 +259,7 @@ def set_up_python() -> None:
     stamp.write_text(f"{python}\0{packages}", "utf-8")
 
 
+@one_at_a_time()
 def set_up_newest_python() -> str:
     """Install the newest versions into `.venv-newest` and return its Python.
 
@@ -268,6 +289,7 @@ def newest_requirements() -> list[str]:
     return [f"{name}>={version},<{int(major) + 1}" for name, version, major in pinned]
 
 
+@one_at_a_time()
 def set_up_azurite() -> bool:
     """Install Azurite unless it is there; False where it cannot be installed."""
     npm = shutil.which("npm")

@@ -108,6 +108,17 @@ def test_a_signal_during_the_start_stops_it(port):
         start()
 
 
+@posix
+def test_only_one_dev_py_at_a_time_installs_something():
+    assert dev.fcntl is not None
+    without_waiting = dev.fcntl.LOCK_EX | dev.fcntl.LOCK_NB
+    with open(str(dev.__file__), "rb") as other:
+        with dev.one_at_a_time(), pytest.raises(BlockingIOError):
+            dev.fcntl.flock(other, without_waiting)
+
+        dev.fcntl.flock(other, without_waiting)
+
+
 def test_the_exit_code_of_a_process_in_the_foreground_is_told():
     with dev.Children() as children:
         assert children.run(python("raise SystemExit(5)"), {}) == 5
