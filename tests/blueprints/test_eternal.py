@@ -355,8 +355,9 @@ async def test_one_event_between_every_two_steps_and_none_is_lost(
     await sweep(hub, every_minutes=1)
     sent, generations = 0, set()
     for number in range(100):
-        # One step is done, or two, as hearing the event is one; the next is lost, and done again.
-        hub.crash_after(2 + number % 2)
+        # Two to four steps are done, of which receiving the event takes two; the next one is lost,
+        # and done again.
+        hub.crash_after(3 + number % 3)
         sent += 1
         try:
             await send(hub, every_minutes=1)
