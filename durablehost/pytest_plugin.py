@@ -1,7 +1,7 @@
 """The pytest fixtures `durable_app`, `hub` and `sync_hub`, wherever durablehost is installed.
 
-A coroutine test that uses `hub` needs no other plugin and no configuration. Where pytest-asyncio
-or anyio is installed, they run it. A test that is no coroutine uses `sync_hub`.
+A coroutine test that uses one of them needs no other plugin and no configuration. Where
+pytest-asyncio or anyio is installed, they run it. A test that is no coroutine uses `sync_hub`.
 
 Pytest imports this module in every project of the environment. It imports the rest of durablehost,
 and with it the SDK, only once a test asks for one of the fixtures.
@@ -65,7 +65,7 @@ def sync_hub(durable_app: object) -> "Iterator[SyncHub]":
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
-    """Let pytest-asyncio run the coroutine tests that use `hub`, in its strict mode too.
+    """Let pytest-asyncio run the coroutine tests of the app, in its strict mode too.
 
     Async fixtures of pytest-asyncio run on its own event loop, so such a test has to run there.
     """
@@ -78,10 +78,10 @@ def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, An
 
 
 def _is_ours_to_run(item: pytest.Function) -> bool:
-    """Whether it is a coroutine test with a hub that no other plugin is asked to run."""
+    """Whether it is a coroutine test of the app that no other plugin is asked to run."""
     return (
         inspect.iscoroutinefunction(item.obj)
-        and {"hub", "durable_app"} <= set(item.fixturenames)
+        and "durable_app" in item.fixturenames
         and "anyio_backend" not in item.fixturenames
         and item.get_closest_marker("asyncio") is None
     )
@@ -127,8 +127,10 @@ def _disconnecting(
 
 @pytest.hookimpl
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine test that uses a hub, where no other plugin does."""
-    if not any(_hubs_of(pyfuncitem)) or not inspect.iscoroutinefunction(pyfuncitem.obj):
+    """Run a coroutine test of the app, where no other plugin does."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    if "durable_app" not in pyfuncitem.fixturenames and not any(_hubs_of(pyfuncitem)):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:

@@ -131,10 +131,15 @@ class Started:
 
 
 def start(
-    folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str | Path,
+    environ: Mapping[str, str] | None = None,
+    python: str | Path = sys.executable,
 ) -> Started:
     """Start durablehost on an app and wait until it is ready; AssertionError where it is not."""
-    process, output = launch("start", folder, "--port", "0", *arguments, environ=environ)
+    process, output = launch(
+        "start", folder, "--port", "0", *arguments, environ=environ, python=python
+    )
     try:
         return Started(process, output, output.wait_for(_READY)[1])
     except BaseException:
@@ -150,12 +155,15 @@ def names_its_port(arguments: Sequence[str | Path]) -> bool:
 
 
 def launch(
-    *arguments: str | Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+    *arguments: str | Path,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    python: str | Path = sys.executable,
 ) -> tuple["subprocess.Popen[str]", Output]:
     """durablehost with these arguments, and what it prints."""
     assert names_its_port(arguments)
     process = subprocess.Popen(
-        [sys.executable, "-m", "durablehost", *arguments],
+        [python, "-m", "durablehost", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -192,10 +200,13 @@ def outcome(
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *arguments: str | Path, environ: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str | Path,
+    environ: Mapping[str, str] | None = None,
+    python: str | Path = sys.executable,
 ) -> Iterator[Started]:
     """A durablehost that is gone at the end, whatever happens."""
-    started = start(folder, *arguments, environ=environ)
+    started = start(folder, *arguments, environ=environ, python=python)
     try:
         yield started
     finally:

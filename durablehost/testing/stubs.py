@@ -13,14 +13,11 @@ from durablehost.app.functions import Function
 from durablehost.calling.invoker import Invoker
 from durablehost.errors import FunctionFailed
 from durablehost.hub.backend import ActivityWork
+from durablehost.hub.history import EXECUTION_STARTED
 from durablehost.testing.calls import CallLog
 
 # An operation that no app has: it sets the state of an entity, whatever the entity's own code is.
 SET_STATE: Final = "durablehost.testing: set the state"
-
-_FIRST_EPISODE: Final = (
-    '"isReplaying": false, "parentInstanceId"'  # in what an orchestrator is told
-)
 
 Replacement = Callable[[Any], Any]
 EntityReplacement = Callable[[str, str, Any], Any]
@@ -61,6 +58,8 @@ class Stubs:
         self._run_activity = run_activity
         self._activities: dict[str, _Plan] = {}
         self._orchestrators: dict[str, _Plan] = {}
+        # How the executions of orchestrators that the test has a plan for are to fail, if at all.
+        self._failures: dict[str, Exception | None] = {}
         self._entities: dict[str, EntityReplacement] = {}
         self._results: dict[str, tuple[bool, str]] = {}  # of operations a test called, by id
         self._awaited: set[str] = set()
@@ -105,8 +104,9 @@ class Stubs:
     def orchestrate(self, function: Function, body: str) -> str:
         """Run one turn of an orchestrator. Raises what the SDK raises."""
         plan = self._orchestrators.get(function.durable_name)
-        if plan is not None:
-            plan.made += _FIRST_EPISODE in body
+        if plan is not None and (execution := _execution_of(body)) not in self._failures:
+            plan.made += 1
+            self._failures[execution] = plan.failure()
         try:
             return self.look(function, body)
         except Exception as error:
@@ -116,7 +116,7 @@ class Stubs:
     def look(self, function: Function, body: str) -> str:
         """The same, as a question that leaves no trace."""
         plan = self._orchestrators.get(function.durable_name)
-        if plan is not None and (error := plan.failure()):
+        if plan is not None and (error := self._failures.get(_execution_of(body))):
             function = replace(function, handler=_raising(error))
         elif plan is not None and plan.replacement is not None:
             function = replace(function, handler=_orchestrator_of(plan.replacement, body))
@@ -158,6 +158,13 @@ async def _result_of(replacement: Replacement, value: Any) -> str:
     except Exception as error:  # a replacement may fail as the activity does
         stack = "".join(traceback.format_tb(error.__traceback__)[1:])  # without the line above
         raise FunctionFailed(type(error).__name__, str(error), stack) from error
+
+
+def _execution_of(body: str) -> str:
+    """The execution that an orchestrator is told to run; a crash does not give it another id."""
+    events = json.loads(body)["history"]
+    [started] = [one for one in events if one["EventType"] == EXECUTION_STARTED]
+    return str(started["OrchestrationInstance"]["ExecutionId"])
 
 
 def _orchestrator_of(replacement: Callable[..., Any], body: str) -> Callable[..., Any]:

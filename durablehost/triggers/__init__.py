@@ -22,6 +22,10 @@ __all__ = ["QueueOptions", "TriggerOptions", "TriggerState", "Triggers"]
 
 log = logging.getLogger(__name__)
 
+_NO_STORAGE = (
+    "the packages of Azure Storage are not installed. Queue and blob triggers need the extra"
+    " `storage` of durablehost, or: python -m pip install azure-storage-blob azure-storage-queue"
+)
 # durablehost ends within two seconds. Of these, functions may go on for so long, and the putting
 # back of what they did not end may take the rest.
 _GRACE_SECONDS = 0.5
@@ -143,9 +147,15 @@ class Triggers:
         )
 
     def _storage_triggers(self) -> "StorageTriggers":
+        """Raises ValueError where the packages of Azure Storage are not installed."""
         if self._storage is None:
-            # Takes a quarter of a second to import, which most apps and tests can save.
-            from durablehost.triggers.storage import StorageTriggers
+            try:
+                # Takes a quarter of a second to import, which most apps and tests can save.
+                from durablehost.triggers.storage import StorageTriggers
+            except ModuleNotFoundError as error:
+                if (error.name or "").split(".")[0] != "azure":
+                    raise
+                raise ValueError(_NO_STORAGE) from None
 
             self._storage = StorageTriggers(self._invoke, self._environ, self._state, self._options)
         return self._storage

@@ -157,6 +157,7 @@ async def test_a_replacement_that_raises_fails_the_child_as_its_own_code_would(
 async def test_one_child_can_fail(hub: ManualHub) -> None:
     hub.fail_orchestrator("vendor", ValueError("locked"), on_call=2)
     await close_month(hub, "acme", "zeta", "omni")
+    assert [str(hub.status(each)) for each in ("m:acme", "m:omni")] == ["Running", "Running"]
     await hub.run_until_ended("m")
 
     children = ["m:acme", "m:zeta", "m:omni"]
