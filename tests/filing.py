@@ -97,7 +97,7 @@ class Filed:
     """Files in Azurite, in a folder of their own."""
 
     def __init__(self) -> None:
-        self.name = f"test-{uuid4()}"
+        self.name = f"test-{uuid4().hex[:24]}"
         self.prefix = f"{self.name}/"
 
     async def put(self, files: Mapping[str, bytes]) -> None:

@@ -67,8 +67,18 @@ def test_one_function_is_left_out_in_the_hosts_words(
 @pytest.mark.parametrize("name", where("loads") + where("one function is left out"))
 def test_what_loads_answers_as_recorded(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
     answered = {asked: outcomes[name][asked] for asked in ANSWERED}
+    recorded = {asked: CASES[name][asked] for asked in ANSWERED}
+    if name == "async_orchestrator":
+        # Recorded on extension 3.14.1. Since 3.15.3 the words of such a failure are in the host's
+        # own, as `returns_a_set` of the folder `more` shows.
+        status, words = recorded["orch"]
+        before, cause = words.split(" failed: ")
+        hidden = f"{before} failed: One or more errors occurred. (Result: Failure\nException: "
+        assert answered["orch"][1].startswith(hidden)
+        assert cause in answered["orch"][1]
+        recorded["orch"] = [status, answered["orch"][1]]
 
-    assert answered == {asked: CASES[name][asked] for asked in ANSWERED}
+    assert answered == recorded
 
 
 @pytest.mark.parametrize("name", where("no function loads"))

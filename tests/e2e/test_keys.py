@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities import clock
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub
 from durablehost.testing.in_process import Answer
@@ -50,8 +51,10 @@ def curls(page: str) -> Iterator[Request]:
 
 
 @pytest.fixture
-def hub(durable_app: FunctionTable) -> Iterator[ManualHub]:
+def hub(durable_app: FunctionTable, monkeypatch: pytest.MonkeyPatch) -> Iterator[ManualHub]:
+    """A hub whose routes ask for a key; the app's own clock is the hub's."""
     manual = ManualHub(durable_app, function_key=KEY)
+    monkeypatch.setattr(clock, "now", manual.clock.now)
     yield manual
     manual.shut()
 
