@@ -260,6 +260,7 @@ class ManualHub(AppUnderTest):
         Raises InstanceFailed, with the reason, where it failed or was terminated, and Stuck, with
         what it waits for, where it cannot end.
         """
+        __tracebackhide__ = True  # pytest shows the line of the test
         ended = await self.run_until_ended(instance_id, within)
         if ended.status != "Completed":
             raise InstanceFailed(self.explain(instance_id))
@@ -267,6 +268,7 @@ class ManualHub(AppUnderTest):
 
     async def run_until_ended(self, instance_id: str, within: timedelta = A_YEAR) -> InstanceState:
         """Let time pass until the instance has ended, however it ends. Raises Stuck."""
+        __tracebackhide__ = True
         await self._machinery.work.until(lambda instance: instance.ended, instance_id, within)
         return self.instance(instance_id)
 
@@ -274,6 +276,7 @@ class ManualHub(AppUnderTest):
         self, instance_id: str, value: Any, within: timedelta = A_YEAR
     ) -> None:
         """Let time pass until the custom status equals `value`. Raises Stuck."""
+        __tracebackhide__ = True
         await self._machinery.work.until(
             lambda instance: bool(value_of(instance.custom_status) == value), instance_id, within
         )

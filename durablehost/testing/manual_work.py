@@ -90,6 +90,7 @@ class ManualWork:
         self, reached: Callable[[Instance], bool], instance_id: str, within: timedelta
     ) -> Instance:
         """Let time pass until an instance has come so far. Raises Stuck, InstanceNotFound."""
+        __tracebackhide__ = True
         until = self._clock.now() + within
         await self.until_idle()
         while not reached(instance := self._client.status(instance_id)):

@@ -1,18 +1,78 @@
 """The fixtures in a separate project that has nothing of ours but durablehost installed."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.source import ROOT
+APP = """\
+from datetime import timedelta
 
-PAGE = (ROOT / "docs" / "testing.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```python\n# (\S+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-APP, TESTS = (dict(BLOCKS)[name] for name in ("function_app.py", "test_approval.py"))
+import azure.durable_functions as df
+
+app = df.DFApp()
+
+
+@app.orchestration_trigger(context_name="context")
+def approval(context):
+    decision = context.wait_for_external_event("Decided")
+    for number in range(1, 31):
+        pause = context.create_timer(context.current_utc_datetime + timedelta(days=3))
+        if (yield context.task_any([decision, pause])) is decision:
+            pause.cancel()
+            return decision.result
+        yield context.call_activity("remind", number)
+    return "expired"
+
+
+@app.activity_trigger(input_name="number")
+def remind(number: int):
+    raise ConnectionError("a test that gets here would send mail")
+"""
+
+TESTS = """\
+from datetime import timedelta
+
+import pytest
+
+from durablehost.testing import Crashed
+
+
+async def test_it_expires_after_thirty_reminders(hub):
+    began = hub.clock.now()
+    hub.replace_activity("remind", lambda number: None)
+    approval = await hub.start("approval")
+    await hub.run_until_ended(approval)
+
+    assert hub.output(approval) == "expired"
+    assert [call.input for call in hub.calls("remind")] == list(range(1, 31))
+    assert hub.clock.now() - began == timedelta(days=90)
+
+
+async def test_nobody_is_reminded_once_it_is_decided(hub):
+    hub.replace_activity("remind", lambda number: None)
+    approval = await hub.start("approval")
+    await hub.raise_event(approval, "Decided", "yes", as_http=True, after=timedelta(days=4))
+    await hub.run_until_ended(approval)
+
+    assert hub.output(approval) == "yes"
+    assert len(hub.calls("remind")) == 1
+
+
+async def test_after_a_crash_it_goes_on_where_it_was(hub):
+    hub.replace_activity("remind", lambda number: None)
+    approval = await hub.start("approval")
+    hub.crash_after(2)  # the reminder is sent, and that it was is lost
+    with pytest.raises(Crashed):
+        await hub.advance(timedelta(days=3))
+    hub.crash()
+    await hub.run_until_ended(approval)
+
+    assert hub.output(approval) == "expired"
+    assert len(hub.calls("remind")) == 31  # one of them twice: at least once, as on Azure
+"""
 FURTHER = """
 
 async def test_host_json_counts(hub):

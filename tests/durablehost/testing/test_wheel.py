@@ -98,19 +98,16 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
 
 
 def run_pytest(
-    python: Path, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    python: Path,
+    folder: Path,
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> tuple[int, str]:
     clean = {name: os.environ[name] for name in os.environ if not name.startswith("PY")}
-    command: list[str | Path] = [
-        python,
-        "-m",
-        "pytest",
-        "-W",
-        "error",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-    ]
+    command: list[str | Path] = [python, "-m", "pytest", "-p", "no:cacheprovider"]
+    if strict:
+        command += ["-W", "error"]
     env = {**clean, **(environ or {})}
     done = subprocess.run(
         [*command, *arguments], cwd=folder, env=env, capture_output=True, text=True
@@ -176,3 +173,35 @@ def test_pytest_imports_neither_the_sdk_nor_the_host_before_a_test_asks_for_a_fi
 
     imported = {name for name in done.stdout.split() if name.startswith(("azure", "durablehost"))}
     assert imported == {"durablehost", "durablehost.pytest_plugin"}
+
+
+def run_as_the_page_says(python: Path, folder: Path, page: str) -> list[str]:
+    """Write the files that a page shows, run its commands in order; what they print."""
+    printed = []
+    for kind, text in re.findall(r"^```(\w*)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        if kind == "python":
+            name = text.partition("\n")[0].removeprefix("# ")
+            (folder / name).write_text(text)
+        elif kind == "":
+            program, _, arguments = text.strip().partition(" ")
+            assert program == "python"
+            if arguments.startswith("-m pytest "):
+                printed.append(run_pytest(python, folder, *arguments.split()[2:], strict=False)[1])
+            else:  # done by the fixture
+                assert arguments == "-m pip install path/to/durablehost pytest"
+    return printed
+
+
+def test_the_page_for_an_app_that_is_there_already_is_true_word_for_word(
+    install: Install, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "test-your-app.md").read_text("utf-8")
+    shown = re.findall(r"^```text\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    printed = run_as_the_page_says(install(THIS), tmp_path, page)
+
+    assert len(printed) == len(shown) == 2
+    assert re.sub(r" in [\d.]+s", "", printed[0]) == shown[0]
+    for line in shown[1].splitlines():
+        pattern = ".*".join(re.escape(part) for part in line.split("…"))
+        assert re.search(pattern, printed[1]), printed[1]
