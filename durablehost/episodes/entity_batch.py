@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from typing import cast
 
 from durablehost.hub import history, problems
 from durablehost.hub.backend import Decision, EntityWork, Instance, Message
@@ -35,7 +36,7 @@ def run_entity_batch(work: EntityWork, operate: Callable[[str], str], clock: Clo
     for request, reply in zip(work.requests, result["results"], strict=True):
         if not request["signal"]:
             decision.messages.append(_reply(request, reply, clock))
-        elif reply["isError"] and not _readable(request["input"]):
+        elif reply["isError"] and _is_unreadable(request["input"], json.loads(reply["result"])):
             decision.problems.append(problems.unreadable_signal(request["op"], request["input"]))
     return decision
 
@@ -69,10 +70,15 @@ def _reply(request: Event, reply: Event, clock: Clock) -> Message:
     return Message(request["parent"], event, request["parentExecution"])
 
 
-def _readable(input_text: str | None) -> bool:
-    """Whether an entity's `get_input()` can read it: JSON text that holds JSON text."""
+def _is_unreadable(input_text: str | None, failure: str) -> bool:
+    """Whether an operation failed with this text because `get_input()` could not read its input.
+
+    It reads JSON text that holds JSON text. An operation may fail for other reasons, too.
+    """
     try:
-        json.loads(json.loads(input_text or ""))
-    except (ValueError, TypeError, RecursionError):
-        return False
-    return True
+        json.loads(json.loads(cast(str, input_text)))
+    except RecursionError:
+        return True
+    except (ValueError, TypeError) as error:
+        return str(error) == failure
+    return False

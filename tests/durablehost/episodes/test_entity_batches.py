@@ -85,8 +85,11 @@ def test_a_signal_whose_input_cannot_be_read_is_a_problem(text: str | None) -> N
     assert (problem.kind, problem.subject) == ("unreadable-signal", "add")
 
 
-def test_a_signal_that_fails_otherwise_is_not_taken_for_unreadable() -> None:
-    assert batch(None, request("explode", 5, signal=True)).problems == []
+@pytest.mark.parametrize("text", ['"5"', None, "5"])
+def test_a_signal_that_fails_otherwise_is_not_taken_for_unreadable(text: str | None) -> None:
+    signal = request("explode", signal=True) | {"input": text}
+
+    assert batch(None, signal).problems == []
 
 
 def test_a_signal_that_nobody_reads_is_no_problem_whatever_its_input() -> None:

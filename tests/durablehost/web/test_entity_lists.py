@@ -24,7 +24,6 @@ def app_with_an_entity() -> df.DFApp:
 
 async def test_only_entities_that_have_a_state_are_listed() -> None:
     async with ManualHub(app_with_an_entity()) as hub:
-        hub.allow_problems("unreadable-signal")
         await hub.signal("total", "kept", "set")
         await hub.signal("total", "failed", "fail")
         await hub.signal("total", "deleted", "set")
