@@ -518,6 +518,7 @@ MODULES = {
         "tests.conformance",
         "Count the recorded answers of the real host that durablehost gives.",
     ),
+    "blocks": ("tests.building_blocks", "Show the building blocks that each blueprint needs."),
     "bench": ("bench", "Measure durablehost beside a peer."),
     "chaos": ("tests.chaos", "Kill durablehost at random under load, and audit what is left."),
 }

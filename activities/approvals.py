@@ -5,11 +5,11 @@ from typing import Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.decision_tokens import Seat
 from activities.links import link_to
 from activities.messages import Message, send_message
 from activities.settings import number_setting
-from orchestration import limits
 from orchestration.failures import Failure
 
 # Unless the settings APPROVAL_REMIND_HOURS, … and APPROVER_LEAD, … say otherwise.

@@ -6,11 +6,11 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.documents import DocumentFields
 from activities.invoices import Invoice, validate_invoice
 from activities.orders import match_order
 from activities.outside import ask
-from orchestration import limits
 from orchestration.failures import Failure
 
 KINDS: Final = ("invoice", "credit note", "reminder", "statement")

@@ -8,10 +8,10 @@ from typing import Any, Final, TypedDict
 import azure.durable_functions as df
 from pydantic import BaseModel, Field, ValidationError
 
+from activities import limits
 from activities.blobs import read_blob, write_blob
 from activities.outside import ask
 from activities.pdf_files import MAX_PDF_BYTES
-from orchestration import limits
 from orchestration.failures import Failed, Failure
 
 SCANS: Final = "scans"  # the container that scanners write to

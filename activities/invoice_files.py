@@ -8,9 +8,9 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.blobs import INVOICES, RESULTS, BlobRef, blob_names, read_blob, write_blob
 from activities.outside import ask
-from orchestration import limits
 from orchestration.failures import Failure
 
 MAX_FILES: Final = limits.BATCH_FILES.most

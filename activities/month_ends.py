@@ -4,8 +4,8 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.outside import ask
-from orchestration import limits
 from orchestration.failures import Failure
 
 MAX_VENDORS: Final = limits.MONTH_VENDORS.most

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from orchestration import limits
+from activities import limits
 from orchestration.failures import Failure, is_code
 
 TIMEOUT: Final = timedelta(seconds=20)

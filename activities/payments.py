@@ -9,9 +9,9 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.outside import ask
 from activities.settings import number_setting
-from orchestration import limits
 from orchestration.failures import Failure
 
 LIMIT_CENTS: Final = 5_000_000  # unless the setting PAYMENT_LIMIT_CENTS says otherwise

@@ -4,7 +4,7 @@ import re
 import zlib
 from typing import Final
 
-from orchestration import limits
+from activities import limits
 from orchestration.failures import Failure
 
 MAX_PDF_BYTES: Final = limits.SCAN_BYTES.most

@@ -7,9 +7,9 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.blobs import RESULTS, BlobRef, read_blob, write_blob
 from activities.outside import ask
-from orchestration import limits
 from orchestration.failures import Failure
 
 MAX_REPORT_BYTES: Final = limits.REPORT_BYTES.most

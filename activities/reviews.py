@@ -5,13 +5,13 @@ from typing import Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.decision_tokens import Seat
 from activities.document_checks import Doubt
 from activities.documents import DocumentFields
 from activities.links import link_to
 from activities.messages import Message, send_message
 from activities.settings import number_setting
-from orchestration import limits
 
 # Unless the settings REVIEW_SURE_PERCENT, REVIEW_HOURS and REVIEWER say otherwise.
 SURE_PERCENT: Final = 80

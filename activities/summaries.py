@@ -6,9 +6,9 @@ from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.blobs import RESULTS, BlobRef, blob_names, read_blob, write_blob
 from activities.invoice_files import InvoiceFile
-from orchestration import limits
 
 NAMED_FAILURES: Final = limits.FAILURES_NAMED.most
 

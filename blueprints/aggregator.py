@@ -14,7 +14,8 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
-from activities import clock
+from activities import clock, limits
+from activities.ids import IdPart, is_id_part
 from activities.settings import names_setting, number_setting
 from blueprints import aggregator_booking as booking
 from blueprints import aggregator_sharding as sharding
@@ -34,9 +35,7 @@ from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
-from orchestration import limits
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, is_id_part
 from orchestration.operating import operate
 
 HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, TypedDict
 
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
+from activities import limits
 from blueprints.aggregator_sharding import mark_of
-from orchestration import limits
 from orchestration.events import event_data
 from orchestration.failures import Failure
 

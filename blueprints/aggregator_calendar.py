@@ -2,8 +2,8 @@
 
 from typing import Final, TypedDict
 
+from activities import limits
 from blueprints.aggregator_booking import Tally
-from orchestration import limits
 from orchestration.failures import Failure
 
 KEPT: Final = limits.CALENDAR_DAYS.most

@@ -3,12 +3,15 @@
 POST /api/closings starts one closing a day that is over: 202; 200 once it has ended; 409 before.
 """
 
-from typing import Final, TypedDict, cast
+import logging
+from collections.abc import Generator
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 
 from activities import clock
+from activities.ids import child_id, closing_id
 from blueprints.aggregator_booking import Day, summed
 from blueprints.aggregator_calendar import DayTotal, begin, freeze, new_calendar
 from blueprints.aggregator_sharding import PAGES, Listed, ask_shards, directory_id
@@ -16,16 +19,12 @@ from http_api.bodies import Body, read_body
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.children import children_for
-from orchestration.ids import closing_id
-from orchestration.log import log_once
 from orchestration.operating import operate
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 HALF_CLOSED: Final = "the day stays closed for some vendors: delete the operation, start it again"
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class ClosingBody(Body):
@@ -59,10 +58,10 @@ async def start_day_closing(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("refuse", left=HALF_CLOSED, starts_children=True)
-def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
+def day_closing(context: df.DurableOrchestrationContext) -> Generator[Any, Any, DayTotal]:
     """Close the day in every shard there is, and keep what it came to, for good."""
     day = cast(dict[str, str], context.get_input())["day"]
-    show_progress(context, "closing", 0, of=PAGES)
+    context.set_custom_status({"step": "closing", "done": 0, "of": PAGES})
     kept: list[DayTotal] = yield context.call_entity(_calendar(), "begin", day)
     if not kept:
         nothing = DayTotal(day=day, vendors=0, events=0, amount_cents=0)
@@ -70,19 +69,30 @@ def day_closing(context: df.DurableOrchestrationContext) -> Steps[DayTotal]:
             f"page-{page}": ClosingOrder(page=str(page), day=day, after="", so_far=nothing)
             for page in range(PAGES)
         }
-        pages = children_for(context, closing_page, orders)
-        parts: list[DayTotal] = yield context.task_all(list(pages.values()))
+        # Each run has children of its own: those of a terminated run may still be running.
+        run = context.new_uuid()[:8]
+        pages = [
+            context.call_sub_orchestrator(
+                closing_page,
+                order,
+                instance_id=child_id(context.instance_id, f"{name}-{run}"),
+                expected_type=dict,
+            )
+            for name, order in orders.items()
+        ]
+        parts: list[DayTotal] = yield context.task_all(pages)
         vendors = sum(part["vendors"] for part in parts)
         total = DayTotal(day=day, vendors=vendors, **summed(parts))
         kept = [(yield context.call_entity(_calendar(), "freeze", total))]
-    show_progress(context, "closed", PAGES, of=PAGES)
-    log_once(context, "closed with %d events", kept[0]["events"])
+    context.set_custom_status({"step": "closed", "done": PAGES, "of": PAGES})
+    if not context.is_replaying:
+        log.info("%s: closed with %d events", context.instance_id, kept[0]["events"])
     return kept[0]
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("refuse", left=HALF_CLOSED)
-def closing_page(context: df.DurableOrchestrationContext) -> Steps[DayTotal | None]:
+def closing_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, DayTotal | None]:
     """Close the day for the next vendors of one page, and continue as new with the rest."""
     order = cast(ClosingOrder, context.get_input())
     day, after = order["day"], order["after"]

@@ -6,12 +6,15 @@ and fails. GET /api/operations?status=Failed&prefix=poison: lists these instance
 /api/operations/{id}/retry records the event once the cause is removed.
 """
 
+import logging
+from collections.abc import Generator
 from hashlib import sha256
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 
+from activities.ids import poison_id
 from activities.messages import PAYABLES, Message, send_message
 from blueprints.aggregator import VendorEvent, record_event
 from http_api.bodies import read_message
@@ -19,10 +22,7 @@ from http_api.problems import Problem
 from http_api.starting import ensure_started
 from orchestration.cancel_rules import on_cancel
 from orchestration.failures import Failure
-from orchestration.ids import poison_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
-from orchestration.steps import Steps
 
 TEXT = """\
 Messages of the queue of vendor events could not be recorded.
@@ -32,6 +32,7 @@ POST /api/operations/{id}/retry records the event once the cause is removed.
 """
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class QueuedEvent(TypedDict):
@@ -66,7 +67,7 @@ async def start_poisoned_event(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="the event is not recorded")
-def poisoned_event(context: df.DurableOrchestrationContext) -> Steps[None]:
+def poisoned_event(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
     """Record the event, or inform accounts payable and fail, so that somebody can retry it."""
     event = cast(QueuedEvent, context.get_input())
     try:
@@ -83,7 +84,8 @@ def poisoned_event(context: df.DurableOrchestrationContext) -> Steps[None]:
         try:
             yield from call_with_retry(context, send_message, mail)
         except Failure as failure:
-            log_once(context, "nobody was informed: %s", failure)
+            if not context.is_replaying:
+                log.info("%s: nobody was informed: %s", context.instance_id, failure)
         raise
 
 

@@ -3,24 +3,21 @@
 POST /api/rankings starts one ranking a name: 202; 200 once it has ended.
 """
 
-from collections.abc import Sequence
-from typing import Final, TypedDict, cast
+from collections.abc import Generator, Sequence
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import IdPart, child_id, ranking_id
 from blueprints.aggregator_booking import Tally, summed
 from blueprints.aggregator_sharding import PAGES, Listed, ask_shards, directory_id
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
-from orchestration.children import children_for
-from orchestration.ids import IdPart, ranking_id
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 bp = df.Blueprint()
 
@@ -81,23 +78,33 @@ async def start_vendor_ranking(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", starts_children=True)
-def vendor_ranking(context: df.DurableOrchestrationContext) -> Steps[Ranked]:
+def vendor_ranking(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Ranked]:
     """Rank the vendors of each page of the directory, side by side; merge what they found."""
     top = cast(dict[str, int], context.get_input())["top"]
-    show_progress(context, "ranking", 0, of=PAGES)
+    context.set_custom_status({"step": "ranking", "done": 0, "of": PAGES})
     orders = {
         f"page-{page}": RankingOrder(page=str(page), top=top, after="", so_far=_NOTHING)
         for page in range(PAGES)
     }
-    pages = children_for(context, ranking_page, orders)
-    rankings: list[Ranking] = yield context.task_all(list(pages.values()))
-    show_progress(context, "ranked", PAGES, of=PAGES)
+    # Each run has children of its own: those of a run that was terminated may still be running.
+    run = context.new_uuid()[:8]
+    pages = [
+        context.call_sub_orchestrator(
+            ranking_page,
+            order,
+            instance_id=child_id(context.instance_id, f"{name}-{run}"),
+            expected_type=dict,
+        )
+        for name, order in orders.items()
+    ]
+    rankings: list[Ranking] = yield context.task_all(pages)
+    context.set_custom_status({"step": "ranked", "done": PAGES, "of": PAGES})
     return with_ranks(merged(rankings, top))
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def ranking_page(context: df.DurableOrchestrationContext) -> Steps[Ranking | None]:
+def ranking_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Ranking | None]:
     """Rank the next vendors of one page of the directory, and continue as new with the rest."""
     order = cast(RankingOrder, context.get_input())
     listed: Listed = yield context.call_entity(

@@ -5,13 +5,13 @@ event that is repeated meets the shard that it met first, whatever the settings 
 directory of pages lists the keys, because an orchestrator cannot list entities.
 """
 
+from collections.abc import Generator
 from hashlib import sha256
 from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 
-from orchestration import limits
-from orchestration.steps import Steps
+from activities import limits
 
 DIRECTORY: Final = "vendor_directory"  # the entity whose keys are the pages of the directory
 SPLITS: Final = "vendor_splits"  # the entity whose keys are the keys that are split
@@ -133,7 +133,7 @@ def ask_shards(
     shards: dict[str, int],
     operation: str,
     data: object = None,
-) -> Steps[dict[str, list[Any]]]:
+) -> Generator[Any, Any, dict[str, list[Any]]]:
     """Ask all shards of some keys at once; return the answers for each key."""
     asked = [(key, shard) for key, count in shards.items() for shard in range(count)]
     if not asked:

@@ -5,14 +5,18 @@ body; 503 without a blob storage. GET /api/reports/{id} is 202 with Retry-After,
 `?wait=SECONDS`. GET /api/reports/{id}/result is the file; 409 before it is written.
 """
 
+import logging
 from collections import Counter
+from collections.abc import Generator
 from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
 from activities.blobs import RESULTS, BlobRef, Folder, delete_blobs, require_storage
+from activities.ids import IdPart, report_id
 from activities.reports import (
     Month,
     MonthOrder,
@@ -21,27 +25,23 @@ from activities.reports import (
     read_report,
     write_report,
 )
-from blueprints.operations import known_operation
 from http_api.answers import json_answer, links_of, url_of
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, unknown
+from http_api.operations import known_operation
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.progress import percent_of, seconds_left
 from http_api.starting import ensure_started
 from http_api.waiting import wait_until_ended
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, report_id
-from orchestration.log import log_once
 from orchestration.settling import settle_map
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 STEPS: Final = 13  # twelve months, and the report itself
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class ReportBody(Body):
@@ -128,7 +128,7 @@ async def download_report(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="files of the report stay in the storage")
-def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
+def yearly_report(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Report]:
     """Collect each month, join them; whatever ends it, leave nothing that is half written."""
     order = cast(Order, context.get_input())
     cancellable = Cancellable(context)
@@ -136,17 +136,17 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
     months: list[Month] = []
     try:
         for number in range(1, 13):
-            show_progress(context, "collecting", len(months), of=STEPS)
+            context.set_custom_status({"step": "collecting", "done": len(months), "of": STEPS})
             name = f"{here}months/{number:02}.csv"
             wanted = MonthOrder(year=order["year"], month=number, name=name)
             months.append((yield from cancellable.call(collect_report_month, wanted)))
 
-        show_progress(context, "joining", len(months), of=STEPS)
+        context.set_custom_status({"step": "joining", "done": len(months), "of": STEPS})
         joined = ReportOrder(months=[month["blob"] for month in months], name=f"{here}report.csv")
         file: BlobRef = yield from cancellable.call(write_report, joined)
     except Cancelled as cancelled:
         yield from _clean_up(context, here)
-        show_progress(context, "cancelled", len(months), of=STEPS)
+        context.set_custom_status({"step": "cancelled", "done": len(months), "of": STEPS})
         return Report(outcome="cancelled", reason=cancelled.reason, lines=0, totals={}, file=None)
     except Failure:
         yield from _clean_up(context, here)
@@ -156,18 +156,19 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Steps[Report]:
     totals: Counter[str] = Counter()
     for month in months:
         totals.update(month["totals"])
-    show_progress(context, "written", STEPS, of=STEPS)
+    context.set_custom_status({"step": "written", "done": STEPS, "of": STEPS})
     lines = sum(month["lines"] for month in months)
-    log_once(context, "wrote %d lines", lines)
+    if not context.is_replaying:
+        log.info("%s: wrote %d lines", context.instance_id, lines)
     return Report(outcome="written", reason=None, lines=lines, totals=dict(totals), file=file)
 
 
-def _clean_up(context: df.DurableOrchestrationContext, prefix: str) -> Steps[None]:
+def _clean_up(context: df.DurableOrchestrationContext, prefix: str) -> Generator[Any, Any, None]:
     """Delete what has this prefix; where that cannot be done, the work has ended all the same."""
     folder = Folder(container=RESULTS, prefix=prefix)
     [end] = yield from settle_map(context, delete_blobs, [folder], 1)
-    if end.failure:
-        log_once(context, "%s is not cleaned up: %s", prefix, end.failure)
+    if end.failure and not context.is_replaying:
+        log.info("%s: %s is not cleaned up: %s", context.instance_id, prefix, end.failure)
 
 
 async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:

@@ -4,28 +4,28 @@ POST /api/invoices starts one intake an invoice, named by vendor and number: 202
 the same answer where it is asked again; 409 where the number was used for another invoice.
 """
 
-from typing import cast
+import logging
+from collections.abc import Generator
+from typing import Any, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import IdPart, intake_id
 from activities.invoices import Invoice, validate_invoice
 from activities.orders import match_order
 from activities.postings import Posting, PostingOrder, post_invoice
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
-from orchestration.ids import IdPart, intake_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.run_keys import RunKeys
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class InvoiceBody(Body):
@@ -53,21 +53,22 @@ async def start_invoice_intake(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="an invoice that was posted stays posted")
-def invoice_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+def invoice_intake(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Posting]:
     """Validate the invoice, match it with its order, post it; return the posting."""
     invoice = cast(Invoice, context.get_input())
     keys = RunKeys(context)
 
-    show_progress(context, "validating", 0, of=3)
+    context.set_custom_status({"step": "validating", "done": 0, "of": 3})
     valid: Invoice = yield from call_with_retry(context, validate_invoice, invoice)
 
-    show_progress(context, "matching", 1, of=3)
+    context.set_custom_status({"step": "matching", "done": 1, "of": 3})
     matched: Invoice = yield from call_with_retry(context, match_order, valid)
 
-    show_progress(context, "posting", 2, of=3)
+    context.set_custom_status({"step": "posting", "done": 2, "of": 3})
     order = PostingOrder(invoice=matched, key=keys.key("post"))
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
-    show_progress(context, "posted", 3, of=3)
-    log_once(context, "posted as %s", posting["id"])
+    context.set_custom_status({"step": "posted", "done": 3, "of": 3})
+    if not context.is_replaying:
+        log.info("%s: posted as %s", context.instance_id, posting["id"])
     return posting

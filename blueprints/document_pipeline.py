@@ -6,14 +6,16 @@ the container `scans` is taken as well. The same file is one instance, however o
 """
 
 import asyncio
-from collections.abc import Iterator
+import logging
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final, Literal, TypedDict, cast
+from typing import Annotated, Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import AfterValidator, Field
 
+from activities import limits
 from activities.arrivals import sound_content
 from activities.blobs import INVOICES, read_blob
 from activities.decision_tokens import require_key
@@ -31,6 +33,7 @@ from activities.documents import (
     quarantine_document,
     read_document,
 )
+from activities.ids import child_id, document_id
 from activities.messages import PAYABLES, Message, send_message
 from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
@@ -41,16 +44,12 @@ from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
 from http_api.starting import ensure_started, started
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import sleep
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import child_id, document_id
-from orchestration.log import log_once
 from orchestration.retrying import PATIENT, call_with_retry, pause_after
 from orchestration.run_keys import RunKeys
 from orchestration.settling import settle_map
-from orchestration.steps import Steps
 
 _STATUS_OF: Final = {
     "unknown_blob": 404,
@@ -61,6 +60,7 @@ _STATUS_OF: Final = {
 }
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 def _safe_name(name: str) -> str:
@@ -123,7 +123,7 @@ async def start_document_intake_from_blob(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="the file and an invoice that was posted stay", starts_children=True)
-def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
+def document_intake(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Outcome]:
     """Have a document read, judge it, keep what is decided, post it, tell."""
     document = cast(Document, context.get_input())
     folder, keys = context.instance_id, RunKeys(context)
@@ -161,11 +161,14 @@ def document_intake(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     show_step(context, "notifying")
     yield from _tell(context, outcome, keys)
     show_step(context, outcome["outcome"])
-    log_once(context, "%s", outcome["outcome"])
+    if not context.is_replaying:
+        log.info("%s: %s", context.instance_id, outcome["outcome"])
     return outcome
 
 
-def _post(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys) -> Steps[None]:
+def _post(
+    context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys
+) -> Generator[Any, Any, None]:
     """Run the intake of invoices as a child, again until it posts the invoice or refuses it."""
     invoice, attempt = invoice_of(outcome["fields"]), 1
     child = child_id(context.instance_id, f"intake-{keys.run}")  # one of an earlier run may go on
@@ -187,7 +190,9 @@ def _post(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKe
         attempt += 1
 
 
-def _tell(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys) -> Steps[None]:
+def _tell(
+    context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys
+) -> Generator[Any, Any, None]:
     """Mail the outcome. A mail that cannot be sent does not change it."""
     fields, doubts = outcome["fields"], outcome["doubts"]
     reasons = [f"{doubt['about']}: {doubt['message']}" for doubt in doubts]
@@ -201,8 +206,8 @@ def _tell(context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKe
         key=keys.key("outcome"),
     )
     [told] = yield from settle_map(context, send_message, [message], 1, PATIENT)
-    if told.failure:
-        log_once(context, "the outcome was not mailed: %s", told.failure)
+    if told.failure and not context.is_replaying:
+        log.info("%s: the outcome was not mailed: %s", context.instance_id, told.failure)
 
 
 async def _sent(req: func.HttpRequest) -> bytes:

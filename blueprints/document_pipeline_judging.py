@@ -1,10 +1,12 @@
 """What is to become of a document: it is classified and checked, and a person asked in doubt."""
 
+from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 
+from activities import limits
 from activities.document_checks import (
     CHECKS,
     Assessment,
@@ -17,13 +19,11 @@ from activities.document_checks import (
 from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
 from blueprints.document_pipeline_reviews import Choice, Review, reviewed_event
-from orchestration import limits
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.events import event_data
 from orchestration.retrying import PATIENT, call_with_retry
 from orchestration.settling import settle_map
-from orchestration.showing import show_progress, time_text
-from orchestration.steps import Steps
+from orchestration.showing import time_text
 
 STEPS: Final = (
     "reading",
@@ -58,7 +58,7 @@ class Judged(TypedDict):
 
 def judge(
     context: df.DurableOrchestrationContext, reading: Reading, terms: ReviewTerms
-) -> Steps[Judged]:
+) -> Generator[Any, Any, Judged]:
     """Classify and check; while there is doubt ask a person, and look anew at what they say."""
     until = context.current_utc_datetime + timedelta(hours=terms["review_hours"])
     judged = Judged(outcome="rejected", kind="", fields=reading["fields"], doubts=[], reviews=[])
@@ -85,7 +85,7 @@ def judge(
 def show_step(context: df.DurableOrchestrationContext, step: str, **more: Any) -> None:
     """Say in the custom status how far a document is."""
     done = STEPS.index(step) if step in STEPS else len(STEPS)
-    show_progress(context, step, done, of=len(STEPS), **more)
+    context.set_custom_status({"step": step, "done": done, "of": len(STEPS), **more})
 
 
 def _assess(
@@ -93,7 +93,7 @@ def _assess(
     judged: Judged,
     confidence: dict[str, float],
     sure_percent: int,
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Find out the kind, and every doubt: of what was read, then of the checks of an invoice."""
     show_step(context, "classifying")
     fields = judged["fields"]
@@ -115,7 +115,7 @@ def _assess(
 
 def _ask(
     context: df.DurableOrchestrationContext, judged: Judged, number: int, until: datetime
-) -> Steps[Review | None]:
+) -> Generator[Any, Any, Review | None]:
     """Mail a person the link of this round, and wait for the decision from before the mail is sent.
 
     Returns None if no decision arrives in time, or if it is malformed.

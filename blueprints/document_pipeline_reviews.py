@@ -11,8 +11,10 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from activities import limits
 from activities.decision_tokens import Seat
 from activities.documents import load_original
+from activities.ids import IdPart
 from activities.reviews import role_of_round
 from blueprints.human_approval import seat_of
 from http_api.answers import accepted
@@ -20,8 +22,6 @@ from http_api.bodies import Body, read_body
 from http_api.instances import Instance, find, sdk_problems
 from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
-from orchestration import limits
-from orchestration.ids import IdPart
 
 # Not in OPEN_EVENTS: only the route that checks a token sends it.
 REVIEWED_EVENT: Final = "DocumentReviewed"

@@ -5,7 +5,8 @@ it is asked again; 409 for another time limit. The host sends the requests (`cal
 orchestrator polls by timers; no token is in the history.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -15,21 +16,19 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import tax_check_id
 from activities.outside import refusal_of, unavailable
 from activities.tax import Access, Applicant, obtain_tax_access
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import SHORTEST, sleep
 from orchestration.failures import Failure
 from orchestration.http_answers import HttpAnswer
-from orchestration.ids import tax_check_id
-from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry, luck_of
 from orchestration.showing import time_text
-from orchestration.steps import Steps
 
 LONGEST_PAUSE: Final = timedelta(seconds=limits.TAX_PAUSE_SECONDS.most)
 UNASKED: Final = Retry(longest_pause=timedelta(minutes=1))  # the pauses where it says nothing
@@ -38,6 +37,7 @@ CALLS_A_GENERATION: Final = 20
 _ONCE: Final = Retry(attempts=1)
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class TaxCheckBody(Body):
@@ -98,7 +98,7 @@ async def start_tax_check(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def tax_check(context: df.DurableOrchestrationContext) -> Steps[TaxAnswer | None]:
+def tax_check(context: df.DurableOrchestrationContext) -> Generator[Any, Any, TaxAnswer | None]:
     """Ask, wait as long as the office wants, look; begin anew every so many calls."""
     check = cast(TaxCheck, context.get_input())
     so_far = _so_far(context, check)
@@ -142,7 +142,7 @@ def _so_far(context: df.DurableOrchestrationContext, check: TaxCheck) -> SoFar:
 
 def _call(
     context: df.DurableOrchestrationContext, vat_id: str, place: str | None, failed: int
-) -> Steps[Heard]:
+) -> Generator[Any, Any, Heard]:
     """Ask for a check, or look where its answer will be. Raises the Failure that is final."""
     answer: HttpAnswer | None = None
     ticket: str | None = None
@@ -160,7 +160,8 @@ def _call(
         is_spent = answer is not None and answer.status == 401 and ticket is not None
         if not failure.retriable and not (is_spent and failed + 1 < limits.TAX_TICKETS.most):
             raise
-        log_once(context, "a call failed: %s", failure)
+        if not context.is_replaying:
+            log.info("%s: a call failed: %s", context.instance_id, failure)
         wait = answer.retry_after(context.current_utc_datetime) if answer else None
         return Heard(place=place, wait=wait, trouble=failure)
 
@@ -170,7 +171,7 @@ def _send(
     access: Access,
     address: str,
     body: Mapping[str, str] | None,
-) -> Steps[HttpAnswer]:
+) -> Generator[Any, Any, HttpAnswer]:
     """POST the body, which the office takes once a key, or GET. All of it is in the history."""
     headers = {"Accept": "application/json"}
     if access["ticket"]:
@@ -228,7 +229,8 @@ def _end(
     word: Mapping[str, Any],
 ) -> TaxAnswer:
     context.set_custom_status({"step": "answered", "calls": so_far["calls"]})
-    log_once(context, "answered after %d calls", so_far["calls"])
+    if not context.is_replaying:
+        log.info("%s: answered after %d calls", context.instance_id, so_far["calls"])
     return TaxAnswer(
         vat_id=check["vat_id"],
         valid=word["valid"],

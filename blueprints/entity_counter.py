@@ -5,25 +5,24 @@ draws a document's number: 202; 200 or 202 with the same answer where it is aske
 counter cannot do is 409, and changes nothing.
 """
 
-from typing import Final, TypedDict, cast
+from collections.abc import Generator
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import IdPart, is_id_part, number_id
 from http_api.answers import json_answer, url_of
 from http_api.bodies import Body, read_body
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.events import event_data
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, is_id_part, number_id
 from orchestration.operating import Operations, operate, operated
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 LIMIT: Final = limits.COUNT.most
 
@@ -116,15 +115,15 @@ async def start_document_number(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("refuse", left="a number that was drawn stays drawn, and no document has it")
-def document_number(context: df.DurableOrchestrationContext) -> Steps[Numbered]:
+def document_number(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Numbered]:
     """Draw a number and return it, no more: what failed after the draw would leave a gap."""
     wanted = cast(Wanted, context.get_input())
 
-    show_progress(context, "drawing", 0, of=1)
+    context.set_custom_status({"step": "drawing", "done": 0, "of": 1})
     counter_id = _entity(wanted["counter"])
     number: int = yield context.call_entity(counter_id, "draw")
 
-    show_progress(context, "drawn", 1, of=1)
+    context.set_custom_status({"step": "drawn", "done": 1, "of": 1})
     return Numbered(document=wanted["document"], number=number)
 
 

@@ -5,6 +5,8 @@ The event IntervalChanged, sent to /api/operations/sweep:ledger/events/IntervalC
 the interval. A cancel stops the sweep.
 """
 
+import logging
+from collections.abc import Generator
 from datetime import datetime, timedelta
 from typing import Any, Final, NotRequired, TypedDict, cast
 
@@ -12,25 +14,27 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import BaseModel, Field
 
+from activities import limits
+from activities.ids import sweep_id
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
 from http_api.bodies import Body, read_body
 from http_api.instances import look_for
 from http_api.problems import answers_problems
 from http_api.starting import started
-from orchestration import limits
-from orchestration.cancel_rules import on_cancel
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.deadlines import SHORTEST
-from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT, cancel_reason, event_data
+from orchestration.events import event_data
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import sweep_id
 from orchestration.listening import EventListener
-from orchestration.log import log_once
 from orchestration.showing import time_text
-from orchestration.steps import Steps
 
 CHANGES_A_GENERATION: Final = 50  # so that many changes do not make a long history
 
+# Gives the sweep another interval. Callers send it to /api/operations/{id}/events/IntervalChanged.
+INTERVAL_EVENT: Final = "IntervalChanged"
+
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class SweepBody(Body):
@@ -93,7 +97,7 @@ async def start_ledger_sweep(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself")
-def ledger_sweep(context: df.DurableOrchestrationContext) -> Steps[SweepEnd | None]:
+def ledger_sweep(context: df.DurableOrchestrationContext) -> Generator[Any, Any, SweepEnd | None]:
     """Wait for the next beat and for events, audit the ledger, and continue as new."""
     sweep = cast(Sweep, context.get_input())
     so_far = sweep.get("so_far") or _nothing_yet(sweep)
@@ -129,13 +133,13 @@ def _nothing_yet(sweep: Sweep) -> SoFar:
 
 def _beat(
     context: df.DurableOrchestrationContext, so_far: SoFar, events: EventListener
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Audit the ledger, and report each payment that is open at two successive beats, once.
 
     A beat that fails is not retried: the next beat is the next attempt.
     """
 
-    def call(activity: Any, payload: object) -> Steps[Any]:
+    def call(activity: Any, payload: object) -> Generator[Any, Any, Any]:
         task: Any = context.call_activity(activity, payload)
         _change(context, so_far, (yield from events.wait_for(task)))
         if isinstance(task.result, Exception):  # a race does not raise it
@@ -155,11 +159,13 @@ def _beat(
                 payments=news, key=f"{context.instance_id}:{so_far['last_beat']}:stuck"
             )
             yield from call(report_stuck_payments, report)
-            log_once(context, "%d payments are stuck", len(news))
+            if not context.is_replaying:
+                log.info("%s: %d payments are stuck", context.instance_id, len(news))
         so_far["told"] = stuck
         so_far["failing"] = None
     except Failure as failure:
-        log_once(context, "beat %d failed: %s", so_far["beats"], failure)
+        if not context.is_replaying:
+            log.info("%s: beat %d failed: %s", context.instance_id, so_far["beats"], failure)
         so_far["failing"] = failure.as_data()
 
 
@@ -168,7 +174,10 @@ def _change(context: df.DurableOrchestrationContext, so_far: SoFar, events: list
     for raw in events:
         wanted = event_data(raw, IntervalChange)
         if wanted is None:
-            log_once(context, "ignored an interval that cannot be read: %.100s", raw)
+            if not context.is_replaying:
+                log.info(
+                    "%s: ignored an interval that cannot be read: %.100s", context.instance_id, raw
+                )
             continue
         so_far["every_minutes"] = wanted.every_minutes
         so_far["changes"] += 1
@@ -202,5 +211,6 @@ def _status(so_far: SoFar, step: str) -> dict[str, Any]:
 
 def _end(context: df.DurableOrchestrationContext, so_far: SoFar, raw: object) -> SweepEnd:
     context.set_custom_status(_status(so_far, "stopped") | {"next_beat": None})
-    log_once(context, "stopped after %d beats", so_far["beats"])
+    if not context.is_replaying:
+        log.info("%s: stopped after %d beats", context.instance_id, so_far["beats"])
     return SweepEnd(beats=so_far["beats"], changes=so_far["changes"], reason=cancel_reason(raw))

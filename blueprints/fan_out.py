@@ -5,15 +5,18 @@ same operation (202 while it runs, 200 when it has ended). Returns 409 if the na
 another prefix, and 503 if there is no blob storage.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
 from activities.blobs import RESULTS, BlobRef, Folder, delete_blobs, require_storage
+from activities.ids import IdPart, batch_id, child_id
 from activities.invoice_files import (
     BatchFiles,
     FileName,
@@ -39,22 +42,17 @@ from blueprints.operations_children import end_all_children, watch_children
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.children import children_for
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, batch_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.settling import settle, settle_map
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 AT_ONCE: Final = 20  # files, unless the setting BATCH_AT_ONCE says otherwise
 LANES: Final = 4  # a slow file delays only the files in its own lane
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class BatchBody(Body):
@@ -113,7 +111,7 @@ async def start_invoice_batch(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="files with parts of results stay", starts_children=True)
-def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]:
+def invoice_batch(context: df.DurableOrchestrationContext) -> Generator[Any, Any, BatchResult]:
     """Share the files out over lanes, wait for all lanes, and sum up what was found."""
     batch = cast(Batch, context.get_input())
     cancellable = Cancellable(context)
@@ -122,24 +120,33 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
     lanes: dict[str, Any] = {}
     files = 0
     try:
-        show_progress(context, "listing", 0, of=files)
+        context.set_custom_status({"step": "listing", "done": 0, "of": files})
         widths = lane_widths(batch["settings"]["at_once"])
         listing = BatchFiles(prefix=batch["prefix"], widths=widths, folder=folder)
         shared_out: Lanes = yield from cancellable.call(list_invoice_files, listing)
         files = sum(lane["files"] for lane in shared_out["lanes"])
 
-        show_progress(context, "reading", 0, of=files)
-        lanes = children_for(context, batch_lane, lane_orders(shared_out["lanes"], folder))
+        context.set_custom_status({"step": "reading", "done": 0, "of": files})
+        # Each run has children of its own: those of a terminated run may still be running.
+        run = context.new_uuid()[:8]
+        lanes = {}
+        for name, lane in lane_orders(shared_out["lanes"], folder).items():
+            lane_id = child_id(context.instance_id, f"{name}-{run}")
+            lanes[lane_id] = context.call_sub_orchestrator(
+                batch_lane, lane, instance_id=lane_id, expected_type=dict
+            )
         yield from watch_children(
             context,
             lanes,
             cancellable.word,
-            lambda seen: show_progress(context, "reading", done_in(seen), of=files),
+            lambda seen: context.set_custom_status(
+                {"step": "reading", "done": done_in(seen), "of": files}
+            ),
         )
         cancellable.check()
         found = added_up((yield from _results(context, list(lanes.values()))))
 
-        show_progress(context, "summing up", files, of=files)
+        context.set_custom_status({"step": "summing up", "done": files, "of": files})
         order = SummaryOrder(
             name=f"{context.instance_id}/summary.json",
             prefix=batch["prefix"],
@@ -150,7 +157,7 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
     except Cancelled as cancelled:
         yield from end_all_children(context, cancelled.reason, lanes.values())
         yield from _clean_up(context, folder)
-        show_progress(context, "cancelled", 0, of=files)
+        context.set_custom_status({"step": "cancelled", "done": 0, "of": files})
         return BatchResult(
             **NOTHING,
             outcome="cancelled",
@@ -164,8 +171,11 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
         raise
 
     yield from _clean_up(context, folder)
-    show_progress(context, "summed up", files, of=files)
-    log_once(context, "read %d files, failed on %d", found["read"], found["failed"])
+    context.set_custom_status({"step": "summed up", "done": files, "of": files})
+    if not context.is_replaying:
+        log.info(
+            "%s: read %d files, failed on %d", context.instance_id, found["read"], found["failed"]
+        )
     return BatchResult(
         **found,
         outcome="summed_up",
@@ -178,11 +188,11 @@ def invoice_batch(context: df.DurableOrchestrationContext) -> Steps[BatchResult]
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="files with parts of results stay")
-def batch_lane(context: df.DurableOrchestrationContext) -> Steps[Counts | None]:
+def batch_lane(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Counts | None]:
     """Read the next files of a lane, keep what was found, and continue as new with the rest."""
     lane = cast(Lane, context.get_input())
     done = lane["found"]["read"] + lane["found"]["failed"]
-    show_progress(context, "reading", done, of=lane["files"]["files"])
+    context.set_custom_status({"step": "reading", "done": done, "of": lane["files"]["files"]})
     query = PageQuery(names=lane["files"]["names"], skip=done)
     page: FilePage = yield from call_with_retry(context, load_file_names, query)
     names = [FileName(file=file) for file in page["files"]]
@@ -237,7 +247,9 @@ def done_in(lane_statuses: Iterable[dict[str, Any] | None]) -> int:
     return sum(status["done"] for status in lane_statuses if status)
 
 
-def _results(context: df.DurableOrchestrationContext, lanes: list[Any]) -> Steps[list[Counts]]:
+def _results(
+    context: df.DurableOrchestrationContext, lanes: list[Any]
+) -> Generator[Any, Any, list[Counts]]:
     """What the lanes found. Raises the Failure of the first lane that failed."""
     ends = yield from settle(context, lanes)
     for end in ends:
@@ -246,12 +258,12 @@ def _results(context: df.DurableOrchestrationContext, lanes: list[Any]) -> Steps
     return [end.value for end in ends]
 
 
-def _clean_up(context: df.DurableOrchestrationContext, folder: str) -> Steps[None]:
+def _clean_up(context: df.DurableOrchestrationContext, folder: str) -> Generator[Any, Any, None]:
     """Delete the files of this run. If that fails, the batch has ended all the same."""
     order = Folder(container=RESULTS, prefix=f"{folder}/")
     [end] = yield from settle_map(context, delete_blobs, [order], 1)
-    if end.failure:
-        log_once(context, "%s is not cleaned up: %s", folder, end.failure)
+    if end.failure and not context.is_replaying:
+        log.info("%s: %s is not cleaned up: %s", context.instance_id, folder, end.failure)
 
 
 NOTHING: Final = Counts(read=0, failed=0, totals={})

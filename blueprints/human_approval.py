@@ -6,7 +6,9 @@ request returns 200 or 202, and 409 if the amount differs. The mails contain lin
 another approval gets 403, a second decision of a role 409, and a late decision 410.
 """
 
+import logging
 from collections import Counter
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, Final, TypedDict, cast, get_args
 
@@ -14,7 +16,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
-from activities import clock
+from activities import clock, limits
 from activities.approvals import (
     DecisionRequest,
     Payment,
@@ -24,6 +26,7 @@ from activities.approvals import (
     set_approval_terms,
 )
 from activities.decision_tokens import Seat, check_token, require_key
+from activities.ids import IdPart, approval_id
 from activities.messages import Message, send_message
 from blueprints.human_approval_voting import (
     Ballot,
@@ -40,19 +43,16 @@ from http_api.instances import Instance, find, sdk_problems
 from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, approval_id
-from orchestration.log import log_once
 from orchestration.retrying import PATIENT, RETRY, Retry, call_with_retry
 from orchestration.settling import settle_map
-from orchestration.steps import Steps
 
 EVEN_REMINDERS: Final = 7  # with the same pause before each
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class ApprovalBody(Body):
@@ -135,7 +135,7 @@ async def send_approval_decision(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="links in mails that were sent lead nowhere")
-def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
+def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Outcome]:
     """Ask people until enough agree. Remind them, ask one more person, and expire in the end."""
     payment = cast(Payment, context.get_input())
     context.set_custom_status({"step": "starting"})
@@ -175,7 +175,8 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Outcome]:
     yield from _tell(context, payment, ballot, result)
     voting.count()  # those that the route accepted before it could see the result
     voting.show()
-    log_once(context, "%s", result)
+    if not context.is_replaying:
+        log.info("%s: %s", context.instance_id, result)
     return Outcome(
         vendor=payment["vendor"],
         number=payment["number"],
@@ -197,7 +198,7 @@ def _ask(
     voting: Voting,
     times: Counter[str],
     retry: Retry,
-) -> Steps[list[Failure]]:
+) -> Generator[Any, Any, list[Failure]]:
     """Mail everybody who has not decided, and count votes meanwhile.
 
     Returns why mails were not sent, except the mails to people who have decided all the same.
@@ -219,13 +220,14 @@ def _ask(
     )
     failures = {role: end.failure for role, end in ends.items() if end.failure}
     for role, failure in failures.items():
-        log_once(context, "the mail to %s was not sent: %s", role, failure)
+        if not context.is_replaying:
+            log.info("%s: the mail to %s was not sent: %s", context.instance_id, role, failure)
     return [failure for role, failure in failures.items() if role in ballot.undecided]
 
 
 def _tell(
     context: df.DurableOrchestrationContext, payment: Payment, ballot: Ballot, result: Result
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Mail the result to the requester. A failure of this mail does not change the result."""
     lines = [
         f"{decision['role']}: {decision['decision']}. {decision['comment']}".strip()
@@ -238,8 +240,8 @@ def _tell(
         key=f"{context.instance_id}:{ballot.expires}:outcome",
     )
     [told] = yield from settle_map(context, send_message, [message], 1)
-    if told.failure:
-        log_once(context, "the outcome was not mailed: %s", told.failure)
+    if told.failure and not context.is_replaying:
+        log.info("%s: the outcome was not mailed: %s", context.instance_id, told.failure)
 
 
 def seat_of(req: func.HttpRequest) -> Seat:

@@ -1,5 +1,6 @@
 """The votes on an approval: the events that bring them, which count, and their result."""
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict
@@ -8,8 +9,9 @@ import azure.durable_functions as df
 from pydantic import BaseModel
 
 from orchestration.events import event_data
-from orchestration.log import log_once
 from orchestration.showing import time_text
+
+log = logging.getLogger(__name__)
 
 Choice = Literal["approve", "reject"]
 Result = Literal["approved", "rejected", "expired"]
@@ -120,8 +122,11 @@ class Voting:
         """Count the votes that have arrived."""
         for role in [role for role, wait in self._waits.items() if wait.is_completed]:
             vote = event_data(self._waits.pop(role).result, Vote)
-            if not self._ballot.take(role, vote, self._context.current_utc_datetime):
-                log_once(self._context, "a vote of %s does not count: %s", role, vote)
+            counts = self._ballot.take(role, vote, self._context.current_utc_datetime)
+            if not counts and not self._context.is_replaying:
+                log.info(
+                    "%s: a vote of %s does not count: %s", self._context.instance_id, role, vote
+                )
 
     def show(self) -> None:
         """Set the custom status. The route that takes decisions reads it."""

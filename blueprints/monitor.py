@@ -4,27 +4,26 @@ POST /api/settlements starts one watch a transfer: 202; 200 or 202 with the same
 asked again; 409 where it is watched for another time. Cancelling it takes effect between two looks.
 """
 
+import logging
+from collections.abc import Generator
 from datetime import datetime, timedelta
-from typing import Final, Literal, NotRequired, TypedDict, cast
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import IdPart, settlement_id
 from activities.transfers import Look, Transfer, look_at_transfer
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
-from orchestration import limits
-from orchestration.cancel_rules import on_cancel
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.deadlines import first_of
-from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failure
-from orchestration.ids import IdPart, settlement_id
-from orchestration.log import log_once
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.showing import time_text
-from orchestration.steps import Steps
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(minutes=5)
@@ -36,6 +35,7 @@ _ONCE: Final = Retry(attempts=1)
 Ending = Literal["settled", "failed", "overdue", "cancelled"]
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class SettlementBody(Body):
@@ -83,7 +83,9 @@ async def start_settlement_watch(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself")
-def settlement_watch(context: df.DurableOrchestrationContext) -> Steps[Settlement | None]:
+def settlement_watch(
+    context: df.DurableOrchestrationContext,
+) -> Generator[Any, Any, Settlement | None]:
     """Look, wait, and look again; begin anew every so many looks, so that the history is short."""
     watch = cast(Watch, context.get_input())
     latest = context.current_utc_datetime + timedelta(hours=watch["within_hours"])
@@ -117,7 +119,7 @@ def pause_after(looks: int) -> timedelta:
     return min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
 
 
-def _look(context: df.DurableOrchestrationContext, transfer: str) -> Steps[Transfer]:
+def _look(context: df.DurableOrchestrationContext, transfer: str) -> Generator[Any, Any, Transfer]:
     """Look once; while the bank is out of order a transfer counts as pending."""
     look = Look(transfer=transfer)
     try:
@@ -125,7 +127,8 @@ def _look(context: df.DurableOrchestrationContext, transfer: str) -> Steps[Trans
     except Failure as failure:
         if not failure.retriable:
             raise
-        log_once(context, "a look failed: %s", failure)
+        if not context.is_replaying:
+            log.info("%s: a look failed: %s", context.instance_id, failure)
         return Transfer(status="pending", reason=failure.code)
 
 
@@ -137,5 +140,6 @@ def _end(
     reason: str | None,
 ) -> Settlement:
     context.set_custom_status({"step": outcome, "looks": looks})
-    log_once(context, "%s after %d looks", outcome, looks)
+    if not context.is_replaying:
+        log.info("%s: %s after %d looks", context.instance_id, outcome, looks)
     return Settlement(transfer=watch["transfer"], outcome=outcome, looks=looks, reason=reason)

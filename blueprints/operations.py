@@ -12,15 +12,18 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
 from http_api.bodies import Query, read_json, read_query
-from http_api.instances import Instance, find, look_for, sdk_problems, unknown
+from http_api.instances import look_for, sdk_problems
 from http_api.listing import Listing, ListingClient
+from http_api.operations import going_operation, is_a_child, known_operation, wrong_state
 from http_api.problems import Problem, answers_problems
-from orchestration import limits
-from orchestration.events import OPEN_EVENTS
-from orchestration.ids import is_instance_id
 
+# What callers may send to /api/operations/{id}/events/{name}. The route `cancel` sends
+# CancelRequested. Events whose sender must prove who they are, such as decisions, have routes of
+# their own.
+OPEN_EVENTS: Final = frozenset({"GoodsArrived", "IntervalChanged"})
 PAGES_READ: Final = 10  # of the host, at most, for one page of operations
 
 bp = df.Blueprint()
@@ -86,7 +89,7 @@ async def delete_operation(
     if not instance.has_ended:
         raise wrong_state(instance, "only one that has ended can be deleted: cancel it first")
     if instance.parent and await look_for(client, instance.parent):
-        raise _is_a_child(req, instance, "delete")
+        raise is_a_child(req, instance, "delete")
     with sdk_problems(instance.id):
         await client.purge_instance_history(instance.id)
     return func.HttpResponse(status_code=204)
@@ -102,7 +105,7 @@ async def suspend_operation(
     reason = read_query(req, Reason).reason
     instance = await going_operation(req, client)
     if instance.parent:
-        raise _is_a_child(req, instance, "suspend")
+        raise is_a_child(req, instance, "suspend")
     if instance.state == "Suspended":
         raise wrong_state(instance, "it can be resumed or cancelled")
     with sdk_problems(instance.id):
@@ -135,7 +138,7 @@ async def retry_operation(
     """Run a failed operation again from the start, under its id and with its input."""
     instance = await known_operation(req, client)
     if instance.parent:
-        raise _is_a_child(req, instance, "retry")
+        raise is_a_child(req, instance, "retry")
     if instance.state != "Failed":
         raise wrong_state(instance, "only a failed one can be retried")
     with sdk_problems(instance.id):
@@ -159,32 +162,3 @@ async def send_event_to_operation(
     with sdk_problems(instance.id):
         await client.raise_event(instance.id, event, data)
     return accepted(req, instance.id)
-
-
-async def known_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
-    """The operation that the route names; the SDK puts ids into addresses as they are."""
-    instance_id = req.route_params["id"]
-    if not is_instance_id(instance_id):
-        raise unknown(instance_id)
-    return await find(client, instance_id)
-
-
-async def going_operation(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
-    """The operation that the route names, if it has not ended. Raises Problem 404, or 410."""
-    instance = await known_operation(req, client)
-    if instance.has_ended:
-        detail = f"operation {instance.id!r} has ended: it is {instance.state}"
-        raise Problem(410, "operation_ended", detail)
-    return instance
-
-
-def _is_a_child(req: func.HttpRequest, child: Instance, action: str) -> Problem:
-    """The parent has acted on how its child ended, or waits for it: only the parent may run it."""
-    assert child.parent is not None
-    detail = f"operation {child.id!r} is a child of {child.parent!r}: {action} its parent instead"
-    return Problem(409, "is_a_child", detail, parent=operation_url(req, child.parent))
-
-
-def wrong_state(instance: Instance, advice: str) -> Problem:
-    detail = f"operation {instance.id!r} is {instance.state}: {advice}"
-    return Problem(409, "wrong_state", detail)

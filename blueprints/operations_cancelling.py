@@ -5,27 +5,27 @@ operation cleans up and ends itself, "terminated" if the host ends it. Returns 4
 `not_cancellable` if a cancel cannot work; `force=true` terminates any operation.
 """
 
+from collections.abc import Generator
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
+from pydantic import Field
 
-from activities import clock
-from blueprints.operations import Reason, going_operation
+from activities import clock, limits
+from activities.ids import termination_id
 from http_api.answers import accepted
-from http_api.bodies import read_query
+from http_api.bodies import Query, read_query
 from http_api.instances import GOING, Instance, look_for, sdk_problems
 from http_api.listing import ListingClient
+from http_api.operations import going_operation
 from http_api.problems import Problem, answers_problems
-from orchestration.cancel_rules import cancel_rule, on_cancel
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_rule, on_cancel
 from orchestration.deadlines import sleep
-from orchestration.events import CANCEL_EVENT
 from orchestration.failures import Failure
-from orchestration.ids import termination_id
 from orchestration.retrying import Retry, call_with_retry
-from orchestration.steps import Steps
 
 LOOKS: Final = 40  # about 18 minutes
 LONGEST_PENDING: Final = timedelta(minutes=1)
@@ -35,9 +35,10 @@ _PAUSES: Final = Retry(longest_pause=timedelta(seconds=30), jitter=0)
 bp = df.Blueprint()
 
 
-class Cancel(Reason):
+class Cancel(Query):
     """Why to cancel, and whether to terminate an operation that does not end itself."""
 
+    reason: str = Field("", max_length=limits.REASON_CHARS.most)
     force: bool = False
 
 
@@ -143,7 +144,7 @@ async def _terminate(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="instances of the tree that have not ended go on")
-def tree_termination(context: df.DurableOrchestrationContext) -> Steps[None]:
+def tree_termination(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
     """Terminate a tree of instances until none is left.
 
     One look is not enough. The host terminates a parent a moment later than it says so, and what

@@ -5,24 +5,23 @@ each instance with its parent. A child is found by its id, which `child_id` make
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from blueprints.operations import known_operation
 from blueprints.operations_cancelling import end_below
 from http_api.answers import json_answer
 from http_api.bodies import read_query
 from http_api.instances import Instance, look_for
 from http_api.listing import Listing, ListingClient, Paging
+from http_api.operations import known_operation
 from http_api.problems import answers_problems
 from orchestration.deadlines import sleep
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.settling import settle
-from orchestration.steps import Steps
 
 FIRST_LOOK: Final = timedelta(seconds=5)
 LONGEST_LOOK: Final = timedelta(minutes=2)
@@ -82,7 +81,7 @@ async def end_children(ending: Ending, starter: str) -> int:
 
 def end_all_children(
     context: df.DurableOrchestrationContext, reason: str, tasks: Iterable[Any] = ()
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """End what goes on below this instance, at whatever depth; return once nothing does.
 
     It asks again and again: the host's list lacks what is started at this moment, which may be
@@ -104,7 +103,7 @@ def watch_children(
     children: Mapping[str, Any],
     word: Any,
     show: Callable[[list[Any]], None],
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Wait until all children, tasks by their ids, have ended, or until the word comes to stop.
 
     Every now and then `show` is given the custom status of each, None of one that has none.

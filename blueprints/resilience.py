@@ -5,6 +5,8 @@ asked again, in whatever order. It ends with the rates found, and why others wer
 alone again; it fails where none is found. GET /api/breakers/{key} shows whether a partner is asked.
 """
 
+import logging
+from collections.abc import Generator
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, TypedDict, cast
 
@@ -12,25 +14,22 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import AfterValidator, Field, StringConstraints
 
+from activities import limits
+from activities.ids import child_id, rates_id
 from activities.rates import PartnerOrder, Rate, RateOrder, ask_for_rate
 from http_api.answers import json_answer
 from http_api.bodies import Body, read_body
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.breaking import ENTITY, OPERATIONS, Breaker, Standing, closed
 from orchestration.cancel_rules import on_cancel
-from orchestration.children import children_for
 from orchestration.deadlines import first_of
 from orchestration.failures import Failed, Failure
-from orchestration.ids import rates_id
-from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.retrying import Retry, retried
 from orchestration.settling import end_of, first_success, settle
-from orchestration.showing import show_progress, time_text
-from orchestration.steps import Steps
+from orchestration.showing import time_text
 
 PARTNERS: Final = ("rates", "centralbank")  # the first is asked first
 PATIENCE: Final = timedelta(seconds=3)  # then the next is asked as well
@@ -38,6 +37,7 @@ PATIENCE: Final = timedelta(seconds=3)  # then the next is asked as well
 RETRY: Final = Retry(attempts=8, longest_pause=timedelta(seconds=15), within=timedelta(minutes=2))
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
@@ -110,14 +110,24 @@ async def show_breaker(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", starts_children=True)
-def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
+def exchange_rates(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Found]:
     """Find each rate by a child of its own; one that fails does not stop the others."""
     wanted = cast(Wanted, context.get_input())
     of = len(wanted["currencies"])
-    show_progress(context, "asking", 0, of=of)
+    context.set_custom_status({"step": "asking", "done": 0, "of": of})
     orders = [RateOrder(currency=each, date=wanted["date"]) for each in wanted["currencies"]]
-    children = children_for(context, currency_rate, {each["currency"]: each for each in orders})
-    ends = yield from settle(context, list(children.values()))
+    # Each run has children of its own: those of a run that was terminated may still be running.
+    run = context.new_uuid()[:8]
+    children = [
+        context.call_sub_orchestrator(
+            currency_rate,
+            order,
+            instance_id=child_id(context.instance_id, f"{order['currency']}-{run}"),
+            expected_type=dict,
+        )
+        for order in orders
+    ]
+    ends = yield from settle(context, children)
 
     rates = [end.value for end in ends if not end.failure]
     failures = [
@@ -125,8 +135,9 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
         for order, end in zip(orders, ends, strict=True)
         if end.failure
     ]
-    show_progress(context, "asked", of, of=of)
-    log_once(context, "found %d rates of %d", len(rates), of)
+    context.set_custom_status({"step": "asked", "done": of, "of": of})
+    if not context.is_replaying:
+        log.info("%s: found %d rates of %d", context.instance_id, len(rates), of)
     if not rates:
         why = "; ".join(f"{each['currency']}: {each['code']}" for each in failures)
         raise Failure("no_rates_found", f"there is no rate of {wanted['date']} ({why})")
@@ -135,13 +146,15 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Steps[Found]:
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def currency_rate(context: df.DurableOrchestrationContext) -> Steps[Rate]:
+def currency_rate(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Rate]:
     """Find one rate, by as many attempts as are worth it."""
     order = cast(RateOrder, context.get_input())
     return (yield from retried(context, lambda: _ask_partners(context, order), RETRY))
 
 
-def _ask_partners(context: df.DurableOrchestrationContext, order: RateOrder) -> Steps[Rate]:
+def _ask_partners(
+    context: df.DurableOrchestrationContext, order: RateOrder
+) -> Generator[Any, Any, Rate]:
     """Ask one partner, and the next where that fails or takes its time; return the first rate."""
     calls, left_alone = [], []
     for partner in PARTNERS:
@@ -164,7 +177,9 @@ def _ask_partners(context: df.DurableOrchestrationContext, order: RateOrder) -> 
     raise Failure("left_alone", f"{names} failed lately: ask again later", retriable=True)
 
 
-def _ask(context: df.DurableOrchestrationContext, partner: str, order: RateOrder) -> Steps[Any]:
+def _ask(
+    context: df.DurableOrchestrationContext, partner: str, order: RateOrder
+) -> Generator[Any, Any, Any]:
     """Call a partner and wait a little; return the call, None where the breaker refuses it."""
     breaker = Breaker(context, partner)
     permit = yield from breaker.may_call()

@@ -14,12 +14,11 @@ from typing import Final
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities import clock
+from activities import clock, limits
 from activities.settings import flag_setting, number_setting
 from http_api.instances import ENDED, Instance, sdk_problems
 from http_api.listing import ListingClient
 from http_api.problems import Problem
-from orchestration import limits
 from orchestration.showing import time_text
 
 DAYS: Final = 90

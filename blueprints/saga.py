@@ -5,12 +5,16 @@ or 202, and 409 if the amount differs. Returns 409 `approval_required` for a pay
 that nobody approved. A payment ends paid, or failed and undone, or `needs_a_person`.
 """
 
+import logging
+from collections.abc import Generator
 from typing import Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import IdPart, approval_id, payment_id
 from activities.messages import PAYABLES, Message, send_message
 from activities.payments import (
     PaymentOrder,
@@ -26,21 +30,16 @@ from http_api.bodies import Body, read_body
 from http_api.instances import look_for
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
-from orchestration import limits
-from orchestration.cancel_rules import on_cancel
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.compensation import Saga
-from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import IdPart, approval_id, payment_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 STEPS: Final = 5  # check, debit, credit, post, notify
 APPROVAL_REQUIRED: Final = "approval_required"
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class PaymentBody(Body):
@@ -109,7 +108,9 @@ async def check_payment_approval(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="money that was moved stays moved: see the bank's ledger")
-def invoice_payment(context: df.DurableOrchestrationContext) -> Steps[Paid | Unfinished]:
+def invoice_payment(
+    context: df.DurableOrchestrationContext,
+) -> Generator[Any, Any, Paid | Unfinished]:
     """Debit, credit, post and notify; or undo what was done, and fail with the reason."""
     payment = cast(Payment, context.get_input())
     saga = Saga(context)
@@ -117,44 +118,49 @@ def invoice_payment(context: df.DurableOrchestrationContext) -> Steps[Paid | Unf
         return (yield from _pay(context, payment, saga))
     except Exception as error:  # whatever it was, money may have moved
         failure = failure_of(error)
-    log_once(context, "failed (%s), undoing %d steps", failure, len(saga.undos))
+    if not context.is_replaying:
+        log.info("%s: failed (%s), undoing %d steps", context.instance_id, failure, len(saga.undos))
     undoing = yield from saga.undo_all()
     if undoing is None:
-        show_progress(context, "undone", 0, of=STEPS)
+        context.set_custom_status({"step": "undone", "done": 0, "of": STEPS})
         raise failure
     return (yield from _hand_over(context, saga, failure, undoing))
 
 
-def _pay(context: df.DurableOrchestrationContext, payment: Payment, saga: Saga) -> Steps[Paid]:
+def _pay(
+    context: df.DurableOrchestrationContext, payment: Payment, saga: Saga
+) -> Generator[Any, Any, Paid]:
     def order(step: str) -> PaymentOrder:
         return PaymentOrder(payment=context.instance_id, key=saga.key(step), **payment)
 
-    show_progress(context, "checking", 0, of=STEPS)
+    context.set_custom_status({"step": "checking", "done": 0, "of": STEPS})
     cancel = yield from _check(context, order("check"))
 
-    show_progress(context, "debiting", 1, of=STEPS)
+    context.set_custom_status({"step": "debiting", "done": 1, "of": STEPS})
     debit = yield from saga.do("debit", debit_account, order("debit"), reverse_debit)
     _stop_if_asked(cancel)
 
-    show_progress(context, "crediting", 2, of=STEPS)
+    context.set_custom_status({"step": "crediting", "done": 2, "of": STEPS})
     credit = yield from saga.do("credit", credit_vendor, order("credit"), reverse_credit)
     _stop_if_asked(cancel)
 
-    show_progress(context, "posting", 3, of=STEPS)
+    context.set_custom_status({"step": "posting", "done": 3, "of": STEPS})
     posting = yield from saga.do("posting", post_payment, order("posting"), reverse_payment)
 
-    show_progress(context, "notifying", 4, of=STEPS)
+    context.set_custom_status({"step": "notifying", "done": 4, "of": STEPS})
     text = f"We have paid {payment['amount_cents'] / 100:.2f} for {payment['number']}."
     to = f"accounts@{payment['vendor']}.example"
     notice = yield from _tell(context, to, "Paid", text, saga.key("notice"))
 
-    show_progress(context, "paid", 5, of=STEPS)
+    context.set_custom_status({"step": "paid", "done": 5, "of": STEPS})
     return Paid(
         outcome="paid", debit=debit["id"], credit=credit["id"], posting=posting["id"], notice=notice
     )
 
 
-def _check(context: df.DurableOrchestrationContext, order: PaymentOrder) -> Steps[Any]:
+def _check(
+    context: df.DurableOrchestrationContext, order: PaymentOrder
+) -> Generator[Any, Any, Any]:
     """Check that the payment may be made. Returns the wait for a cancel, which stays open."""
     cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
     # A task receives its event only after it was yielded; it goes on waiting if it loses a race.
@@ -199,7 +205,7 @@ def _stop_if_asked(cancel: Any) -> None:
 
 def _tell(
     context: df.DurableOrchestrationContext, to: str, subject: str, text: str, key: str
-) -> Steps[str | Failed]:
+) -> Generator[Any, Any, str | Failed]:
     """Send a mail; its id, or why it was not sent. What was paid or not is not changed by it."""
     message = Message(to=to, subject=subject, text=text, key=key)
     try:
@@ -210,7 +216,7 @@ def _tell(
 
 def _hand_over(
     context: df.DurableOrchestrationContext, saga: Saga, failure: Failure, undoing: Failure
-) -> Steps[Unfinished]:
+) -> Generator[Any, Any, Unfinished]:
     """End where a person has to go on, and tell them."""
     standing = [undo.step for undo in saga.undos]
     what_to_do = (
@@ -220,7 +226,9 @@ def _hand_over(
     text = f"{failure.message}; then {standing[-1]} was not undone: {undoing.message}. {what_to_do}"
     subject = f"Payment {context.instance_id} needs a person"
     yield from _tell(context, PAYABLES, subject[:200], text, saga.key("handover"))
-    show_progress(context, "needs a person", len(standing), of=STEPS, what_to_do=what_to_do)
+    context.set_custom_status(
+        {"step": "needs a person", "done": len(standing), "of": STEPS, "what_to_do": what_to_do}
+    )
     return Unfinished(
         outcome="needs_a_person",
         because=failure.as_data(),

@@ -5,7 +5,8 @@ asked again; 409 for another tolerance. POST /api/month-ends/{id}/retry closes t
 still open, and those alone; 409 where none is, or while it runs.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Generator, Sequence
 from functools import partial
 from itertools import zip_longest
 from typing import Any, Final, Literal, TypedDict, cast
@@ -14,10 +15,11 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
+from activities import limits
+from activities.ids import child_id, month_end_id
 from activities.messages import Message, send_message
 from activities.month_ends import Deal, DealOrder, deal_vendors
 from activities.settings import number_setting
-from blueprints.operations import known_operation, wrong_state
 from blueprints.operations_children import end_all_children, watch_children
 from blueprints.sub_orchestrations_lanes import (
     FailedVendor,
@@ -30,18 +32,15 @@ from blueprints.sub_orchestrations_lanes import (
 from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import SETTINGS, sdk_problems, unknown
+from http_api.operations import known_operation, wrong_state
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure, failure_of
-from orchestration.ids import child_id, month_end_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.run_keys import RunKeys
 from orchestration.settling import settle
-from orchestration.steps import Steps
 
 LANES: Final = 20  # unless the setting MONTH_END_LANES says otherwise
 MOST_LANES: Final = limits.LANES.most
@@ -54,6 +53,7 @@ MOST_CHARACTERS: Final = limits.MAIL_CHARS.most
 Outcome = Literal["closed", "incomplete", "cancelled"]
 
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 class CloseBody(Body):
@@ -127,7 +127,7 @@ async def retry_month_end_close(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="vendors that were closed stay closed", starts_children=True)
-def month_end_close(context: df.DurableOrchestrationContext) -> Steps[CloseEnd]:
+def month_end_close(context: df.DurableOrchestrationContext) -> Generator[Any, Any, CloseEnd]:
     """Deal the vendors out to lanes, watch the lanes, end them if told to, tell what is open."""
     close = cast(Close, context.get_input())
     work = Cancellable(context)
@@ -162,7 +162,14 @@ def month_end_close(context: df.DurableOrchestrationContext) -> Steps[CloseEnd]:
         show("reporting", progress)
         end["report"] = yield from _report(context, close, end)
     show(end["outcome"], progress)
-    log_once(context, "%s: %d closed, %d failed", end["outcome"], end["closed"], end["failed"])
+    if not context.is_replaying:
+        log.info(
+            "%s: %s: %d closed, %d failed",
+            context.instance_id,
+            end["outcome"],
+            end["closed"],
+            end["failed"],
+        )
     return end
 
 
@@ -180,7 +187,7 @@ def _lanes(context: df.DurableOrchestrationContext, close: Close, deal: Deal) ->
 
 def _report(
     context: df.DurableOrchestrationContext, close: Close, end: CloseEnd
-) -> Steps[str | Failed]:
+) -> Generator[Any, Any, str | Failed]:
     """Mail what is open still; the mail's id, or why it was not sent, which changes nothing."""
     counts = f"{end['closed']} closed, {end['failed']} failed, {end['left']} not tried"
     named = [f"{each['vendor']}: {each['message']}" for each in end["failures"]]

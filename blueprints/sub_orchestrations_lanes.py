@@ -3,10 +3,13 @@
 A lane begins anew every so many vendors, so that its history stays short however many it has.
 """
 
-from typing import Final, NotRequired, TypedDict, cast
+from collections.abc import Generator
+from typing import Any, Final, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 
+from activities import limits
+from activities.ids import child_id
 from activities.month_ends import (
     MonthClosing,
     Share,
@@ -18,15 +21,11 @@ from activities.month_ends import (
     list_open_vendors,
     reconcile_vendor_month,
 )
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.failures import Failed, Failure
-from orchestration.ids import child_id
 from orchestration.retrying import call_with_retry
 from orchestration.settling import settle
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 
 VENDORS_A_GENERATION: Final = 25
 NAMED_BY_LANE: Final = limits.LANE_FAILURES_NAMED.most
@@ -63,7 +62,7 @@ class Lane(TypedDict):
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="vendors that were closed stay closed", starts_children=True)
-def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | None]:
+def month_end_lane(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Tally | None]:
     """Close some vendors, one after the other, then begin anew with those that follow."""
     lane = cast(Lane, context.get_input())
     tally = lane.get("so_far") or nothing_done(lane["share"]["after"], None)
@@ -79,14 +78,14 @@ def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | Non
         vendors: Vendors = yield from work.call(list_open_vendors, query)
         is_last = not vendors["more"]
         for vendor in vendors["names"]:
-            show_progress(context, "closing", **progress_of(lane["share"], tally))
+            context.set_custom_status({"step": "closing", **progress_of(lane["share"], tally)})
             yield from _take(context, lane, vendor, tally, work)
     except Cancelled as cancelled:
         tally["stopped"] = Failed(code="cancelled", message=cancelled.reason)
     except Failure as failure:
         tally["stopped"] = failure.as_data()
     step = "stopped" if tally["stopped"] else "closed" if is_last else "closing"
-    show_progress(context, step, **progress_of(lane["share"], tally))
+    context.set_custom_status({"step": step, **progress_of(lane["share"], tally)})
     if is_last or tally["stopped"]:
         return tally
     context.continue_as_new({**lane, "so_far": tally})
@@ -95,21 +94,21 @@ def month_end_lane(context: df.DurableOrchestrationContext) -> Steps[Tally | Non
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="the vendor may be closed")
-def month_end_vendor(context: df.DurableOrchestrationContext) -> Steps[str]:
+def month_end_vendor(context: df.DurableOrchestrationContext) -> Generator[Any, Any, str]:
     """See that a vendor's books agree with the bank, then close its month."""
     order = cast(VendorMonth, context.get_input())
     work = Cancellable(context)
-    show_progress(context, "reconciling", 0, of=2)
+    context.set_custom_status({"step": "reconciling", "done": 0, "of": 2})
     try:
         sums: Sums = yield from work.call(reconcile_vendor_month, order)
     except Cancelled as cancelled:
         why = f": {cancelled.reason}" if cancelled.reason else ""
         raise Failure("cancelled", f"closing {order['vendor']} was cancelled{why}") from None
 
-    show_progress(context, "closing", 1, of=2)
+    context.set_custom_status({"step": "closing", "done": 1, "of": 2})
     closing = MonthClosing(month=order["month"], vendor=order["vendor"], **sums)
     closed: str = yield from call_with_retry(context, close_vendor_month, closing)
-    show_progress(context, "closed", 2, of=2)
+    context.set_custom_status({"step": "closed", "done": 2, "of": 2})
     return closed
 
 
@@ -129,7 +128,7 @@ def _take(
     vendor: str,
     tally: Tally,
     work: Cancellable,
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Close a vendor and count it. Raises Cancelled once that vendor's child has ended."""
     order = VendorMonth(month=lane["month"], vendor=vendor, tolerance_cents=lane["tolerance_cents"])
     instance_id = child_id(context.instance_id, vendor)

@@ -5,13 +5,17 @@ asked again; 409 where the number was used for another invoice. GET /api/version
 that is leaving how many instances have not ended, and whether that code can be deleted.
 """
 
+import logging
 from collections import defaultdict
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, Final, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 
+from activities import limits
+from activities.ids import delivery_id
 from activities.invoices import Invoice, validate_invoice
 from activities.orders import match_order
 from activities.postings import Posting, PostingOrder, post_invoice
@@ -21,17 +25,11 @@ from http_api.bodies import read_body
 from http_api.listing import ListingClient
 from http_api.problems import answers_problems
 from http_api.starting import start_once
-from orchestration import limits
 from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import first_of
-from orchestration.events import GOODS_EVENT
 from orchestration.failures import Failure
-from orchestration.ids import delivery_id
-from orchestration.log import log_once
 from orchestration.retrying import call_with_retry
 from orchestration.run_keys import RunKeys
-from orchestration.showing import show_progress
-from orchestration.steps import Steps
 from orchestration.versions import is_before
 
 LONGEST_WAIT: Final = timedelta(days=30)
@@ -41,7 +39,12 @@ NAMED_INSTANCES: Final = limits.INSTANCES_NAMED.most
 # than; None for all of that name. Where none is left, delete the line and the code that it needs.
 LEAVING: Final[dict[str, str | None]] = {"delivery_intake": "2.0", "trusted_delivery": None}
 
+# Says that the goods of a delivery are there, whatever it carries. Callers send it to
+# /api/operations/{id}/events/GoodsArrived.
+GOODS_EVENT: Final = "GoodsArrived"
+
 bp = df.Blueprint()
+log = logging.getLogger(__name__)
 
 
 @bp.route(route="deliveries", methods=["POST"])
@@ -82,7 +85,7 @@ async def show_leaving_versions(req: func.HttpRequest, starter: str) -> func.Htt
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="an invoice that was posted stays posted")
-def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+def delivery_intake(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Posting]:
     """Post an invoice once its goods are there; since 2.0 no invoice that is over its order."""
     invoice = cast(Invoice, context.get_input())
     keys = RunKeys(context)
@@ -101,13 +104,14 @@ def delivery_intake(context: df.DurableOrchestrationContext) -> Steps[Posting]:
     posting: Posting = yield from call_with_retry(context, post_invoice, order)
 
     _show(context, "posted", 4)
-    log_once(context, "posted as %s", posting["id"])
+    if not context.is_replaying:
+        log.info("%s: posted as %s", context.instance_id, posting["id"])
     return posting
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="an invoice that was posted stays posted")
-def trusted_delivery(context: df.DurableOrchestrationContext) -> Steps[Posting]:
+def trusted_delivery(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Posting]:
     """Post the invoice and trust that its goods come, as it was done before `delivery_intake`.
 
     Nothing starts it any more: it stands here for the instances that are left.
@@ -128,7 +132,9 @@ def is_leaving(orchestrator: str, version: str | None) -> bool:
     return change is None or is_before(version, change)
 
 
-def _goods_arrive(context: df.DurableOrchestrationContext, invoice: Invoice) -> Steps[None]:
+def _goods_arrive(
+    context: df.DurableOrchestrationContext, invoice: Invoice
+) -> Generator[Any, Any, None]:
     """Wait until somebody says that the goods are there. Raises Failure where nobody does."""
     arrived: Any = context.wait_for_external_event(GOODS_EVENT)
     if (yield from first_of(context, [arrived], LONGEST_WAIT)) is None:
@@ -138,4 +144,4 @@ def _goods_arrive(context: df.DurableOrchestrationContext, invoice: Invoice) -> 
 
 def _show(context: df.DurableOrchestrationContext, step: str, done: int) -> None:
     """Say how far it is, and the version: of that, the host's own status says nothing."""
-    show_progress(context, step, done, of=4, version=context.version)
+    context.set_custom_status({"step": step, "done": done, "of": 4, "version": context.version})

@@ -7,9 +7,9 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from http_api.problems import FieldError, Problem
-from orchestration import limits
 
-MAX_BYTES: Final = limits.BODY_BYTES.most
+BODY_BYTES: Final = 64 * 1024
+ERRORS_NAMED: Final = 20
 _KEYS: Final = ("code", "clientid")  # how the platform takes a function's key, in any case
 
 
@@ -29,7 +29,7 @@ B = TypeVar("B", bound=Body)
 Q = TypeVar("Q", bound=Query)
 
 
-def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = MAX_BYTES) -> B:
+def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = BODY_BYTES) -> B:
     """Return the body as this kind. Raises Problem: 413, 400 for no JSON, 422 naming fields."""
     return _checked("body", _capped(req, max_bytes), kind)
 
@@ -39,7 +39,7 @@ def read_message(content: bytes, kind: type[B]) -> B:
     return _checked("message", content, kind)
 
 
-def read_json(req: func.HttpRequest, max_bytes: int = MAX_BYTES) -> Any:
+def read_json(req: func.HttpRequest, max_bytes: int = BODY_BYTES) -> Any:
     """Return the body as any JSON value. Raises Problem: 413, or 400 for no JSON.
 
     Python reads more than JSON has: a value that cannot be written as JSON again is none.
@@ -83,7 +83,7 @@ def _problem_of(what: str, error: ValidationError) -> Problem:
     fields = [FieldError(field=_path(e["loc"]), message=_words(e["msg"])) for e in errors]
     names = ", ".join(dict.fromkeys(field["field"] or f"the {what}" for field in fields[:5]))
     detail = f"the {what} has {len(fields)} error(s): correct {names}"
-    return Problem(422, f"invalid_{what}", detail, fields[: limits.ERRORS_NAMED.most])
+    return Problem(422, f"invalid_{what}", detail, fields[:ERRORS_NAMED])
 
 
 def _path(location: tuple[int | str, ...]) -> str:

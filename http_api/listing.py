@@ -23,7 +23,10 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from http_api.bodies import Query
 from http_api.instances import Instance, State
 from http_api.problems import hub_unavailable
-from orchestration import limits
+
+PAGE: Final = 100  # instances
+PAGE_TOKEN_CHARS: Final = 2000
+ID_CHARS: Final = 100
 
 _TOKEN: Final = "x-ms-continuation-token"
 
@@ -49,23 +52,21 @@ def _host_token(text: str) -> str:
     raise ValueError("send the `next` of an answer as it is")
 
 
-PageToken = Annotated[
-    str, Field(max_length=limits.PAGE_TOKEN_CHARS.most), AfterValidator(_host_token)
-]
+PageToken = Annotated[str, Field(max_length=PAGE_TOKEN_CHARS), AfterValidator(_host_token)]
 
 
 class Paging(Query):
     """In which states, and which page of them."""
 
     status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
-    top: int = Field(50, ge=1, le=limits.PAGE.most)
+    top: int = Field(50, ge=1, le=PAGE)
     after: PageToken = ""
 
 
 class Listing(Paging):
     """Which operations to list."""
 
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=limits.ID_CHARS.most)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9:._-]*$", max_length=ID_CHARS)
     created_from: Moment | None = Field(None, alias="from")
     created_to: Moment | None = Field(None, alias="to")
 
@@ -138,7 +139,7 @@ class ListingClient(df.DurableOrchestrationClient):
                 "status": ",".join(states),
                 "prefix": prefix,
                 "to": created_to,
-                "top": limits.PAGE.most,
+                "top": PAGE,
             }
         )
         while True:

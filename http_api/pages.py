@@ -1,4 +1,4 @@
-"""What a link in a mail shows: to a browser a page that sends a decision, to all others JSON."""
+"""What a decision link shows: to a browser a page that sends a decision, to all others JSON."""
 
 import base64
 import hashlib

@@ -5,8 +5,9 @@ in one call; what came of it is a signal. It has no clock of its own: each messa
 is where it comes from.
 """
 
+from collections.abc import Generator
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal, TypedDict, cast
+from typing import Annotated, Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
 from pydantic import AwareDatetime, BaseModel, BeforeValidator
@@ -15,7 +16,6 @@ from orchestration.events import event_data
 from orchestration.failures import Failure
 from orchestration.operating import Operations
 from orchestration.settling import Settled
-from orchestration.steps import Steps
 
 ENTITY: Final = "breaker"
 
@@ -67,7 +67,7 @@ class Breaker:
     def __init__(self, context: df.DurableOrchestrationContext, key: str) -> None:
         self._context, self._entity = context, df.EntityId(ENTITY, key)
 
-    def may_call(self) -> Steps[Permit]:
+    def may_call(self) -> Generator[Any, Any, Permit]:
         """Ask for a permit; whoever gets one other than `refused` has to report."""
         asked = {"at": self._context.current_utc_datetime.isoformat()}
         call = self._context.call_entity(self._entity, "may_call", asked, expected_type=dict)

@@ -5,11 +5,16 @@
 def report(context): ...
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Asks an orchestrator to clean up and end, if `on_cancel` declares that it does so.
+CANCEL_EVENT: Final = "CancelRequested"
+_REASON_CHARS: Final = 500
 
 # ends_itself: it waits for CANCEL_EVENT, cleans up and ends.
 # terminate: it has nothing to clean up, so the host may terminate it at any moment.
@@ -42,6 +47,19 @@ def on_cancel(what: OnCancel, *, left: str = "", starts_children: bool = False) 
         return orchestrator
 
     return declare
+
+
+def cancel_reason(raw: object) -> str:
+    """The reason that CANCEL_EVENT carries, or an empty text if it carries none.
+
+    The SDK's client delivers an event as JSON text, and plain HTTP delivers the value itself.
+    """
+    try:
+        value = json.loads(raw) if isinstance(raw, str) else raw
+    except (ValueError, RecursionError):  # no JSON, or nested too deep
+        return ""
+    reason = value.get("reason") if isinstance(value, dict) else None
+    return reason if isinstance(reason, str) and len(reason) <= _REASON_CHARS else ""
 
 
 def cancel_rule(orchestrator: str) -> CancelRule:

@@ -4,15 +4,15 @@ It waits for CANCEL_EVENT all the time, and ends between two activities: one tha
 stopped, and could still write when everything it wrote is cleaned up.
 """
 
+from collections.abc import Generator
 from typing import Any
 
 import azure.durable_functions as df
 
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason
 from orchestration.deadlines import first_of
-from orchestration.events import CANCEL_EVENT, cancel_reason
 from orchestration.failures import failure_of
 from orchestration.retrying import RETRY, Retry, pause_after
-from orchestration.steps import Steps
 
 
 class Cancelled(Exception):
@@ -33,7 +33,9 @@ class Cancellable:
         self._context = context
         self.word: Any = context.wait_for_external_event(CANCEL_EVENT)
 
-    def call(self, activity: Any, payload: object, retry: Retry = RETRY) -> Steps[Any]:
+    def call(
+        self, activity: Any, payload: object, retry: Retry = RETRY
+    ) -> Generator[Any, Any, Any]:
         """Return the activity's result, as `call_with_retry` does.
 
         Raises Cancelled once no attempt runs, be the result there or not. For the same reason it

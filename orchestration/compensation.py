@@ -5,6 +5,8 @@ same, as its answer can be lost, or be done yet, as its request can be on its wa
 back what was done, if anything was, and sees to it that nothing will be.
 """
 
+import logging
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -13,10 +15,10 @@ import azure.durable_functions as df
 
 from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
-from orchestration.log import log_once
 from orchestration.retrying import RETRY, Retry, call_with_retry, luck_of
 from orchestration.run_keys import RunKeys
-from orchestration.steps import Steps
+
+log = logging.getLogger(__name__)
 
 UNDO: Final = Retry(longest_pause=timedelta(minutes=30), within=timedelta(days=1))
 
@@ -46,12 +48,12 @@ class Saga:
 
     def do(
         self, step: str, activity: Any, payload: object, undo: Any, retry: Retry = RETRY
-    ) -> Steps[Any]:
+    ) -> Generator[Any, Any, Any]:
         """Do a step, its undo registered before. Raises the Failure of its last attempt."""
         self.undos.append(Undo(step, undo, payload))
         return (yield from call_with_retry(self.context, activity, payload, retry))
 
-    def undo_all(self, retry: Retry = UNDO) -> Steps[Failure | None]:
+    def undo_all(self, retry: Retry = UNDO) -> Generator[Any, Any, Failure | None]:
         """Undo in reverse order, each step until it holds.
 
         It stops at a step that does not hold within the time of `retry`, and returns why: `undos`
@@ -68,7 +70,9 @@ class Saga:
             self.undos.pop()
         return None
 
-    def _undo(self, undo: Undo, retry: Retry, status: dict[str, Any]) -> Steps[Failure | None]:
+    def _undo(
+        self, undo: Undo, retry: Retry, status: dict[str, Any]
+    ) -> Generator[Any, Any, Failure | None]:
         """Try until it holds, refusals included: what is refused now may be possible later."""
         context = self.context
         context.set_custom_status(status)
@@ -80,12 +84,20 @@ class Saga:
             except Exception as error:  # the SDK raises nothing narrower
                 failure = failure_of(error)
             else:
-                log_once(context, "undid %s", undo.step)
+                if not context.is_replaying:
+                    log.info("%s: undid %s", context.instance_id, undo.step)
                 return None
             context.set_custom_status(status | {"failing": failure.as_data()})
             pause = retry.pause(attempt, luck_of(context, attempt))
             if context.current_utc_datetime + pause > give_up:
                 return failure
-            log_once(context, "undoing %s failed (%s), again in %s", undo.step, failure, pause)
+            if not context.is_replaying:
+                log.info(
+                    "%s: undoing %s failed (%s), again in %s",
+                    context.instance_id,
+                    undo.step,
+                    failure,
+                    pause,
+                )
             yield from sleep(context, pause)
             attempt += 1

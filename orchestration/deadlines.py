@@ -1,14 +1,13 @@
 """Waiting: for a while, or for something with a deadline."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import azure.durable_functions as df
 
 from orchestration.failures import Failure
-from orchestration.steps import Steps
 
 TIMED_OUT: Final = "timed_out"
 
@@ -18,7 +17,7 @@ SHORTEST: Final = timedelta(seconds=2)
 LONGEST: Final = timedelta(days=3)
 
 
-def sleep(context: df.DurableOrchestrationContext, delay: timedelta) -> Steps[None]:
+def sleep(context: df.DurableOrchestrationContext, delay: timedelta) -> Generator[Any, Any, None]:
     """Wait for a while; two seconds at least."""
     for part in _parts(delay):
         yield context.create_timer(context.current_utc_datetime + part)
@@ -26,7 +25,7 @@ def sleep(context: df.DurableOrchestrationContext, delay: timedelta) -> Steps[No
 
 def first_of(
     context: df.DurableOrchestrationContext, tasks: Sequence[Any], within: timedelta
-) -> Steps[Any]:
+) -> Generator[Any, Any, Any]:
     """Return the task that ends first, or None if none does within the time.
 
     The timer is cancelled; a lost event is not waited for. A lost activity cannot be stopped: the
@@ -42,7 +41,9 @@ def first_of(
     return None
 
 
-def in_time(context: df.DurableOrchestrationContext, task: Any, within: timedelta) -> Steps[Any]:
+def in_time(
+    context: df.DurableOrchestrationContext, task: Any, within: timedelta
+) -> Generator[Any, Any, Any]:
     """Return a task's result. Raises a Failure `timed_out` if it does not end within the time.
 
     What was called goes on for all that, and may run at the same time as another attempt: only

@@ -4,7 +4,7 @@ The waits are open from before the first activity is scheduled. Of the events th
 name while nobody waits for it, the SDK keeps only the last; an open wait receives the first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -13,7 +13,6 @@ import azure.durable_functions as df
 from orchestration.deadlines import first_of
 from orchestration.retrying import Retry, luck_of
 from orchestration.settling import Settled, end_of
-from orchestration.steps import Steps
 
 # Handles the events that have arrived, and returns the waits that are open; None ends the waiting.
 Listen: TypeAlias = Callable[[], list[Any] | None]
@@ -21,7 +20,7 @@ Listen: TypeAlias = Callable[[], list[Any] | None]
 
 def listen_until(
     context: df.DurableOrchestrationContext, listen: Listen, deadline: datetime
-) -> Steps[None]:
+) -> Generator[Any, Any, None]:
     """Wait for events until the deadline, or until `listen` returns None."""
     while (waits := listen()) is not None:
         left = deadline - context.current_utc_datetime
@@ -36,7 +35,7 @@ def call_while_listening(
     listen: Listen,
     deadline: datetime,
     retry: Retry,
-) -> Steps[dict[str, Settled]]:
+) -> Generator[Any, Any, dict[str, Settled]]:
     """Call an activity on every request, with retries, and return how each call ended.
 
     Returns as soon as `listen` returns None; a call that still runs then is not in the result, and

@@ -1,42 +1,15 @@
-"""External events: which there are, and what they carry.
+"""What external events carry.
 
 The SDK's client delivers an event as JSON text and plain HTTP delivers the value itself, so
 whoever waits for one reads it with `event_data`.
 """
 
 import json
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
-
-from orchestration import limits
+from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
-
-# Asks an orchestrator to clean up and end, if `on_cancel` declares that it does so.
-CANCEL_EVENT: Final = "CancelRequested"
-
-# Gives a sweep another interval.
-INTERVAL_EVENT: Final = "IntervalChanged"
-
-# Says that the goods of a delivery are there, whatever it carries.
-GOODS_EVENT: Final = "GoodsArrived"
-
-# What callers may send to /api/operations/{id}/events/{name}. CANCEL_EVENT is sent by the route
-# `cancel`, which knows who listens for it. Events whose sender must prove who they are, such as
-# decisions, have routes of their own.
-OPEN_EVENTS: Final = frozenset({INTERVAL_EVENT, GOODS_EVENT})
-
-
-class Cancellation(BaseModel):
-    """What CANCEL_EVENT carries."""
-
-    reason: str = Field(default="", max_length=limits.REASON_CHARS.most)
-
-
-def cancel_reason(raw: object) -> str:
-    """The reason that CANCEL_EVENT brought; empty where it brought none that can be read."""
-    return (event_data(raw, Cancellation) or Cancellation()).reason
 
 
 def event_value(raw: object) -> Any:

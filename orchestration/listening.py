@@ -11,12 +11,11 @@ Three facts of the platform make this harder than it looks:
   a generation ends with `catch_up`.
 """
 
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
-
-from orchestration.steps import Steps
 
 
 class EventListener:
@@ -31,7 +30,7 @@ class EventListener:
         self._context, self._each = context, each
         self._next: Any = context.wait_for_external_event(each)
 
-    def wait_until(self, moment: datetime) -> Steps[list[object]]:
+    def wait_until(self, moment: datetime) -> Generator[Any, Any, list[object]]:
         """Wait for a time; an event ends the wait."""
         timer: Any = self._context.create_timer(moment)
         yield self._context.task_any([*self._waits(), timer])
@@ -39,7 +38,7 @@ class EventListener:
             timer.cancel()
         return (yield from self._take())
 
-    def wait_for(self, call: Any) -> Steps[list[object]]:
+    def wait_for(self, call: Any) -> Generator[Any, Any, list[object]]:
         """Wait for an activity, however many events arrive."""
         brought = []
         while not call.is_completed:
@@ -47,7 +46,7 @@ class EventListener:
             brought += yield from self._take()
         return brought
 
-    def catch_up(self) -> Steps[list[object]]:
+    def catch_up(self) -> Generator[Any, Any, list[object]]:
         """Wait until the host has taken all events, or until the event `once` has arrived.
 
         In the first case `continue_as_new` has to follow at once.
@@ -63,7 +62,7 @@ class EventListener:
     def _waits(self) -> list[Any]:
         return [each for each in (self.once, self._next) if not each.is_completed]
 
-    def _take(self) -> Steps[list[object]]:
+    def _take(self) -> Generator[Any, Any, list[object]]:
         """Take the events that have arrived, and wait for the next."""
         brought = []
         while self._next.is_completed:

@@ -5,7 +5,8 @@ jitter or deadline. This one stops at once where the failure says so.
 """
 
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -14,8 +15,8 @@ import azure.durable_functions as df
 
 from orchestration.deadlines import in_time, sleep
 from orchestration.failures import Failure, failure_of
-from orchestration.log import log_once
-from orchestration.steps import Steps, T
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ _MOST_DOUBLINGS: Final = 64  # the pause is at its longest long before, and floa
 
 def call_with_retry(
     context: df.DurableOrchestrationContext, activity: Any, payload: object, retry: Retry = RETRY
-) -> Steps[Any]:
+) -> Generator[Any, Any, Any]:
     """Return the activity's result. Raises the Failure of its last attempt."""
     give_up = context.current_utc_datetime + retry.within
 
-    def attempt() -> Steps[Any]:
+    def attempt() -> Generator[Any, Any, Any]:
         call = context.call_activity(activity, payload)
         if retry.attempt_within is None:
             return (yield call)
@@ -68,8 +69,10 @@ def call_with_retry(
 
 
 def retried(
-    context: df.DurableOrchestrationContext, attempt: Callable[[], Steps[T]], retry: Retry = RETRY
-) -> Steps[T]:
+    context: df.DurableOrchestrationContext,
+    attempt: Callable[[], Generator[Any, Any, Any]],
+    retry: Retry = RETRY,
+) -> Generator[Any, Any, Any]:
     """Return what an attempt returns. Raises the Failure of the last one."""
     give_up = context.current_utc_datetime + retry.within
     number = 1
@@ -94,7 +97,10 @@ def pause_after(
     too_late = context.current_utc_datetime + pause > give_up
     if not retry.is_worth_it(failure) or attempt >= retry.attempts or too_late:
         raise failure
-    log_once(context, "attempt %d failed (%s), again in %s", attempt, failure, pause)
+    if not context.is_replaying:
+        log.info(
+            "%s: attempt %d failed (%s), again in %s", context.instance_id, attempt, failure, pause
+        )
     return pause
 
 

@@ -1,6 +1,6 @@
 """Many tasks at once, of which some may fail without stopping the others."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,6 @@ import azure.durable_functions as df
 from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
 from orchestration.retrying import RETRY, Retry, luck_of
-from orchestration.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,9 @@ def end_of(task: Any) -> Settled | None:
     return Settled(value=task.result)
 
 
-def settle(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Steps[list[Settled]]:
+def settle(
+    context: df.DurableOrchestrationContext, tasks: Sequence[Any]
+) -> Generator[Any, Any, list[Settled]]:
     """Wait for all tasks and return how each ended, in their order."""
     if not tasks:
         return []
@@ -45,7 +46,9 @@ def settle(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Ste
     return ends
 
 
-def first_success(context: df.DurableOrchestrationContext, tasks: Sequence[Any]) -> Steps[Any]:
+def first_success(
+    context: df.DurableOrchestrationContext, tasks: Sequence[Any]
+) -> Generator[Any, Any, Any]:
     """Return the result of the task that succeeds first, whatever becomes of the others.
 
     Raises a Failure where none does: one that is worth another attempt, if there is one. The
@@ -71,7 +74,7 @@ def settle_map(
     payloads: Sequence[object],
     at_once: int,
     retry: Retry = RETRY,
-) -> Steps[list[Settled]]:
+) -> Generator[Any, Any, list[Settled]]:
     """Call an activity on every payload, so many at once, and return how each call ended.
 
     It goes in waves; what is worth another attempt gets it once all have had theirs. A window that

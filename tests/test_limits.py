@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from activities import limits
+from activities.limits import Limit
 from durablehost.testing import Answer, ManualHub
-from orchestration import limits
-from orchestration.limits import Limit
 from tests import approving
 from tests.approving import LEAD, PAYMENT
 from tests.outside import Sandbox

@@ -3,8 +3,9 @@
 import re
 from typing import Final
 
+from activities import ids
+from blueprints.operations import OPEN_EVENTS
 from durablehost.app.functions import FunctionTable
-from orchestration import events, ids
 from tests.source import ROOT, modules_below
 
 READING: Final = ("show_", "list_", "download_")
@@ -58,7 +59,7 @@ def test_an_activity_is_a_verb_and_what_it_acts_on(durable_app: FunctionTable) -
 
 
 def test_an_id_begins_with_a_word_of_its_own() -> None:
-    source = (ROOT / "orchestration/ids.py").read_text("utf-8")
+    source = (ROOT / "activities/ids.py").read_text("utf-8")
     prefixes = re.findall(r'return _(?:joined\("|checked\(f")([a-z-]+)', source)
     others = {"child_id", "is_instance_id"}
     makers = {name for name in vars(ids) if name.endswith("_id")} - others
@@ -70,7 +71,7 @@ def test_an_id_begins_with_a_word_of_its_own() -> None:
 def test_an_event_is_what_has_happened() -> None:
     named = [name for source in SOURCES for name in re.findall(r'_EVENT: Final = "(\w+)"', source)]
 
-    assert set(named) > events.OPEN_EVENTS
+    assert set(named) > OPEN_EVENTS
     assert [name for name in named if not re.fullmatch("([A-Z][a-z]+)+ed", name)] == []
 
 

@@ -8,9 +8,8 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer as Server
 
-from activities import outside
+from activities import limits, outside
 from activities.outside import ask
-from orchestration import limits
 from orchestration.failures import Failure
 
 Says = Callable[[web.Request], Awaitable[web.StreamResponse]]

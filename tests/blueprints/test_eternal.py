@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from blueprints.eternal import CHANGES_A_GENERATION
+from activities import limits
+from blueprints.eternal import CHANGES_A_GENERATION, INTERVAL_EVENT
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Crashed, ManualHub, every_crash
-from orchestration import limits
-from orchestration.events import CANCEL_EVENT, INTERVAL_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from tests.outside import Sandbox
 
 ID = "sweep:ledger"

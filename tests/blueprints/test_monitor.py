@@ -9,7 +9,7 @@ import pytest
 from blueprints.monitor import LONGEST_PAUSE, LOOKS_A_GENERATION, pause_after
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
-from orchestration.events import CANCEL_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from tests.outside import Sandbox
 
 TRANSFER = "transfer-1"

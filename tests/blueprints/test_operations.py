@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from blueprints.versioning import GOODS_EVENT
 from durablehost.testing import Answer, ManualHub
-from orchestration.events import CANCEL_EVENT, GOODS_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from orchestration.failures import Failure
 
 INVOICE = {

@@ -142,7 +142,7 @@ def test_each_orchestrator_declares_what_a_cancel_does(durable_app: FunctionTabl
 
 
 def test_an_orchestrator_declares_that_it_starts_children_if_and_only_if_it_does() -> None:
-    starting = {"children_for", "call_sub_orchestrator", "call_sub_orchestrator_with_retry"}
+    starting = {"call_sub_orchestrator", "call_sub_orchestrator_with_retry"}
     calls: dict[str, set[str]] = {}
     for stem, path in blueprint_files().items():
         functions = [

@@ -7,12 +7,12 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
+from activities import limits
 from blueprints import retention
 from durablehost.errors import FunctionFailed
 from durablehost.settings import Settings
 from durablehost.testing import ManualHub
 from http_api.instances import Instance
-from orchestration import limits
 from orchestration.failures import Failure
 from tests.source import ROOT
 

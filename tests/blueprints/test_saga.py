@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from activities import limits
 from activities.messages import PAYABLES
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
-from orchestration import limits
-from orchestration.events import CANCEL_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests import approving
 from tests.approving import DIRECTOR, LEAD

@@ -8,7 +8,7 @@ import pytest
 from blueprints.sub_orchestrations import CONTROLLER
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
-from orchestration.events import CANCEL_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start
 from tests.outside import Sandbox

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from blueprints.versioning import LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
+from blueprints.versioning import GOODS_EVENT, LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
 from durablehost.app.functions import FunctionTable
 from durablehost.hub import history
 from durablehost.settings import Settings, settings_for_tests
 from durablehost.testing import ManualHub, every_crash, replay
-from orchestration.events import GOODS_EVENT
 from orchestration.failures import failure_of
 from tests.deploying import Place
 from tests.outside import Sandbox

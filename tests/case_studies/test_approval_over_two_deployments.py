@@ -1,6 +1,6 @@
 """An approval that is waited for while the app is deployed twice."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -15,7 +15,6 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from durablehost.testing import replay
 from orchestration.retrying import call_with_retry
-from orchestration.steps import Steps
 from orchestration.versions import is_before
 from tests.approving import CFO, HERE, ID, LEAD, REQUESTER, ask, decide, link
 from tests.deploying import Place
@@ -39,7 +38,7 @@ def with_new(app: FunctionTable, kind: str, function: Callable[..., Any]) -> Fun
     return replace(app, functions=(*others, new))
 
 
-def tell_the_audit(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def tell_the_audit(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """What is new in 2.0: the audit hears of a payment before anybody is asked."""
     payment = cast(approvals.Payment, context.get_input())
     text = f"approval of {payment['number']} begins"
@@ -51,7 +50,7 @@ def tell_the_audit(context: df.DurableOrchestrationContext) -> Steps[Any]:
 def second(durable_app: FunctionTable) -> FunctionTable:
     """The second deployment: a new first step, by version."""
 
-    def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         if not is_before(context.version, "2.0"):
             yield from tell_the_audit(context)
         return (yield from as_today(context))
@@ -63,7 +62,7 @@ def second(durable_app: FunctionTable) -> FunctionTable:
 def careless(durable_app: FunctionTable) -> FunctionTable:
     """The same new first step, for everybody."""
 
-    def payment_approval(context: df.DurableOrchestrationContext) -> Steps[Any]:
+    def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         yield from tell_the_audit(context)
         return (yield from as_today(context))
 

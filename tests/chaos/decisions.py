@@ -16,7 +16,7 @@ from typing import Any, Final
 import aiohttp
 
 from activities.documents import digest_of
-from orchestration.ids import document_id
+from activities.ids import document_id
 from sandbox.app import create_app
 from sandbox.documents import write_invoice
 from tests.azurite import running_azurite

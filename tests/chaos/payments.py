@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
-from orchestration import limits
+from activities import limits
 from sandbox.app import create_app
 from tests.chaos.fire import Say, all_ended, burn, read, tell
 from tests.chaos.load import Client

@@ -4,7 +4,7 @@ import azure.functions as func
 import pytest
 from pydantic import Field
 
-from http_api.bodies import MAX_BYTES, Body, Query, read_body, read_json, read_message, read_query
+from http_api.bodies import BODY_BYTES, Body, Query, read_body, read_json, read_message, read_query
 from http_api.problems import Problem
 
 
@@ -86,7 +86,7 @@ def test_what_was_sent_is_not_sent_back() -> None:
     assert b"a-secret-value" not in answer.get_body()
 
 
-@pytest.mark.parametrize(("size", "status"), [(MAX_BYTES, 400), (MAX_BYTES + 1, 413)])
+@pytest.mark.parametrize(("size", "status"), [(BODY_BYTES, 400), (BODY_BYTES + 1, 413)])
 def test_a_body_has_a_greatest_size(size: int, status: int) -> None:
     assert refused(b"x" * size).status == status
 

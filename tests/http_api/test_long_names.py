@@ -6,8 +6,8 @@ from itertools import product
 from string import ascii_uppercase
 from typing import Any
 
+from activities import limits
 from durablehost.testing import ManualHub
-from orchestration import limits
 from tests.outside import Sandbox
 
 NAME = "n" * limits.ID_PART_CHARS.most

@@ -1,5 +1,7 @@
 """An app of nothing but the parts: each orchestrator here uses one of them."""
 
+import logging
+from collections.abc import Generator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -14,11 +16,11 @@ from orchestration.deadlines import first_of, sleep
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
-from orchestration.log import log_once
 from orchestration.operating import operate
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.settling import first_success, settle, settle_map
-from orchestration.steps import Steps
+
+log = logging.getLogger(__name__)
 
 parts = df.DFApp()
 
@@ -30,7 +32,7 @@ def do_work(work: str) -> str:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=dict)
-def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def retrier(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
     limit = asked.get("attempt_within")
     retry = Retry(
@@ -46,7 +48,7 @@ def retrier(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
-def cleaner(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def cleaner(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
     cancellable = Cancellable(context)
     done = []
@@ -62,7 +64,7 @@ def cleaner(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
-def settler(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def settler(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
     tasks = [context.call_activity(do_work, work) for work in asked]
     ends = yield from settle(context, tasks)
@@ -70,7 +72,7 @@ def settler(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
-def racer(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def racer(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
     tasks = [
         context.call_sub_orchestrator(later, work, expected_type=str)
@@ -87,14 +89,14 @@ def racer(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=str)
-def later(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def later(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     work: Any = context.get_input()
     yield from sleep(context, timedelta(seconds=2))
     return (yield context.call_activity(do_work, work))
 
 
 @parts.orchestration_trigger(context_name="context", input_type=dict)
-def mapper(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def mapper(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
     retry = Retry(within=timedelta(seconds=asked.get("within", 3600)))
     ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"], retry)
@@ -102,14 +104,14 @@ def mapper(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
-def sleeper(context: df.DurableOrchestrationContext) -> Steps[str]:
+def sleeper(context: df.DurableOrchestrationContext) -> Generator[Any, Any, str]:
     seconds: Any = context.get_input()
     yield from sleep(context, timedelta(seconds=seconds))
     return str(context.current_utc_datetime)
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
-def waiter(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def waiter(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     seconds: Any = context.get_input()
     answer = context.wait_for_external_event("Answered")
     winner = yield from first_of(context, [answer], timedelta(seconds=seconds))
@@ -118,7 +120,7 @@ def waiter(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
-def listener(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def listener(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Do some work and wait for the number 7; then say what arrived and what was done."""
     asked: Any = context.get_input()
     arrived: list[Any] = []
@@ -141,21 +143,24 @@ def listener(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context")
-def logger(context: df.DurableOrchestrationContext) -> Steps[None]:
-    log_once(context, "began")
+def logger(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
+    if not context.is_replaying:
+        log.info("%s: began", context.instance_id)
     yield context.call_activity(do_work, "first")
-    log_once(context, "did the first")
+    if not context.is_replaying:
+        log.info("%s: did the first", context.instance_id)
     yield context.call_activity(do_work, "second")
-    log_once(context, "did the %s", "second")
+    if not context.is_replaying:
+        log.info("%s: did the %s", context.instance_id, "second")
 
 
 @parts.orchestration_trigger(context_name="context")
-def failing_child(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def failing_child(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     return (yield context.call_activity(do_work, "child's"))
 
 
 @parts.orchestration_trigger(context_name="context")
-def parent(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def parent(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     try:
         return (yield context.call_sub_orchestrator(failing_child, expected_type=str))
     except Exception as error:  # the SDK raises nothing narrower
@@ -163,7 +168,7 @@ def parent(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=list)
-def probe(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def probe(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Ask so many at once, call where that is allowed, and tell how it went."""
     key, askers = cast(list[Any], context.get_input())
     breaker = Breaker(context, key)
@@ -178,7 +183,7 @@ def probe(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
-def askers(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def askers(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """So many instances that ask in one moment."""
     count: Any = context.get_input()
     asked = ["bank", 1]
@@ -194,7 +199,7 @@ def breaker(context: df.DurableEntityContext) -> None:
 
 
 @parts.orchestration_trigger(context_name="context")
-def refused_by_an_entity(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def refused_by_an_entity(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     try:
         yield context.call_entity(df.EntityId("breaker", "it"), "dance", None)
     except Exception as error:  # the SDK raises nothing narrower
@@ -202,19 +207,19 @@ def refused_by_an_entity(context: df.DurableOrchestrationContext) -> Steps[Any]:
 
 
 @parts.orchestration_trigger(context_name="context")
-def raising_child(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def raising_child(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     yield context.call_activity(do_work, "child's")
     raise Failure("closed", "the month is [closed]", retriable=True)
 
 
 @parts.orchestration_trigger(context_name="context")
-def grandparent(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def grandparent(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Two levels above what raises, which neither catches."""
     return (yield context.call_sub_orchestrator(between, expected_type=str))
 
 
 @parts.orchestration_trigger(context_name="context")
-def between(context: df.DurableOrchestrationContext) -> Steps[Any]:
+def between(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     return (yield context.call_sub_orchestrator(raising_child, expected_type=str))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
-from orchestration.events import CANCEL_EVENT
+from orchestration.cancel_rules import CANCEL_EVENT
 from orchestration.failures import Failure
 
 ID = "work-1"

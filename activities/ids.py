@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
-from orchestration import limits
+from activities import limits
 
 _PART: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _LONGEST_PART: Final = limits.ID_PART_CHARS.most

@@ -5,8 +5,8 @@ import inspect
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from orchestration import ids, limits
-from orchestration.ids import (
+from activities import ids, limits
+from activities.ids import (
     IdPart,
     child_id,
     document_id,
