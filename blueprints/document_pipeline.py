@@ -38,6 +38,7 @@ from activities.messages import PAYABLES, Message, send_message
 from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
+from activities.settings import flag_setting
 from blueprints.chaining import invoice_intake
 from blueprints.document_pipeline_judging import Reviewed, judge, show_step
 from http_api.bodies import Body, read_body
@@ -58,6 +59,13 @@ _STATUS_OF: Final = {
     "inflates_too_much": 422,
     "not_a_pdf": 422,
 }
+
+# Azurite sends no events, and on the Flex Consumption plan no blob trigger polls.
+_SCANS_SOURCE: Final = (
+    func.BlobSource.EVENT_GRID
+    if flag_setting("SCANS_BY_EVENT_GRID")
+    else func.BlobSource.LOGS_AND_CONTAINER_SCAN
+)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
@@ -110,7 +118,12 @@ async def start_document_intake(
     return started(req, instance_id, existing)
 
 
-@bp.blob_trigger(arg_name="scan", path=f"{SCANS}/{{name}}", connection="AzureWebJobsStorage")
+@bp.blob_trigger(
+    arg_name="scan",
+    path=f"{SCANS}/{{name}}",
+    connection="AzureWebJobsStorage",
+    source=_SCANS_SOURCE,
+)
 @bp.durable_client_input(client_name="client")
 async def start_document_intake_from_blob(
     scan: func.InputStream, client: df.DurableOrchestrationClient

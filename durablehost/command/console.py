@@ -118,7 +118,8 @@ def _sections(
 
 
 def _field(name: str, function: Function) -> str:
-    return str(function.trigger.get(name, ""))
+    by = ", by events of Event Grid" if function.trigger.get("source") == "EventGrid" else ""
+    return f"{function.trigger.get(name, '')}{by}"
 
 
 def _complaint(left_out: LeftOut) -> tuple[str, str, str]:

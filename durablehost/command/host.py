@@ -35,6 +35,7 @@ from durablehost.triggers import TriggerOptions, Triggers
 from durablehost.web.admin import Admin
 from durablehost.web.app import RPC, public_app, rpc_app
 from durablehost.web.auth import load_keys
+from durablehost.web.blob_events import BlobEvents
 from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management
 from durablehost.web.serving import serve
@@ -142,7 +143,8 @@ class Host:
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
         self._ends.push_async_callback(admin.close)
         await self._serve(rpc, rpc_app(settings, management))
-        front = public_app(settings, self._keys, management, functions, admin)
+        blob_events = BlobEvents(triggers.blobs_created)
+        front = public_app(settings, self._keys, management, functions, admin, blob_events)
         await self._serve(self._public, front)
         triggers.start()
         self._ends.push_async_callback(triggers.stop)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from durablehost.app.functions import Function, FunctionTable
@@ -16,6 +16,7 @@ from durablehost.triggers.timers import SleepUntil, TimerTrigger, sleeping_by
 from durablehost.triggers.values import from_text
 
 if TYPE_CHECKING:
+    from durablehost.triggers.blob_events import BlobEventTrigger
     from durablehost.triggers.storage import StorageTriggers
 
 __all__ = ["QueueOptions", "TriggerOptions", "TriggerState", "Triggers"]
@@ -26,6 +27,8 @@ _NO_STORAGE = (
     "the packages of Azure Storage are not installed. Queue and blob triggers need the extra"
     " `storage` of durablehost, or: python -m pip install azure-storage-blob azure-storage-queue"
 )
+_EVENT_GRID = "EventGrid"
+_HOST_FUNCTIONS = "Host.Functions."
 # durablehost ends within two seconds. Of these, functions may go on for so long, and the putting
 # back of what they did not end may take the rest.
 _GRACE_SECONDS = 0.5
@@ -74,6 +77,7 @@ class Triggers:
         self._sleep_until = sleep_until or sleeping_by(clock)
         self._storage: StorageTriggers | None = None
         self._triggers: dict[str, Trigger] = {}
+        self._blob_events: dict[str, BlobEventTrigger] = {}
         self._serving: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -114,12 +118,22 @@ class Triggers:
             return
         await trigger.run_now(input_text)
 
+    def blobs_created(self, function_id: str, blobs: Sequence[tuple[str, str]]) -> None:
+        """Run the function `Host.Functions.NAME` on these blobs, each (container, name), soon."""
+        trigger = self._blob_events.get(function_id.removeprefix(_HOST_FUNCTIONS))
+        if trigger is None or not function_id.startswith(_HOST_FUNCTIONS):
+            log.warning(
+                "Event Grid names the function %r, which has no blob trigger with "
+                "source=func.BlobSource.EVENT_GRID. The functionName has to be one of: %s",
+                function_id,
+                ", ".join(f"{_HOST_FUNCTIONS}{name}" for name in self._blob_events) or "(none)",
+            )
+            return
+        trigger.take(blobs)
+
     def _start(self, function: Function) -> None:
         if function.name.lower() in self._disabled:
             log.info("%s is disabled: its trigger does not fire", function.name)
-            return
-        if function.trigger.get("source") == "EventGrid":
-            _will_not_fire(function, "an Event Grid blob trigger")
             return
         try:
             trigger = self._make(function)
@@ -134,6 +148,10 @@ class Triggers:
             trigger = self._timer(function)
         elif function.kind == "queue":
             trigger = self._storage_triggers().queue(function)
+        elif function.kind == "blob" and function.trigger.get("source") == _EVENT_GRID:
+            trigger = self._blob_events[function.name] = self._storage_triggers().blob_events(
+                function
+            )
         elif function.kind == "blob":
             trigger = self._storage_triggers().blob(function)
         else:
@@ -168,11 +186,11 @@ async def _served(function: Function, trigger: Trigger) -> None:
         log.exception("%s: its trigger has ended. Start durablehost again.", function.name)
 
 
-def _will_not_fire(function: Function, what: str = "") -> None:
+def _will_not_fire(function: Function) -> None:
     log.warning(
-        "%s: %s does not fire here. Run it by POST /admin/functions/%s with "
+        "%s: its trigger (%s) does not fire here. Run it by POST /admin/functions/%s with "
         '{"input": "..."} as its body.',
         function.name,
-        what or f"its trigger ({function.trigger['type']})",
+        function.trigger["type"],
         function.name,
     )

@@ -1,29 +1,22 @@
-"""Blob triggers: a function for each new or changed blob that its path takes."""
+"""Blob triggers that poll: a function for each new or changed blob that its path takes."""
 
-import base64
 import json
 import logging
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobProperties
-from azure.storage.blob.aio import BlobServiceClient
-from azure.storage.queue.aio import QueueServiceClient
+from azure.storage.blob.aio import ContainerClient
 
-from durablehost.app.functions import Function
 from durablehost.triggers.blob_path import BlobPath
+from durablehost.triggers.blob_runs import BlobRuns, plain_etag
 from durablehost.triggers.options import TriggerOptions
 from durablehost.triggers.polling import Polling, describe
-from durablehost.triggers.queues import send
-from durablehost.triggers.running import Invoke, Tasks, succeeds
+from durablehost.triggers.running import Tasks
 from durablehost.triggers.state import TriggerState
-from durablehost.triggers.storage_values import blob_stream
 
 log = logging.getLogger(__name__)
 
-_POISON_QUEUE = "webjobs-blobtrigger-poison"
 # Listing blobs takes time from everything else: read small pages, and long lists less often.
 _PAGE = 500
 _PAUSE_PER_BLOB = timedelta(milliseconds=1)
@@ -39,24 +32,20 @@ class Receipt:
 
 
 class BlobTrigger:
-    """Feeds the blobs of one container to one function."""
+    """Looks for the blobs of one container and runs one function on them."""
 
     def __init__(
         self,
-        function: Function,
         path: BlobPath,
-        service: BlobServiceClient,
-        queues: QueueServiceClient,
-        invoke: Invoke,
+        container: ContainerClient,
+        runs: BlobRuns,
         state: TriggerState,
         options: TriggerOptions,
     ) -> None:
-        self._function = function
+        self._function = runs.function
         self._path = path
-        self._service = service
-        self._container = service.get_container_client(path.container)
-        self._poison = queues.get_queue_client(_POISON_QUEUE)
-        self._invoke = invoke
+        self._container = container
+        self._runs = runs
         self._state = state
         self._options = options
         self._receipts: dict[str, Receipt] = {}
@@ -64,7 +53,7 @@ class BlobTrigger:
         self._troubled: set[str] = set()  # blobs the storage would not hand out
         self._running = Tasks()
         self._longest_pause = options.queues.max_polling_interval
-        self._polling = Polling(function.name, self._container.url, self._longest_pause)
+        self._polling = Polling(self._function.name, self._container.url, self._longest_pause)
 
     async def serve(self) -> None:
         """Take blobs until stopped."""
@@ -77,20 +66,7 @@ class BlobTrigger:
 
     async def run_now(self, text: str) -> None:
         """Run the function on the blob at `container/name`, seen before or not."""
-        container, _, name = text.partition("/")
-        if not container or not name:
-            log.error(
-                "%s: %r is no path of a blob. Give one as input: container/name",
-                self._function.name,
-                text,
-            )
-            return
-        try:
-            content, properties = await self._read(container, name)
-        except AzureError as error:
-            log.error("%s: blob %s: the storage %s", self._function.name, text, describe(error))
-            return
-        await self._runs(container, name, content, properties)
+        await self._runs.run_now(text)
 
     async def _look(self) -> bool:
         found, listed = False, 0
@@ -132,65 +108,26 @@ class BlobTrigger:
             self._at_work.discard(name)
 
     async def _handle(self, name: str) -> None:
-        content, properties = await self._read(self._path.container, name)
+        blob = await self._runs.read(self._path.container, name)
         self._troubled.discard(name)
-        before = self._receipt(name, properties.etag)
+        before = self._receipt(name, blob.properties.etag)
         if before.done:
             return
-        done = await self._runs(self._path.container, name, content, properties)
+        done = await self._runs.run(blob)
         tries = before.tries + 1
         if not done and tries >= self._options.max_blob_tries:
-            await self._put_by(name, properties)
+            await self._runs.put_by(blob, tries)
             done = True
         self._keep(name, Receipt(before.etag, tries, done))
         if not done:
             self._polling.look_soon()
-
-    async def _read(self, container: str, name: str) -> tuple[bytes, BlobProperties]:
-        client = self._service.get_blob_client(container, name)
-        properties = await client.get_blob_properties()
-        download = await client.download_blob(
-            etag=properties.etag, match_condition=MatchConditions.IfNotModified
-        )
-        return await download.readall(), properties
-
-    async def _runs(
-        self, container: str, name: str, content: bytes, properties: BlobProperties
-    ) -> bool:
-        url = self._service.get_blob_client(container, name).url
-        path = f"{container}/{name}"
-        return await succeeds(
-            self._invoke,
-            self._function,
-            lambda: blob_stream(content, path, url, properties),
-            f"blob {path}",
-        )
-
-    async def _put_by(self, name: str, properties: BlobProperties) -> None:
-        message = {
-            "Type": "BlobTrigger",
-            "FunctionId": f"Host.Functions.{self._function.name}",
-            "BlobType": properties.blob_type,
-            "ContainerName": self._path.container,
-            "BlobName": name,
-            "ETag": _plain(properties.etag),
-        }
-        log.warning(
-            "%s: blob %s/%s was tried %s times. Naming it in the queue '%s'.",
-            self._function.name,
-            self._path.container,
-            name,
-            self._options.max_blob_tries,
-            _POISON_QUEUE,
-        )
-        await send(self._poison, base64.b64encode(json.dumps(message, indent=2).encode()).decode())
 
     def _receipt(self, name: str, etag: str) -> Receipt:
         if name not in self._receipts:
             kept = self._state.get(self._key(name))
             self._receipts[name] = Receipt(**json.loads(kept)) if kept else Receipt()
         receipt = self._receipts[name]
-        return receipt if receipt.etag == _plain(etag) else Receipt(_plain(etag))
+        return receipt if receipt.etag == plain_etag(etag) else Receipt(plain_etag(etag))
 
     def _keep(self, name: str, receipt: Receipt) -> None:
         self._receipts[name] = receipt
@@ -198,8 +135,3 @@ class BlobTrigger:
 
     def _key(self, name: str) -> str:
         return f"blob:{self._function.name}:{self._path.container}/{name}"
-
-
-def _plain(etag: str) -> str:
-    """Lists of blobs have it bare, answers about one blob in quotes."""
-    return etag.strip('"')

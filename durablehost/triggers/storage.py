@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from durablehost.app.functions import Function
 from durablehost.settings.percent_names import resolve
+from durablehost.triggers.blob_events import BlobEventTrigger
 from durablehost.triggers.blob_path import parse_path
+from durablehost.triggers.blob_runs import BlobRuns
 from durablehost.triggers.blobs import BlobTrigger
 from durablehost.triggers.connections import Connections
 from durablehost.triggers.options import TriggerOptions
@@ -39,15 +41,17 @@ class StorageTriggers:
         """Raises ValueError, saying what the function lacks."""
         path = parse_path(resolve(str(function.trigger["path"]), self._environ))
         connection = str(function.trigger.get("connection") or "")
-        return BlobTrigger(
-            function,
-            path,
-            self._connections.blobs(connection),
-            self._connections.queues(connection),
-            self._invoke,
-            self._state,
-            self._options,
-        )
+        container = self._connections.blobs(connection).get_container_client(path.container)
+        return BlobTrigger(path, container, self._blob_runs(function), self._state, self._options)
+
+    def blob_events(self, function: Function) -> BlobEventTrigger:
+        """Raises ValueError, saying what the function lacks."""
+        return BlobEventTrigger(self._blob_runs(function), self._state, self._options)
+
+    def _blob_runs(self, function: Function) -> BlobRuns:
+        connection = str(function.trigger.get("connection") or "")
+        blobs, queues = self._connections.blobs(connection), self._connections.queues(connection)
+        return BlobRuns(function, blobs, queues, self._invoke)
 
     async def close(self) -> None:
         await self._connections.close()

@@ -8,6 +8,7 @@ from aiohttp import web
 from durablehost.settings import Settings
 from durablehost.web.admin import Admin
 from durablehost.web.auth import Keys
+from durablehost.web.blob_events import BLOB_WEBHOOK, BlobEvents
 from durablehost.web.cors import cors
 from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management
@@ -27,18 +28,26 @@ def public_app(
     management: Management,
     functions: HttpFunctions,
     admin: Admin | None = None,
+    blob_events: BlobEvents | None = None,
 ) -> web.Application:
     """What callers see: webhooks, admin pages, and the app's own routes."""
 
     async def webhooks(request: web.Request) -> web.StreamResponse:
-        if not keys.open("system", request):
+        if not keys.open("durable", request):
             return web.Response(status=401)
         return await management.handle(request, _below(WEBHOOKS, request))
+
+    async def events(request: web.Request, take: BlobEvents) -> web.StreamResponse:
+        if not keys.open("blobs", request):
+            return web.Response(status=401)
+        return await take.handle(request)
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         path = _path(request).lower()
         if path.startswith(WEBHOOKS + "/"):
             return await webhooks(request)
+        if blob_events is not None and path.rstrip("/") == BLOB_WEBHOOK:
+            return await events(request, blob_events)
         if admin is None:
             return await functions.handle(request)
         if path.startswith("/admin/"):

@@ -14,9 +14,9 @@ from durablehost.errors import CannotStart
 from durablehost.settings.json_files import read_json_object
 from durablehost.web.paths import first_parameter, split_target
 
-Level = Literal["anonymous", "function", "admin", "system"]
+Level = Literal["anonymous", "function", "admin", "durable", "blobs"]
 
-_NAMES = ("master", "function", "durable")
+_NAMES = ("master", "function", "durable", "blobs")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Keys:
     master: str = "local-master-key"
     function: str = "local-function-key"
     durable: str = "local-durable-key"  # the system key of the durable extension
+    blobs: str = "local-blobs-key"  # that of the blobs extension: `blobs_extension` in Azure
     enforced: bool = False
 
     def open(self, level: Level, request: web.BaseRequest) -> bool:
@@ -37,7 +38,8 @@ class Keys:
             given = first_parameter(split_target(request.raw_path)[1], "code")
         if not given:
             return False
-        fitting = {"function": self.function, "system": self.durable}.get(level, self.master)
+        keys = {"function": self.function, "durable": self.durable, "blobs": self.blobs}
+        fitting = keys.get(level, self.master)
         # Both are compared, so that the time taken does not tell them apart.
         return _same(given, fitting) | _same(given, self.master)
 
@@ -67,7 +69,8 @@ def load_keys(path: Path | None) -> Keys:
         if not isinstance(key, str) or not key:
             raise CannotStart(
                 f"{path}: {name} is {'missing' if key is None else 'no key'}. Write "
-                '{"master": "…", "function": "…", "durable": "…"} into it, or remove the file '
+                '{"master": "…", "function": "…", "durable": "…", "blobs": "…"} into it, or '
+                "remove the file "
                 "and it is made anew."
             )
     return Keys(**{name: found[name] for name in _NAMES}, enforced=True)

@@ -28,7 +28,12 @@ SLOW: Final = {"timeouts": ("http_sync", "http_async", "orchestrator_spins", "en
 _RECORDED_SERVER: Final = "127.0.0.1:7902"
 _SCENARIOS_AT_ONCE: Final = 32  # most of them only wait
 _QUICK_WAIT: Final = 8  # seconds
-_KEYS: Final = {"master": "a-master-key", "function": "a-function-key", "durable": "a-durable-key"}
+_KEYS: Final = {
+    "master": "a-master-key",
+    "function": "a-function-key",
+    "durable": "a-durable-key",
+    "blobs": "a-blobs-key",
+}
 
 Scenario = dict[str, Any]
 Answer = dict[str, Any]

@@ -29,7 +29,7 @@ def approval(api: Site) -> str:
 @pytest.fixture
 def guarded(world: Site, app_folder: Path, tmp_path: Path) -> Iterator[Site]:
     """The app on a host that asks for keys, as Azure does."""
-    keys = {"master": "a-key", "durable": "another", "function": KEY}
+    keys = {"master": "a-key", "durable": "another", "function": KEY, "blobs": "b"}
     (tmp_path / "keys.json").write_text(json.dumps(keys))
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
     environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "LINK_KEY": KEY}

@@ -3,20 +3,14 @@
 import asyncio
 import base64
 import hashlib
-import json
-import uuid
-from collections.abc import AsyncIterator
-from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 import pytest
-import pytest_asyncio
-from azure.storage.blob.aio import ContainerClient
-from azure.storage.queue.aio import QueueClient
 
 from durablehost.app.loading import index_app
 from durablehost.triggers import QueueOptions, TriggerOptions
+from tests.durablehost.triggers.containers import Container
 from tests.durablehost.triggers.triggering import (
     KeptInMemory,
     Seen,
@@ -27,35 +21,6 @@ from tests.durablehost.triggers.triggering import (
 )
 
 pytestmark = pytest.mark.azurite
-
-
-class Container:
-    """A container of its own for each test, and the queue where all poisonous blobs are named."""
-
-    def __init__(self, connection: str) -> None:
-        self.name = f"c{uuid.uuid4().hex[:20]}"
-        self.environ = {"AzureWebJobsStorage": connection}
-        self.client = ContainerClient.from_connection_string(connection, self.name)
-        self.poison = QueueClient.from_connection_string(connection, "webjobs-blobtrigger-poison")
-
-    async def upload(self, name: str, content: bytes = b"text", **options: Any) -> str:
-        """Write a blob; returns its ETag without quotes."""
-        blob = await self.client.upload_blob(name, content, overwrite=True, **options)
-        return (await blob.get_blob_properties()).etag.strip('"')
-
-    async def put_by(self) -> list[dict[str, str]]:
-        """What was put by of this container; other tests use the same queue."""
-        texts = [str(message.content) for message in await self.poison.peek_messages(32)]
-        blobs = [json.loads(base64.b64decode(text)) for text in texts]
-        return [blob for blob in blobs if blob["ContainerName"] == self.name]
-
-
-@pytest_asyncio.fixture
-async def container(azurite_connection: str) -> AsyncIterator[Container]:
-    container = Container(azurite_connection)
-    async with container.client, container.poison:
-        await container.client.create_container()
-        yield container
 
 
 def app_of(

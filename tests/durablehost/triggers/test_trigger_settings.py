@@ -188,25 +188,6 @@ async def test_functions_that_lack_a_setting_are_named_and_the_others_run(
     ]
 
 
-async def test_a_blob_trigger_fed_by_event_grid_is_said_not_to_fire(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    app = df.DFApp()
-
-    @app.blob_trigger(
-        arg_name="blob", path="in/{name}", connection="C", source=func.BlobSource.EVENT_GRID
-    )
-    async def on_file(blob: func.InputStream) -> None:
-        raise AssertionError("never called")
-
-    async with triggers_of(app, {"C": ACCOUNT}):
-        pass
-
-    assert [text.partition(" here")[0] for text in said(caplog)] == [
-        "on_file: an Event Grid blob trigger does not fire"
-    ]
-
-
 def test_host_json_sets_how_queues_and_blobs_are_worked_off() -> None:
     queues = {
         "BatchSize": 4,

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from durablehost.errors import CannotStart
 from durablehost.web.auth import Keys, Level, level_of, load_keys
 
-KEYS = Keys(master="m-key", function="f-key", durable="d-key", enforced=True)
+KEYS = Keys(master="m-key", function="f-key", durable="d-key", blobs="b-key", enforced=True)
 
 
 def opens(keys: Keys, level: Level, path: str = "/", header: str | None = None) -> bool:
@@ -22,14 +22,15 @@ def opens(keys: Keys, level: Level, path: str = "/", header: str | None = None) 
 @pytest.mark.parametrize(
     ("level", "opened_by"),
     [
-        ("anonymous", {"m-key", "f-key", "d-key", "wrong", ""}),
+        ("anonymous", {"m-key", "f-key", "d-key", "b-key", "wrong", ""}),
         ("function", {"m-key", "f-key"}),
         ("admin", {"m-key"}),
-        ("system", {"m-key", "d-key"}),
+        ("durable", {"m-key", "d-key"}),
+        ("blobs", {"m-key", "b-key"}),
     ],
 )
 def test_each_level_opens_to_its_key_and_to_the_master(level: Level, opened_by: set[str]) -> None:
-    keys = ("m-key", "f-key", "d-key", "wrong", "")
+    keys = ("m-key", "f-key", "d-key", "b-key", "wrong", "")
 
     assert {key for key in keys if opens(KEYS, level, f"/?code={key}")} == opened_by
     assert {key for key in keys if opens(KEYS, level, header=key)} == opened_by
@@ -61,7 +62,7 @@ def test_only_the_very_key_opens(wrong: str) -> None:
     assert not opens(KEYS, "function", header=wrong)
 
 
-@pytest.mark.parametrize("level", ["function", "admin", "system"])
+@pytest.mark.parametrize("level", ["function", "admin", "durable", "blobs"])
 def test_keys_that_are_not_enforced_open_everything_to_everybody(level: Level) -> None:
     assert opens(load_keys(None), level)
 
@@ -97,9 +98,10 @@ def test_a_file_that_is_not_there_is_made_with_random_keys_for_its_owner_alone(
     keys, others = load_keys(tmp_path / "keys.json"), load_keys(tmp_path / "others.json")
 
     assert keys.enforced
-    assert len({keys.master, keys.function, keys.durable, others.master, others.durable}) == 5
+    ours = {keys.master, keys.function, keys.durable, keys.blobs}
+    assert len(ours | {others.master, others.durable}) == 6
     assert stat.S_IMODE((tmp_path / "keys.json").stat().st_mode) == 0o600
-    assert min(len(key) for key in (keys.master, keys.function, keys.durable)) >= 40
+    assert min(map(len, ours)) >= 40
 
 
 def test_a_file_is_read_again_at_the_next_start(tmp_path: Path) -> None:
@@ -108,7 +110,9 @@ def test_a_file_is_read_again_at_the_next_start(tmp_path: Path) -> None:
 
 def test_the_keys_are_those_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    path.write_text(json.dumps({"master": "m-key", "function": "f-key", "durable": "d-key"}))
+    path.write_text(
+        json.dumps({name: f"{name[0]}-key" for name in ("master", "function", "durable", "blobs")})
+    )
 
     assert load_keys(path) == KEYS
 
@@ -119,6 +123,7 @@ def test_the_keys_are_those_in_the_file(tmp_path: Path) -> None:
         ("{", "not valid JSON: line 1"),
         ("[]", "no JSON object"),
         ('{"master": "a", "function": "b"}', "durable is missing"),
+        ('{"master": "a", "function": "b", "durable": "c"}', "blobs is missing"),
         ('{"master": "", "function": "b", "durable": "c"}', "master is no key"),
         ('{"master": "a", "function": 5, "durable": "c"}', "function is no key"),
     ],
