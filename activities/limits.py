@@ -1,17 +1,17 @@
-"""What is capped in the whole app, at what, and why: whatever caps something reads it from here.
+"""All limits of the app, each with its reason.
 
-docs/limits.md shows this table, and tests/test_limits.py sends one over each cap of a request.
+docs/limits.md shows this table. tests/test_limits.py sends a request just over each limit.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-_SETTING: Final = "taken as this much"
+_SETTING: Final = "this value is used"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How much of something there may be; `over` says what becomes of more."""
+    """How much of something is allowed, why, and what happens to more (`over`)."""
 
     most: int
     of: str
@@ -23,101 +23,129 @@ class Limit:
 
 BODY_BYTES: Final = Limit(
     64 * 1024,
-    "bytes of a body of JSON",
-    "it is the input of an instance, which the hub carries in its messages",
+    "bytes of a JSON body",
+    "the body becomes the input of an instance, which the hub stores in a message",
     "413",
 )
 ID_PART_CHARS: Final = Limit(
     64,
-    "characters of a name that becomes part of an id, such as a vendor or a number",
-    "of a longer name than 36 characters, an id has the beginning and a hash",
+    "characters of a name that becomes part of an instance id, such as a vendor or a number",
+    "an id contains the beginning and a hash of a name of more than 36 characters",
 )
 CENTS: Final = Limit(
     10**12,
     "cents of an amount",
-    "sums of thousands of them are exact wherever JSON's numbers are doubles",
+    "JSON readers that use doubles still add thousands of such amounts exactly",
 )
 COUNT: Final = Limit(
-    10**12, "of a counter, and of what is added to it", "as with amounts; 409 once it is full"
+    10**12,
+    "the value of a counter, and what is added to it",
+    "same reason; a full counter returns 409",
 )
-YEAR: Final = Limit(2100, "the year of a report", "what is later is a slip of the pen")
+YEAR: Final = Limit(2100, "the year of a report", "a later year is a typing error")
 REASON_CHARS: Final = Limit(
-    500, "characters of a reason to cancel, suspend or resume", "it is part of every status"
+    500, "characters of the reason to cancel, suspend or resume", "every status contains it"
 )
-PURPOSE_CHARS: Final = Limit(500, "characters of a payment's purpose", "it is part of every mail")
+PURPOSE_CHARS: Final = Limit(
+    500, "characters of the purpose of a payment", "every mail contains it"
+)
 COMMENT_CHARS: Final = Limit(
-    2000, "characters of a comment on a decision", "with those of others it is part of the output"
+    2000,
+    "characters of a comment on a decision",
+    "the output contains the comments of all decisions",
 )
-ADDRESS_CHARS: Final = Limit(200, "characters of a mail address", "no mailbox has a longer one")
-TOKEN_CHARS: Final = Limit(300, "characters of a decision token", "a token of ours is half as long")
-PREFIX_CHARS: Final = Limit(500, "characters of a prefix of file names", "file names are no longer")
+ADDRESS_CHARS: Final = Limit(200, "characters of a mail address", "real addresses are shorter")
+TOKEN_CHARS: Final = Limit(
+    300, "characters of a decision token", "the app's own tokens have half as many"
+)
+PREFIX_CHARS: Final = Limit(
+    500, "characters of a prefix of file names", "file names have at most as many"
+)
 FILE_NAME_CHARS: Final = Limit(
-    500, "characters of the name of a file", "the storage takes 1,024, and ours go before it"
+    500,
+    "characters of a file name",
+    "a blob name has at most 1,024, and the app puts its own prefix before it",
 )
 ID_CHARS: Final = Limit(
     100,
-    "characters of an id, and so of a prefix of ids in a list",
-    "the Durable Task Scheduler takes no longer ids; Azure Storage takes 256",
+    "characters of an instance id, and of a prefix of ids in a list",
+    "the Durable Task Scheduler accepts no longer ids (Azure Storage: 256)",
 )
-PAGE: Final = Limit(100, "operations on a page of a list", "the host reads each one from a table")
+PAGE: Final = Limit(
+    100, "operations on a page of a list", "the host reads each of them from a table"
+)
 PAGE_TOKEN_CHARS: Final = Limit(
-    2000, "characters of what leads to the next page", "it goes into a header, of 8 KB with others"
+    2000,
+    "characters of the token for the next page",
+    "it is sent in a header, and all headers together have 8 KB",
 )
 WAIT_SECONDS: Final = Limit(
-    60, "seconds to wait for a report", "gateways hang up on those who wait for minutes"
+    60,
+    "seconds that a request waits for a report",
+    "gateways close connections that are idle for minutes",
 )
 WATCH_HOURS: Final = Limit(
-    720, "hours to watch a transfer", "after thirty days it is a case for a person"
+    720, "hours that a transfer is watched", "after thirty days a person must look at it"
 )
 SWEEP_MINUTES: Final = Limit(
-    1440, "minutes between two sweeps", "no payment should be stuck unseen for longer"
+    1440, "minutes between two sweeps", "a stuck payment should be noticed within a day"
 )
 TAX_MINUTES: Final = Limit(
-    1440, "minutes to ask the tax office", "the answer is to be evidence for one day"
+    1440, "minutes to wait for the tax office", "its answer is evidence for one day"
 )
 CURRENCIES: Final = Limit(
-    20, "currencies in a request for rates", "each is asked for at once, of a partner that fails"
+    20,
+    "currencies in a request for rates",
+    "all are requested in parallel, from a partner that fails",
 )
 TOLERANCE_CENTS: Final = Limit(
-    10_000, "cents by which books and bank may differ", "a hundred euros are no rounding"
+    10_000,
+    "cents by which books and bank may differ",
+    "more than 100 euros is not a rounding difference",
 )
-RANKED: Final = Limit(100, "vendors in a ranking", "each page of vendors sends up as many")
+RANKED: Final = Limit(100, "vendors in a ranking", "each page of vendors returns as many")
 SCAN_BYTES: Final = Limit(
-    10 * 2**20, "bytes of a scan", "it is in memory, twice, while it is looked at", "413"
+    10 * 2**20, "bytes of a scan", "two copies are in memory while it is checked", "413"
 )
 INFLATED_BYTES: Final = Limit(
     256 * 2**20,
-    "bytes that the streams of a scan inflate to",
-    "ten pages in colour that no JPEG made smaller; more would burst whoever reads it",
+    "bytes of all decompressed streams of a scan",
+    "ten uncompressed pages in colour; a larger file could exhaust the memory of its readers",
 )
 
 # Settings
 
 FILES_AT_ONCE: Final = Limit(
-    100, "files of a batch read at once (`BATCH_AT_ONCE`)", "the reader is shared", _SETTING
+    100,
+    "files of a batch that are read at once (`BATCH_AT_ONCE`)",
+    "other work uses the document reader too",
+    _SETTING,
 )
 SHARDS: Final = Limit(
-    64, "shards of a hot vendor (`HOT_SHARDS`)", "whoever reads a total asks each", _SETTING
+    64, "shards of a hot vendor (`HOT_SHARDS`)", "reading a total asks each shard", _SETTING
 )
 LANES: Final = Limit(
     50,
     "lanes of a month-end close (`MONTH_END_LANES`)",
-    "the custom status shows each, and has 16 KB",
+    "the custom status shows each lane and has at most 16 KB",
     _SETTING,
 )
 PATIENCE_HOURS: Final = Limit(
     24 * 365,
-    "hours that people have to decide (`APPROVAL_…_HOURS`, `REVIEW_HOURS`)",
-    "their links are good for as long",
+    "hours for a decision (`APPROVAL_…_HOURS`, `REVIEW_HOURS`)",
+    "the decision links are valid as long",
     _SETTING,
 )
 PERCENT: Final = Limit(
-    100, "per cent of sureness (`REVIEW_SURE_PERCENT`)", "no reader is surer", _SETTING
+    100,
+    "per cent of certainty (`REVIEW_SURE_PERCENT`)",
+    "there is no more than 100 per cent",
+    _SETTING,
 )
 KEPT_DAYS: Final = Limit(
     3650,
     "days that ended instances are kept (`RETENTION_DAYS`)",
-    "books are kept for ten years",
+    "books must be kept for ten years",
     _SETTING,
 )
 
@@ -126,19 +154,19 @@ KEPT_DAYS: Final = Limit(
 BATCH_FILES: Final = Limit(
     10_000,
     "files of a batch",
-    "their names are dealt out in one activity, and summed up in one",
+    "one activity lists all names and one summarizes all results",
     "fails with `too_many_files`",
 )
 FILE_BYTES: Final = Limit(
     10 * 2**20,
     "bytes of a file of a batch",
-    "twenty are in memory at once",
-    "named in the summary, with `blob_too_large`",
+    "twenty files are in memory at once",
+    "the summary names it, with `blob_too_large`",
 )
 MONTH_VENDORS: Final = Limit(
     5000,
     "vendors of a month-end close",
-    "each is a child instance of its own",
+    "each vendor has a child instance",
     "fails with `too_many_vendors`",
 )
 REPORT_BYTES: Final = Limit(
@@ -146,67 +174,91 @@ REPORT_BYTES: Final = Limit(
 )
 TAX_PAUSE_SECONDS: Final = Limit(
     600,
-    "seconds to leave the tax office alone",
-    "its `Retry-After` may be nonsense",
-    "taken as this much",
+    "seconds to wait because the tax office asks for it",
+    "its `Retry-After` can be nonsense",
+    "this value is used",
 )
 TAX_TICKETS: Final = Limit(
     3,
     "tickets in a row that the tax office refuses",
-    "one is spent where its answer was lost; three are no accident",
-    "fails with the office's code",
+    "one can be refused because an answer was lost; three mean that something is wrong",
+    "fails with the code of the tax office",
 )
 REVIEW_ROUNDS: Final = Limit(
     5,
     "rounds of reviewing a document",
-    "whoever corrects it again and again has another one in mind",
-    "rejected",
+    "a document that is corrected more often needs another kind of help",
+    "the document is rejected",
 )
 DIRECTORY_PAGE: Final = Limit(
     2000, "vendors on one of the 16 pages of the directory", "it is read for each new vendor", "409"
 )
 REMEMBERED_EVENTS: Final = Limit(
     1000,
-    "events that a shard of a total remembers",
-    "its state, of some 25 KB, is read and written with each event",
-    "an event repeated after as many others counts anew",
+    "event ids that a shard of a total remembers",
+    "each event reads and writes the whole state, about 25 KB",
+    "an event that is repeated after that many others counts again",
 )
 OPEN_DAYS: Final = Limit(
-    62, "days of a shard that are open", "as above", "the oldest is booked on the day after it"
+    62,
+    "open days in a shard",
+    "same reason",
+    "amounts of the oldest day count for the day after it",
 )
 CLOSED_DAYS: Final = Limit(
-    62, "closed days that a shard remembers", "as above", "forgotten; they stay in the total"
+    62,
+    "closed days that a shard remembers",
+    "same reason",
+    "forgotten; the total still contains them",
 )
 CALENDAR_DAYS: Final = Limit(
-    200, "closed days whose totals the calendar has", "as above", "forgotten, the oldest first"
+    200, "closed days whose totals the calendar keeps", "same reason", "the oldest is forgotten"
 )
 STUCK_NAMED: Final = Limit(
-    100, "stuck payments that a sweep names", "its state passes from beat to beat", "named later"
+    100,
+    "stuck payments that a sweep names",
+    "`continue_as_new` passes them on",
+    "named by a later sweep",
 )
 FAILURES_NAMED: Final = Limit(
-    100, "failures that an output names", "whoever asks for a status gets all of it", "counted"
+    100, "failures that an output names", "every status request returns all of them", "only counted"
 )
 LANE_FAILURES_NAMED: Final = Limit(
-    20, "failures that a lane names", "all lanes together are in one history", "counted"
+    20,
+    "failures that a lane names",
+    "the history of the close contains the failures of all lanes",
+    "only counted",
 )
 MAIL_CHARS: Final = Limit(
-    9000, "characters of a mail about a month-end close", "the mail server takes 10,000", "cut off"
+    9000,
+    "characters of a mail about a month-end close",
+    "the mail server accepts 10,000",
+    "cut off",
 )
 FIELD_CHARS: Final = Limit(
-    64, "characters of what was read in a document", "the custom status has 16 KB", "cut off"
+    64,
+    "characters of a field that was read from a document",
+    "the custom status has at most 16 KB",
+    "cut off",
 )
 ANSWER_BYTES: Final = Limit(
     8 * 2**20,
-    "bytes of an answer of a party outside",
-    "it is in memory while it is read",
+    "bytes of an answer of another system",
+    "it is read into memory",
     "fails with `answer_too_large`",
 )
 MESSAGE_CHARS: Final = Limit(
-    300, "characters of a message of a party outside", "it goes into outputs and logs", "cut off"
+    300,
+    "characters of an error message of another system",
+    "outputs and logs contain it",
+    "cut off",
 )
 INSTANCES_NAMED: Final = Limit(
-    10, "instances of a leaving version that are named", "they are to be looked at", "counted"
+    10,
+    "instances of an old version that are named",
+    "people look at them one by one",
+    "only counted",
 )
 ERRORS_NAMED: Final = Limit(
-    20, "errors that an answer names", "who sent as many begins with the first", "counted"
+    20, "errors that an answer names", "a caller corrects the first ones first", "only counted"
 )
