@@ -79,6 +79,31 @@ def test_a_link_to_nowhere_is_noticed(tmp_path):
     ]
 
 
+LINE_LINK = re.compile(r"\[`([^`\]]+)`\]\(([^)#\s]+)#L(\d+)\)")
+
+
+def wrong_line_links(page: Path) -> Iterator[str]:
+    """The links to a line of code that does not contain the text of the link."""
+    for name, file, number in LINE_LINK.findall(page.read_text("utf-8")):
+        lines = (page.parent / file).read_text("utf-8").splitlines()
+        found = [line for line, text in enumerate(lines, 1) if name in text]
+        if int(number) not in found:
+            yield f"{file}#L{number} does not contain {name}: it is in lines {found}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_link_to_a_line_of_code_leads_to_what_its_text_says(page):
+    assert list(wrong_line_links(page)) == []
+
+
+def test_a_link_to_a_wrong_line_is_noticed(tmp_path):
+    (tmp_path / "app.py").write_text("import x\n\ntimer.cancel()\n")
+    page = tmp_path / "page.md"
+    page.write_text("[`cancel`](app.py#L3) [`cancel`](app.py#L2) [`x`](app.py#L1) [a](app.py#L9)")
+
+    assert list(wrong_line_links(page)) == ["app.py#L2 does not contain cancel: it is in lines [3]"]
+
+
 async def test_the_example_in_the_readme_does_what_it_shows(hub):
     [example] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     namespace: dict[str, Any] = {}
@@ -112,6 +137,35 @@ def test_a_page_about_a_pattern_begins_with_the_template(pattern):
 
     assert before.splitlines()[-2:] == ["## The pattern", ""]
     assert after.startswith(f"\n`python -m durablehost new my-app --pattern {pattern}` creates")
+
+
+# Pages that do not have the table yet.
+WITHOUT_TABLE = {
+    "aggregator",
+    "async_http",
+    "chaining",
+    "document_pipeline",
+    "durable_http",
+    "entity_counter",
+    "eternal",
+    "fan_out",
+    "human_approval",
+    "monitor",
+    "resilience",
+    "saga",
+    "sub_orchestrations",
+    "versioning",
+}
+
+
+@pytest.mark.parametrize("pattern", patterns())
+def test_a_page_about_a_pattern_says_what_production_adds_to_the_template(pattern):
+    page = (ROOT / "docs" / "patterns" / f"{pattern}.md").read_text("utf-8")
+    _, _, section = page.partition("\n## What production adds\n")
+    rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("|")][2:]
+
+    assert bool(rows) == (pattern not in WITHOUT_TABLE)
+    assert [row for row in rows if not LINE_LINK.search(row)] == []
 
 
 def test_a_page_about_a_pattern_is_one_page_without_its_template():
