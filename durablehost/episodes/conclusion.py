@@ -53,7 +53,7 @@ class Conclusion:
         )
         self._send_scheduled(decision)
         if instance.ended and instance.parent is not None:
-            decision.messages.append(_end_for(instance.parent, instance, self.ended))
+            decision.messages.append(self._end_for(instance.parent, instance))
         return decision
 
     def status(self) -> tuple[str, str | None]:
@@ -119,6 +119,24 @@ class Conclusion:
         decision.messages += [Message(instance.id, event, instance.execution_id) for event in first]
         return decision
 
+    def _end_for(self, parent: Parent, child: Instance) -> Message:
+        """The message that tells a parent how its child ended."""
+        if child.status == "Completed":
+            event = history.sub_orchestration_completed(self.ended, parent.task_id, child.output)
+        else:
+            words = json.loads(child.output or "null")
+            reason = words if isinstance(words, str) else child.output
+            details = self._details(reason) if child.status == "Failed" else None
+            event = history.sub_orchestration_failed(self.ended, parent.task_id, reason, details)
+        return to_parent(parent, event)
+
+    def _details(self, reason: str | None) -> str:
+        """What the host tells a parent beside the reason of a child's failure."""
+        if self.walk.fault is not None:
+            return self.walk.fault.details()
+        words = (reason or "").partition(" failed: ")[2]
+        return f"Message: {words}, StackTrace: "
+
     # What was scheduled
 
     def _scheduled(self) -> list[Scheduled]:
@@ -140,23 +158,6 @@ def reason_shown(reason: str) -> str | None:
         return compact(json.loads(reason))
     except (ValueError, RecursionError):
         return compact(reason)
-
-
-def _end_for(parent: Parent, child: Instance, now: datetime) -> Message:
-    """The message that tells a parent how its child ended."""
-    if child.status == "Completed":
-        event = history.sub_orchestration_completed(now, parent.task_id, child.output)
-    else:
-        words = json.loads(child.output or "null")
-        reason = words if isinstance(words, str) else child.output
-        details = _details_of_child(reason) if child.status == "Failed" else None
-        event = history.sub_orchestration_failed(now, parent.task_id, reason, details)
-    return to_parent(parent, event)
-
-
-def _details_of_child(reason: str | None) -> str:
-    words = (reason or "").partition(" failed: ")[2]
-    return f"Message: {words}, StackTrace: "
 
 
 def to_parent(parent: Parent, event: Event) -> Message:

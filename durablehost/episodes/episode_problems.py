@@ -10,7 +10,7 @@ from durablehost.episodes.changed_code import NonDeterministic
 from durablehost.episodes.scheduled import KINDS, CreateTimer
 from durablehost.episodes.sdk_replay import STATUS_LIMIT_KB, OrchestratorState, status_kilobytes
 from durablehost.episodes.walk import Walk
-from durablehost.hub import history, problems
+from durablehost.hub import problems
 from durablehost.hub.backend import OrchestrationWork
 from durablehost.hub.problems import Problem
 
@@ -57,13 +57,6 @@ def _unknown_function(kind: str, name: str, table: Known) -> Problem:
 def _of_replay(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
     if walk.fault is not None:
         yield _of_fault(walk.fault, state)
-        return
-    for event, scheduled in walk.tasks.matched:
-        name = event.get("Name")
-        now = str(getattr(scheduled, "name", name))
-        if event["EventType"] != history.EVENT_SENT and name and name.lower() != now.lower():
-            yield problems.replay_differs(f"a call of '{name}'", f"calls '{now}'")
-            return
 
 
 def _of_fault(fault: NonDeterministic, state: OrchestratorState) -> Problem:

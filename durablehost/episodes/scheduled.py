@@ -67,6 +67,13 @@ class CallActivity:
             " with this sequence number."
         )
 
+    def host_words_if_renamed(self, event: Event) -> str:
+        return (
+            f"an activity task with sequence number {event['EventId']} named '{event['Name']}',"
+            " but the current orchestration replay instead scheduled an activity task named"
+            f" '{self.name}' with this sequence number. "
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CallChild:
@@ -126,6 +133,12 @@ class CallChild:
         return (
             f"{CallChild.host_words_if_missing(event)} but the current orchestration replay instead"
             f" produced a {host_class} action at this sequence number."
+        )
+
+    def host_words_if_renamed(self, event: Event) -> str:
+        return (
+            f"{CallChild.host_words_if_missing(event)} but the current orchestration replay instead"
+            f" scheduled a sub-orchestration task with name {self.name} at this sequence number."
         )
 
 

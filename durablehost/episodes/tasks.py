@@ -1,7 +1,7 @@
 """The tasks that an action list has scheduled, by their ids, and which of them are open."""
 
-from durablehost.episodes.changed_code import another, missing
-from durablehost.episodes.scheduled import KINDS, Scheduled
+from durablehost.episodes.changed_code import compare
+from durablehost.episodes.scheduled import Scheduled
 from durablehost.episodes.waits import Wait
 from durablehost.hub.history import Event
 
@@ -40,12 +40,9 @@ class Tasks:
 
     def match(self, event: Event) -> Scheduled:
         """Remove a task that the history has. Raises NonDeterministic."""
-        scheduled = self.scheduled.get(event["EventId"])
-        if scheduled is None:
-            raise missing(event)
-        if not isinstance(scheduled, KINDS[event["EventType"]]):
-            raise another(event, scheduled)
-        self.matched.append((event, self.scheduled.pop(event["EventId"])))
+        scheduled = compare(event, self.scheduled.get(event["EventId"]))
+        del self.scheduled[scheduled.id]
+        self.matched.append((event, scheduled))
         return scheduled
 
     def park(self) -> None:

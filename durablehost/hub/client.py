@@ -143,19 +143,22 @@ class HubClient:
         event = history.execution_resumed(self._clock.now(), reason)
         self._send(Message(instance_id, event))
 
-    def restart(self, instance_id: str, *, new_id: bool) -> str:
+    def restart(
+        self, instance_id: str, target: str | None = None, version: str | None = None
+    ) -> str:
         """Start again with the same name and input. Raises InstanceExists or BadRequest.
 
-        Returns the id. The new instance has the default version, because the extension's
-        RestartAsync passes only the name and the input.
+        `target` is the id of the new instance; without it, it gets a new one. Without a version it
+        has the default version, because the extension does not keep the old one. Returns the id.
         """
         instance = self._backend.instance(instance_id)
         if instance is None:
             raise BadRequest("InstanceId does not match a valid orchestration instance.")
-        if not new_id and not instance.ended:
+        target = target or uuid.uuid4().hex
+        replaced = self._backend.instance(target)
+        if replaced is not None and not replaced.ended:
             raise InstanceExists("A non-terminal instance with this instance ID already exists.")
-        target = uuid.uuid4().hex if new_id else instance_id
-        self._create(instance.name, target, instance.input, None)
+        self._create(instance.name, target, instance.input, version)
         return target
 
     def rewind(self, instance_id: str, reason: str) -> None:

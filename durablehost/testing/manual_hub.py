@@ -200,7 +200,7 @@ class ManualHub(AppUnderTest):
 
     async def restart(self, instance_id: str, *, new_id: bool = True) -> str:
         """Start an instance anew with the same input; its id. Raises as the client does."""
-        restarted = self._machinery.client.restart(instance_id, new_id=new_id)
+        restarted = self._machinery.client.restart(instance_id, None if new_id else instance_id)
         await self.run_until_idle()
         return restarted
 

@@ -25,7 +25,13 @@ from durablehost.hub.client import HubClient, exists
 from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
 from durablehost.web.paths import decoded_path
-from durablehost.web.shown import shown_entity, shown_history, shown_instance, value_of
+from durablehost.web.shown import (
+    UnshownHistory,
+    shown_entity,
+    shown_history,
+    shown_instance,
+    value_of,
+)
 from durablehost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
@@ -135,15 +141,19 @@ class Management:
     def _status(self, asked: Asked, instance_id: str) -> web.Response:
         instance = self._client.status(instance_id)
         with_input = asked.flag("showInput", default=True)
+        headers = self._problems_header(instance_id)
         events = None
         if asked.flag("showHistory") and instance.status != "Pending":
-            events = shown_history(
-                self._client.events(instance_id),
-                with_output=asked.flag("showHistoryOutput"),
-                with_input=with_input,
-            )
+            try:
+                events = shown_history(
+                    self._client.events(instance_id),
+                    with_output=asked.flag("showHistoryOutput"),
+                    with_input=with_input,
+                )
+            except UnshownHistory:
+                words = "One or more of the arguments submitted is incorrect"
+                return _json({"Message": words}, 400, headers)
         shown = shown_instance(instance, with_input=with_input, events=events)
-        headers = self._problems_header(instance_id)
         if not instance.ended:
             return _json(shown, 202, {"Location": asked.url, "Retry-After": "5", **headers})
         failed = instance.status == "Failed" and asked.flag("returnInternalServerErrorOnFailure")
@@ -176,6 +186,8 @@ class Management:
                 return await self._rewind(instance_id, reason)
             case "restart":
                 return await self._restart(asked, instance_id)
+            case "restartwithoptions":
+                return await self._restart_with_options(asked, instance_id)
             case _:
                 raise _NothingHere
         await self._saved()
@@ -201,9 +213,22 @@ class Management:
 
     async def _restart(self, asked: Asked, instance_id: str) -> web.Response:
         new_id = asked.flag("restartWithNewInstanceId", default=True)
-        restarted = self._client.restart(instance_id, new_id=new_id)
+        restarted = self._client.restart(instance_id, None if new_id else instance_id)
         await self._saved()
         return self._accepted(asked, restarted)
+
+    async def _restart_with_options(self, asked: Asked, instance_id: str) -> web.Response:
+        new_id = asked.query.get("newInstanceId", "")
+        if not new_id:
+            raise BadRequest("A new orchestration instance ID must be provided.")
+        if new_id.startswith("@"):
+            raise BadRequest(
+                "Orchestration instance IDs must not start with @. (Parameter 'newInstanceId')"
+            )
+        _check_id(new_id)
+        self._client.restart(instance_id, new_id, asked.query.get("version"))
+        await self._saved()
+        return self._accepted(asked, new_id)
 
     async def _raise_event(self, asked: Asked, instance_id: str, name: str) -> web.Response:
         if not name:

@@ -3,12 +3,21 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from durablehost.hub import history
 from durablehost.hub.backend import Instance
 from durablehost.hub.client import state_of
 from durablehost.hub.history import Event
+
+_SCHEDULED_BY: Final = {
+    history.TASK_COMPLETED: history.TASK_SCHEDULED,
+    history.TASK_FAILED: history.TASK_SCHEDULED,
+    history.SUB_ORCHESTRATION_COMPLETED: history.SUB_ORCHESTRATION_CREATED,
+    history.SUB_ORCHESTRATION_FAILED: history.SUB_ORCHESTRATION_CREATED,
+}
+_SCHEDULING: Final = frozenset(_SCHEDULED_BY.values())
+_Scheduled = dict[tuple[int, int], Event]  # by kind and number
 
 
 def shown_instance(
@@ -44,26 +53,43 @@ def shown_entity(entity: Instance, *, with_state: bool) -> dict[str, Any]:
     }
 
 
+class UnshownHistory(Exception):
+    """The real host cannot show a history in which two tasks of one kind have the same number.
+
+    An instance has such a history after it failed because a call was renamed.
+    """
+
+
 def shown_history(
     events: Sequence[Event], *, with_output: bool, with_input: bool
 ) -> list[dict[str, Any]]:
-    """A history without what only the host needs; an end stands for what scheduled it."""
-    scheduled = {
-        event["EventId"]: event
-        for event in events
-        if event["EventType"] in (history.TASK_SCHEDULED, history.SUB_ORCHESTRATION_CREATED)
-    }
-    ended = {event["TaskScheduledId"] for event in events if "TaskScheduledId" in event}
+    """A history without what only the host needs; an end stands for what scheduled it.
+
+    Raises UnshownHistory.
+    """
+    scheduled: _Scheduled = {}
+    for event in events:
+        if event["EventType"] in _SCHEDULING:
+            key = event["EventType"], event["EventId"]
+            if key in scheduled:
+                raise UnshownHistory
+            scheduled[key] = event
+    ended = {_scheduled_by(event) for event in events if "TaskScheduledId" in event}
     return [
         _shown_event(event, scheduled, with_output=with_output, with_input=with_input)
         for event in events
         if event["EventType"] not in (history.ORCHESTRATOR_STARTED, history.ORCHESTRATOR_COMPLETED)
-        and not (event["EventId"] in ended and scheduled.get(event["EventId"]) is event)
+        and (event["EventType"], event["EventId"]) not in ended
     ]
 
 
+def _scheduled_by(end: Event) -> tuple[int, int]:
+    """The kind and the number of the event that scheduled the task that ended so."""
+    return _SCHEDULED_BY[end["EventType"]], end["TaskScheduledId"]
+
+
 def _shown_event(
-    event: Event, scheduled: dict[int, Event], *, with_output: bool, with_input: bool
+    event: Event, scheduled: _Scheduled, *, with_output: bool, with_input: bool
 ) -> dict[str, Any]:
     kind = event["EventType"]
     shown = {**event, "EventType": history.NAMES[kind]}
@@ -71,12 +97,13 @@ def _shown_event(
         shown["FunctionName"] = shown.pop("Name")
         for hidden in ("OrchestrationInstance", "ParentInstance", "Version", "Tags"):
             del shown[hidden]
-    elif kind in (history.TASK_SCHEDULED, history.SUB_ORCHESTRATION_CREATED):
+    elif kind in _SCHEDULING:
         del shown["Version"]
     elif kind == history.TIMER_FIRED:
         del shown["TimerId"]
     elif "TaskScheduledId" in shown:
-        began = scheduled.get(shown.pop("TaskScheduledId"))
+        began = scheduled.get(_scheduled_by(event))
+        del shown["TaskScheduledId"]
         if began is not None:
             shown["ScheduledTime"] = began["Timestamp"]
             shown["FunctionName"] = began["Name"]

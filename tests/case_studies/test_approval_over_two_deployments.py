@@ -155,7 +155,8 @@ async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_s
         await decide(hub, await link(sandbox, LEAD))
         operation = (await hub.request("GET", HERE)).json()
 
-    assert "history has a timer as its step 2; the code now does not do it" in said
+    assert "history has activity 'set_approval_terms' as its step 0" in said
+    assert "the code now has activity 'send_message' there" in said
     assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "internal")
 
 

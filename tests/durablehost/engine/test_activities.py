@@ -77,7 +77,7 @@ async def test_a_restarted_instance_gets_the_result_of_its_own_activity() -> Non
     fetching = Fetching()
     async with working(fetching.app) as work:
         await fetching.terminate_meanwhile(work)
-        work.client.restart("a", new_id=False)
+        work.client.restart("a", "a")
         await work.engine.saved()
         await fetching.end(work)
         instance = await work.ended("a")

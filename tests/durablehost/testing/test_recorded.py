@@ -77,15 +77,15 @@ async def test_code_that_does_something_else_fails_as_on_the_real_host() -> None
     assert "history has activity 'double' as its step 0; the code now" in replayed.problems[0]
 
 
-async def test_a_renamed_activity_is_said_though_the_real_host_does_not_notice() -> None:
+async def test_a_renamed_activity_fails_as_on_the_real_host() -> None:
     def changed(context):
         yield context.call_activity("triple", 2)
         yield context.wait_for_external_event("Go")
 
     replayed = replay(app_with(changed), await kept())
 
-    assert replayed.status == "Running"
-    assert "history has a call of 'double'; the code now calls 'triple'" in replayed.problems[0]
+    assert replayed.status == "Failed"
+    assert "step 0; the code now has activity 'triple' there" in replayed.problems[0]
 
 
 async def test_what_was_added_where_it_stands_is_scheduled_at_once() -> None:
