@@ -427,10 +427,10 @@ def test(chosen: argparse.Namespace) -> int:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Check style, format and types, and that no file names a path of one machine."""
+    """Check style, format and types, replay histories, and look for paths of one machine."""
     set_up_python()
     failed = []
-    for tool in ("ruff check", "ruff format --check", "mypy ."):
+    for tool in ("ruff check", "ruff format --check", "mypy .", "pytest -q tests/histories"):
         if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:
             failed.append(tool)
     if places := machine_paths(ROOT):

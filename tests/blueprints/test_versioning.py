@@ -241,8 +241,8 @@ async def test_a_retry_begins_anew_and_so_as_it_is_done_now(
 @pytest.mark.parametrize(
     ("name", "status", "schedules"),
     [
-        ("delivery_intake-1.0-waiting", "Running", ["activity 'post_invoice'"]),
-        ("trusted_delivery-waiting", "Completed", []),
+        ("delivery_intake/1.0-waiting", "Running", ["activity 'post_invoice'"]),
+        ("trusted_delivery/waiting", "Completed", []),
     ],
 )
 def test_todays_code_goes_on_where_a_recorded_history_stands(
@@ -260,7 +260,7 @@ def test_todays_code_goes_on_where_a_recorded_history_stands(
 
 
 def test_todays_code_ends_a_recorded_history_as_it_ended(durable_app: FunctionTable) -> None:
-    events = recorded("delivery_intake-1.0-posted")
+    events = recorded("delivery_intake/1.0-posted")
     [ended] = [event for event in events if event["EventType"] == history.EXECUTION_COMPLETED]
 
     replayed = replay(durable_app, events)
@@ -273,7 +273,7 @@ def test_without_the_branch_a_recorded_history_would_not_fit(durable_app: Functi
     """What 2.0 does is another history: that of 1.0, said to be of 2.0, fails."""
     events = [
         event | {"Version": "2.0"} if event["EventType"] == history.EXECUTION_STARTED else event
-        for event in recorded("delivery_intake-1.0-waiting")
+        for event in recorded("delivery_intake/1.0-waiting")
     ]
 
     replayed = replay(durable_app, events)

@@ -1,0 +1,27 @@
+"""The fixture by which `record.py` writes the history of an instance."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from durablehost.testing import ManualHub
+
+Keep: TypeAlias = Callable[[str, str], None]
+
+
+@pytest.fixture
+def keep(hub: ManualHub) -> Keep:
+    """`keep(instance_id, name)` writes the history to `<orchestrator>/<name>.json`."""
+
+    def keep(instance_id: str, name: str) -> None:
+        instance = hub.instance(instance_id)
+        assert instance.status == "Running", hub.explain(instance_id)
+        events = ",\n".join(json.dumps(event) for event in hub.history(instance_id))
+        folder = Path(__file__).parent / instance.name
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.json").write_text(f"[\n{events}\n]\n", "utf-8")
+
+    return keep
