@@ -1,8 +1,8 @@
-"""Payments at the bank: money leaves our account for suspense, and suspense for the vendor's.
+"""Payments at the bank: money moves from our account into suspense, and from there to the vendor.
 
-An undo goes by the key of its step: the bank reverses what was done under it, once, and does
-nothing under it from then on. To look whether there is anything to reverse would not do: a request
-whose answer did not come may be on its way still, and done after the look.
+An undo names the key of its step: the bank reverses what was done with this key, once, and refuses
+the key from then on. To read the ledger first would not be enough: a request whose answer was lost
+may still be on its way, and take effect after the look.
 """
 
 from typing import Any, Final, TypedDict
@@ -21,9 +21,9 @@ bp = df.Blueprint()
 
 
 class PaymentOrder(TypedDict):
-    """One step of a payment, and the key that makes it happen once."""
+    """One step of a payment, and its idempotency key."""
 
-    payment: str  # the name under which the bank keeps all entries of a payment
+    payment: str  # the bank stores it with each entry
     vendor: str
     number: str
     amount_cents: int
@@ -31,7 +31,7 @@ class PaymentOrder(TypedDict):
 
 
 class Entry(TypedDict):
-    """Money that the bank moved."""
+    """An entry in the ledger of the bank."""
 
     id: str
     amount_cents: int
@@ -44,39 +44,39 @@ def payment_limit_cents() -> int:
 
 @bp.activity_trigger(input_name="order")
 async def check_not_paid_yet(order: PaymentOrder) -> None:
-    """Fail if money moved for this payment already and stayed. Only looks, so may run twice."""
+    """Fail if this payment has entries that were not reversed. Reads only, so it may run twice."""
     ledger = await ask("bank", "GET", "/ledger", query={"payment": order["payment"]})
-    standing = [
+    not_reversed = [
         entry["id"]
         for entry in ledger["entries"]
         if entry["kind"] != "reversal" and not entry["reversed_by"]
     ]
-    if standing:
-        moved = f"money moved for {order['payment']} before, by {', '.join(standing[:5])}"
+    if not_reversed:
+        moved = f"money moved for {order['payment']} before, by {', '.join(not_reversed[:5])}"
         raise Failure("paid_before", f"{moved}: look at the bank's ledger")
 
 
 @bp.activity_trigger(input_name="order")
 async def debit_account(order: PaymentOrder) -> Entry:
-    """Take the money from our account into suspense; the bank does it once a key."""
+    """Move the money from our account into suspense. The bank does it once for each key."""
     return await _move("debits", OPERATING, order)
 
 
 @bp.activity_trigger(input_name="order")
 async def reverse_debit(order: PaymentOrder) -> None:
-    """Give back what the debit of this order took, if it did; the bank does it once."""
+    """Reverse the debit of this order, if there was one. The bank does it once."""
     await _reverse("debits", order)
 
 
 @bp.activity_trigger(input_name="order")
 async def credit_vendor(order: PaymentOrder) -> Entry:
-    """Give the money out of suspense to the vendor; the bank does it once a key."""
+    """Move the money from suspense to the vendor. The bank does it once for each key."""
     return await _move("credits", f"vendor:{order['vendor']}", order)
 
 
 @bp.activity_trigger(input_name="order")
 async def reverse_credit(order: PaymentOrder) -> None:
-    """Take back what the credit of this order gave, if it did; the bank does it once."""
+    """Reverse the credit of this order, if there was one. The bank does it once."""
     await _reverse("credits", order)
 
 

@@ -55,7 +55,7 @@ async def post_invoice(order: PostingOrder) -> Posting:
 
 @bp.activity_trigger(input_name="order")
 async def post_payment(order: PaymentOrder) -> Posting:
-    """Post a payment; the books keep one posting a key, so running twice posts once."""
+    """Post a payment. The books keep one posting for each key, so running twice posts once."""
     document = {
         "kind": "payment",
         "vendor": order["vendor"],
@@ -68,15 +68,15 @@ async def post_payment(order: PaymentOrder) -> Posting:
 
 @bp.activity_trigger(input_name="order")
 async def reverse_payment(order: PaymentOrder) -> None:
-    """Take back the posting of this order, if there is one; the books do it once, and bar its key.
+    """Reverse the posting of this order, if there is one. The books do it once.
 
-    So a request for the posting that is on its way still comes to nothing.
+    They refuse its key from then on: a posting whose request is still on its way is not made.
     """
     await ask("postings", "POST", "/reversal", json={"key": order["key"]})
 
 
 async def _standing_postings(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The postings of exactly this document that are not reversed: one, or none."""
+    """The postings of exactly this document that were not reversed: one at most."""
     query = {name: document[name] for name in ("kind", "vendor", "number")}
     found: dict[str, Any] = await ask("postings", "GET", query=query)
     return [

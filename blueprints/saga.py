@@ -7,7 +7,8 @@ that nobody approved. A payment ends paid, or failed and undone, or `needs_a_per
 
 import logging
 from collections.abc import Generator
-from typing import Any, Final, Literal, TypedDict, cast
+from contextlib import suppress
+from typing import Any, Final, Literal, NamedTuple, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -31,15 +32,35 @@ from http_api.instances import look_for
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
-from orchestration.compensation import Saga
+from orchestration.compensation import Undo, undo_all
 from orchestration.failures import Failed, Failure, failure_of
 from orchestration.retrying import call_with_retry
 
-STEPS: Final = 5  # check, debit, credit, post, notify
 APPROVAL_REQUIRED: Final = "approval_required"
+# A mail changes nothing about the payment, so the fixed pauses of the SDK's retry are enough.
+MAIL_RETRY: Final = df.RetryOptions(
+    first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=5
+)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
+
+
+class Step(NamedTuple):
+    """A step of a payment, and the activity that undoes it."""
+
+    name: str
+    doing: str
+    activity: Any
+    undo: Any
+
+
+STEPS: Final = (
+    Step("debit", "debiting", debit_account, reverse_debit),
+    Step("credit", "crediting", credit_vendor, reverse_credit),
+    Step("posting", "posting", post_payment, reverse_payment),
+)
+OF: Final = len(STEPS) + 2  # the check before them, and the mail after them
 
 
 class PaymentBody(Body):
@@ -51,7 +72,7 @@ class PaymentBody(Body):
 
 
 class Payment(TypedDict):
-    """What a payment is started with."""
+    """The input of a payment."""
 
     vendor: str
     number: str
@@ -59,7 +80,7 @@ class Payment(TypedDict):
 
 
 class Paid(TypedDict):
-    """A payment that is whole. Where the vendor could not be told, `notice` says why."""
+    """The ids of what was done. `notice` is the mail to the vendor, or why it was not sent."""
 
     outcome: Literal["paid"]
     debit: str
@@ -69,12 +90,12 @@ class Paid(TypedDict):
 
 
 class Unfinished(TypedDict):
-    """A payment that is neither whole nor undone; the steps named in `standing` were not undone."""
+    """A payment that is neither complete nor undone, because an undo failed for a day."""
 
     outcome: Literal["needs_a_person"]
     because: Failed
     undoing: Failed
-    standing: list[str]
+    not_undone: list[str]
     what_to_do: str
 
 
@@ -84,7 +105,7 @@ class Unfinished(TypedDict):
 async def start_invoice_payment(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the payment of the invoice in the body, once."""
+    """Start the payment of the invoice in the body."""
     payment = read_body(req, PaymentBody)
     instance_id = payment_id(payment.vendor, payment.number)
     if await look_for(client, instance_id) is None:
@@ -102,7 +123,7 @@ async def start_invoice_payment(
 async def check_payment_approval(
     order: PaymentOrder, client: df.DurableOrchestrationClient
 ) -> None:
-    """Fail if the payment needs an approval and has none. Only looks, so may run twice."""
+    """Fail if the payment needs an approval and has none. Reads only, so it may run twice."""
     await _require_approval(client, order["vendor"], order["number"], order["amount_cents"])
 
 
@@ -111,128 +132,113 @@ async def check_payment_approval(
 def invoice_payment(
     context: df.DurableOrchestrationContext,
 ) -> Generator[Any, Any, Paid | Unfinished]:
-    """Debit, credit, post and notify; or undo what was done, and fail with the reason."""
+    """Debit, credit, post and notify. If a step fails, undo the steps before it."""
     payment = cast(Payment, context.get_input())
-    saga = Saga(context)
-    try:
-        return (yield from _pay(context, payment, saga))
-    except Exception as error:  # whatever it was, money may have moved
-        failure = failure_of(error)
-    if not context.is_replaying:
-        log.info("%s: failed (%s), undoing %d steps", context.instance_id, failure, len(saga.undos))
-    undoing = yield from saga.undo_all()
-    if undoing is None:
-        context.set_custom_status({"step": "undone", "done": 0, "of": STEPS})
-        raise failure
-    return (yield from _hand_over(context, saga, failure, undoing))
+    # A key names the run as well: the bank repeats its old answer to a key of an earlier run.
+    run = context.new_uuid()[:8]
 
-
-def _pay(
-    context: df.DurableOrchestrationContext, payment: Payment, saga: Saga
-) -> Generator[Any, Any, Paid]:
     def order(step: str) -> PaymentOrder:
-        return PaymentOrder(payment=context.instance_id, key=saga.key(step), **payment)
+        key = f"{context.instance_id}:{run}:{step}"
+        return PaymentOrder(payment=context.instance_id, key=key, **payment)
 
-    context.set_custom_status({"step": "checking", "done": 0, "of": STEPS})
-    cancel = yield from _check(context, order("check"))
+    cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
+    # The wait receives no event before it was yielded once. The timer ends at once.
+    yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
+    undos: list[Undo] = []
+    ids: list[str] = []
+    try:
+        context.set_custom_status({"step": "checking", "done": 0, "of": OF})
+        yield from call_with_retry(context, check_not_paid_yet, order("check"))
+        yield from call_with_retry(context, check_payment_approval, order("check"))
+        for done, step in enumerate(STEPS, start=1):
+            _fail_if_cancelled(cancel)
+            context.set_custom_status({"step": step.doing, "done": done, "of": OF})
+            # Registered before the call: a step that seems to fail may have taken effect.
+            undos.append(Undo(step.name, step.undo, order(step.name)))
+            # The SDK's retry would repeat a refusal as well, while the money is in suspense.
+            moved = yield from call_with_retry(context, step.activity, order(step.name))
+            ids.append(moved["id"])
+    except Exception as error:  # whatever it was, money may have moved
+        return (yield from _undo(context, undos, failure_of(error)))
 
-    context.set_custom_status({"step": "debiting", "done": 1, "of": STEPS})
-    debit = yield from saga.do("debit", debit_account, order("debit"), reverse_debit)
-    _stop_if_asked(cancel)
+    context.set_custom_status({"step": "notifying", "done": OF - 1, "of": OF})
+    notice: str | Failed
+    try:
+        mail = _mail_to_vendor(payment, order("notice")["key"])
+        notice = yield context.call_activity_with_retry(send_message, MAIL_RETRY, mail)
+    except Exception as error:  # the SDK raises nothing narrower
+        notice = failure_of(error).as_data()
+    context.set_custom_status({"step": "paid", "done": OF, "of": OF})
+    debit, credit, posting = ids
+    return Paid(outcome="paid", debit=debit, credit=credit, posting=posting, notice=notice)
 
-    context.set_custom_status({"step": "crediting", "done": 2, "of": STEPS})
-    credit = yield from saga.do("credit", credit_vendor, order("credit"), reverse_credit)
-    _stop_if_asked(cancel)
 
-    context.set_custom_status({"step": "posting", "done": 3, "of": STEPS})
-    posting = yield from saga.do("posting", post_payment, order("posting"), reverse_payment)
+def _undo(
+    context: df.DurableOrchestrationContext, undos: list[Undo], failure: Failure
+) -> Generator[Any, Any, Unfinished]:
+    """Undo all steps and raise the failure. If an undo fails for a day, hand over to a person."""
+    if not context.is_replaying:
+        log.info("%s: failed (%s), undoing %d steps", context.instance_id, failure, len(undos))
+    undoing = yield from undo_all(context, undos)
+    if undoing is None:
+        context.set_custom_status({"step": "undone", "done": 0, "of": OF})
+        raise failure
 
-    context.set_custom_status({"step": "notifying", "done": 4, "of": STEPS})
-    text = f"We have paid {payment['amount_cents'] / 100:.2f} for {payment['number']}."
-    to = f"accounts@{payment['vendor']}.example"
-    notice = yield from _tell(context, to, "Paid", text, saga.key("notice"))
-
-    context.set_custom_status({"step": "paid", "done": 5, "of": STEPS})
-    return Paid(
-        outcome="paid", debit=debit["id"], credit=credit["id"], posting=posting["id"], notice=notice
+    steps = [undo.step for undo in undos]
+    what_to_do = (
+        f"Undo these steps of {context.instance_id} at the bank and in the books, in this order: "
+        f"{', '.join(reversed(steps))}. Then delete this operation, and pay again if it is due."
+    )
+    text = f"{failure.message}; undoing {steps[-1]} failed: {undoing.message}. {what_to_do}"
+    subject = f"Payment {context.instance_id} needs a person"[:200]
+    key = f"{context.instance_id}:{context.new_uuid()[:8]}:handover"
+    mail = Message(to=PAYABLES, subject=subject, text=text, key=key)
+    with suppress(Exception):  # the custom status and the output tell the same
+        yield context.call_activity_with_retry(send_message, MAIL_RETRY, mail)
+    status = {"step": "needs a person", "done": len(steps), "of": OF, "what_to_do": what_to_do}
+    context.set_custom_status(status)
+    return Unfinished(
+        outcome="needs_a_person",
+        because=failure.as_data(),
+        undoing=undoing.as_data(),
+        not_undone=steps,
+        what_to_do=what_to_do,
     )
 
 
-def _check(
-    context: df.DurableOrchestrationContext, order: PaymentOrder
-) -> Generator[Any, Any, Any]:
-    """Check that the payment may be made. Returns the wait for a cancel, which stays open."""
-    cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
-    # A task receives its event only after it was yielded; it goes on waiting if it loses a race.
-    yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
-    yield from call_with_retry(context, check_not_paid_yet, order)
-    yield from call_with_retry(context, check_payment_approval, order)
-    _stop_if_asked(cancel)
-    return cancel
+def _mail_to_vendor(payment: Payment, key: str) -> Message:
+    text = f"We have paid {payment['amount_cents'] / 100:.2f} for {payment['number']}."
+    to = f"accounts@{payment['vendor']}.example"
+    return Message(to=to, subject="Paid", text=text, key=key)
 
 
-async def _require_approval(
-    client: df.DurableOrchestrationClient, vendor: str, number: str, amount_cents: int
-) -> None:
-    """Check that the payment is within the limit, or that exactly this payment was approved.
-
-    Its approval has the vendor and the number in its id, so it allows no other payment. Raises
-    Failure `approval_required`, or `not_configured`.
-    """
-    limit_cents = payment_limit_cents()
-    if amount_cents <= limit_cents:
-        return
-    approval = await look_for(client, approval_id(vendor, number))
-    said = approval.output if approval and approval.state == "Completed" else {}
-    if said.get("outcome") == "approved" and said["amount_cents"] == amount_cents:
-        return
-    if approval is None:
-        why = "ask for it by POST /api/approvals"
-    elif said.get("outcome") == "approved":
-        why = f"{approval.id} approves {said['amount_cents'] / 100:.2f}"
-    else:
-        why = f"{approval.id} is {said.get('outcome', approval.state)}"
-    what = f"a payment of {amount_cents / 100:.2f} is over {limit_cents / 100:.2f}"
-    raise Failure(APPROVAL_REQUIRED, f"{what} and needs an approval of this amount: {why}")
-
-
-def _stop_if_asked(cancel: Any) -> None:
+def _fail_if_cancelled(cancel: Any) -> None:
     if cancel.is_completed:
         reason = cancel_reason(cancel.result)
         why = f": {reason}" if reason else ""
         raise Failure("cancelled", f"the payment was cancelled{why}")
 
 
-def _tell(
-    context: df.DurableOrchestrationContext, to: str, subject: str, text: str, key: str
-) -> Generator[Any, Any, str | Failed]:
-    """Send a mail; its id, or why it was not sent. What was paid or not is not changed by it."""
-    message = Message(to=to, subject=subject, text=text, key=key)
-    try:
-        return (yield from call_with_retry(context, send_message, message))
-    except Failure as failure:
-        return failure.as_data()
+async def _require_approval(
+    client: df.DurableOrchestrationClient, vendor: str, number: str, amount_cents: int
+) -> None:
+    """Check that the payment is within the limit, or that this amount was approved.
 
-
-def _hand_over(
-    context: df.DurableOrchestrationContext, saga: Saga, failure: Failure, undoing: Failure
-) -> Generator[Any, Any, Unfinished]:
-    """End where a person has to go on, and tell them."""
-    standing = [undo.step for undo in saga.undos]
-    what_to_do = (
-        f"Undo at the bank and in the books what stands of {context.instance_id}, in this order: "
-        f"{', '.join(reversed(standing))}. Then delete this operation, and pay again if it is due."
-    )
-    text = f"{failure.message}; then {standing[-1]} was not undone: {undoing.message}. {what_to_do}"
-    subject = f"Payment {context.instance_id} needs a person"
-    yield from _tell(context, PAYABLES, subject[:200], text, saga.key("handover"))
-    context.set_custom_status(
-        {"step": "needs a person", "done": len(standing), "of": STEPS, "what_to_do": what_to_do}
-    )
-    return Unfinished(
-        outcome="needs_a_person",
-        because=failure.as_data(),
-        undoing=undoing.as_data(),
-        standing=standing,
-        what_to_do=what_to_do,
-    )
+    The id of an approval contains vendor and number, so it allows no other payment. Raises
+    Failure `approval_required`, or `not_configured`.
+    """
+    limit_cents = payment_limit_cents()
+    if amount_cents <= limit_cents:
+        return
+    approval = await look_for(client, approval_id(vendor, number))
+    decision = approval.output if approval and approval.state == "Completed" else {}
+    if decision.get("outcome") == "approved" and decision["amount_cents"] == amount_cents:
+        return
+    if approval is None:
+        why = "ask for it by POST /api/approvals"
+    elif decision.get("outcome") == "approved":
+        why = f"{approval.id} approves {decision['amount_cents'] / 100:.2f}"
+    else:
+        why = f"{approval.id} is {decision.get('outcome', approval.state)}"
+    what = f"a payment of {amount_cents / 100:.2f} is over {limit_cents / 100:.2f}"
+    raise Failure(APPROVAL_REQUIRED, f"{what} and needs an approval of this amount: {why}")

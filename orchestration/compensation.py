@@ -1,103 +1,68 @@
-"""Taking back what was done, where what should follow it cannot be done.
+"""Compensation: undo the steps that were done, in reverse order.
 
-A step's undo is registered before the step is called: a step that failed may have been done all the
-same, as its answer can be lost, or be done yet, as its request can be on its way. So an undo takes
-back what was done, if anything was, and sees to it that nothing will be.
+Register the undo of a step before you call the step. A step that failed may have taken effect: its
+answer was lost, or its request is still on the way. So an undo must reverse what the step did, if
+it did anything, and must prevent that the step takes effect later.
 """
 
 import logging
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 import azure.durable_functions as df
 
-from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
-from orchestration.retrying import RETRY, Retry, call_with_retry, luck_of
-from orchestration.run_keys import RunKeys
+from orchestration.retrying import Retry, retried
 
 log = logging.getLogger(__name__)
 
-UNDO: Final = Retry(longest_pause=timedelta(minutes=30), within=timedelta(days=1))
+# With these pauses, a day has room for 60 attempts.
+UNDO: Final = Retry(attempts=100, longest_pause=timedelta(minutes=30), within=timedelta(days=1))
 
 
 @dataclass(frozen=True)
 class Undo:
-    """What takes a step back; its activity is given what the step was given."""
+    """The activity that undoes a step, and its input."""
 
     step: str
     activity: Any
     payload: object
 
 
-@dataclass
-class Saga:
-    """The steps that may have been done, each with its undo; the last is undone first."""
+def undo_all(
+    context: df.DurableOrchestrationContext, undos: list[Undo], retry: Retry = UNDO
+) -> Generator[Any, Any, Failure | None]:
+    """Undo the last step first, and remove its undo from the list once it has succeeded.
 
-    context: df.DurableOrchestrationContext
-    undos: list[Undo] = field(default_factory=list)
+    Stops at the first undo that fails until `retry` gives up, and returns the failure. The steps
+    before it are not undone, because the step that remains may depend on them.
+    """
+    of = len(undos)
+    while undos:
+        status = {"step": f"undoing {undos[-1].step}", "done": of - len(undos), "of": of}
+        try:
+            yield from _undo(context, undos[-1], status, retry)
+        except Failure as failure:
+            return failure
+        undos.pop()
+    return None
 
-    def __post_init__(self) -> None:
-        self._keys = RunKeys(self.context)
 
-    def key(self, step: str) -> str:
-        """The idempotency key of a step, in this run of the instance."""
-        return self._keys.key(step)
-
-    def do(
-        self, step: str, activity: Any, payload: object, undo: Any, retry: Retry = RETRY
-    ) -> Generator[Any, Any, Any]:
-        """Do a step, its undo registered before. Raises the Failure of its last attempt."""
-        self.undos.append(Undo(step, undo, payload))
-        return (yield from call_with_retry(self.context, activity, payload, retry))
-
-    def undo_all(self, retry: Retry = UNDO) -> Generator[Any, Any, Failure | None]:
-        """Undo in reverse order, each step until it holds.
-
-        It stops at a step that does not hold within the time of `retry`, and returns why: `undos`
-        then are the steps that stand. What was done before that step must stay, as it may have
-        been built upon.
-        """
-        of = len(self.undos)
-        while self.undos:
-            undo = self.undos[-1]
-            status = {"step": f"undoing {undo.step}", "done": of - len(self.undos), "of": of}
-            failure = yield from self._undo(undo, retry, status)
-            if failure is not None:
-                return failure
-            self.undos.pop()
-        return None
-
-    def _undo(
-        self, undo: Undo, retry: Retry, status: dict[str, Any]
-    ) -> Generator[Any, Any, Failure | None]:
-        """Try until it holds, refusals included: what is refused now may be possible later."""
-        context = self.context
-        context.set_custom_status(status)
-        give_up = context.current_utc_datetime + retry.within
-        attempt = 1
-        while True:
-            try:
-                yield context.call_activity(undo.activity, undo.payload)
-            except Exception as error:  # the SDK raises nothing narrower
-                failure = failure_of(error)
-            else:
-                if not context.is_replaying:
-                    log.info("%s: undid %s", context.instance_id, undo.step)
-                return None
+def _undo(
+    context: df.DurableOrchestrationContext, undo: Undo, status: dict[str, Any], retry: Retry
+) -> Generator[Any, Any, None]:
+    def attempt() -> Generator[Any, Any, None]:
+        try:
+            yield context.call_activity(undo.activity, undo.payload)
+        except Exception as error:  # the SDK raises nothing narrower
+            failure = failure_of(error)
             context.set_custom_status(status | {"failing": failure.as_data()})
-            pause = retry.pause(attempt, luck_of(context, attempt))
-            if context.current_utc_datetime + pause > give_up:
-                return failure
-            if not context.is_replaying:
-                log.info(
-                    "%s: undoing %s failed (%s), again in %s",
-                    context.instance_id,
-                    undo.step,
-                    failure,
-                    pause,
-                )
-            yield from sleep(context, pause)
-            attempt += 1
+            # Retry a refusal as well: what is refused now may be possible in an hour.
+            raise Failure(failure.code, failure.message, retriable=True) from error
+
+    context.set_custom_status(status)
+    yield from retried(context, attempt, retry)
+    if not context.is_replaying:
+        log.info("%s: undid %s", context.instance_id, undo.step)

@@ -152,7 +152,6 @@ WITHOUT_TABLE = {
     "human_approval",
     "monitor",
     "resilience",
-    "saga",
     "sub_orchestrations",
     "versioning",
 }

@@ -1,4 +1,4 @@
-"""Saga: a payment is whole or wholly undone, whatever fails, gets lost or crashes."""
+"""Saga: a payment is complete or completely undone, whatever fails, gets lost or crashes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ ID = "payment:acme:INV-1"
 HERE = f"/api/operations/{ID}"
 VENDOR = "vendor:acme"
 
-# where each step asks, and what undoes it
+# the route of each step, and the route that undoes it
 PLACES = {"debit": "bank.debits", "credit": "bank.credits", "posting": "postings"}
 UNDOING = {
     "debit": "bank.debits.reversal",
@@ -45,7 +45,7 @@ async def shown(hub: ManualHub) -> dict[str, Any]:
 
 
 async def at_the_bank(sandbox: Sandbox) -> dict[str, Any]:
-    """What became of the payment; every look makes sure that no money was made or lost."""
+    """The state of the payment at the bank; also checks that no money was made or lost."""
     audit = await sandbox.get("/bank/audit")
     assert audit["balanced"]
     nothing = {"state": "undone", "paid_cents": 0, "in_suspense_cents": 0}
@@ -57,7 +57,7 @@ async def is_posted(sandbox: Sandbox) -> bool:
     return any(not posting["reversed"] for posting in await sandbox.postings())
 
 
-async def is_whole(sandbox: Sandbox) -> bool:
+async def is_complete(sandbox: Sandbox) -> bool:
     payment = await at_the_bank(sandbox)
     kept = (payment["state"], payment["paid_cents"], payment["in_suspense_cents"])
     return kept == ("paid", 12_500, 0) and await is_posted(sandbox)
@@ -73,7 +73,7 @@ async def freeze(sandbox: Sandbox, account: str = VENDOR, *, frozen: bool = True
 
 
 async def refuse_after(hub: ManualHub, name: str, then: Callable[[], Awaitable[None]]) -> None:
-    """Do something in the moment in which the activity `name` is called, and refuse it."""
+    """Do something when the activity `name` is called, then fail the call."""
 
     async def refuse(_: object) -> None:
         await then()
@@ -82,7 +82,7 @@ async def refuse_after(hub: ManualHub, name: str, then: Callable[[], Awaitable[N
     hub.replace_activity(name, refuse)
 
 
-async def test_a_payment_is_debited_credited_posted_and_told(
+async def test_a_payment_is_debited_credited_and_posted_and_the_vendor_gets_a_mail(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     operation = await pay(hub)
@@ -100,7 +100,7 @@ async def test_a_payment_is_debited_credited_posted_and_told(
     }
     assert operation["customStatus"] == {"step": "paid", "done": 5, "of": 5}
     assert "125.00 for INV-1" in mail["text"]
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
 @pytest.mark.parametrize("step", PLACES)
@@ -131,7 +131,7 @@ async def test_a_step_that_is_out_of_reach_for_too_long_undoes_all_before_it(
 
 @pytest.mark.parametrize("step", PLACES)
 @pytest.mark.parametrize("fault", ["fail_next", "lose_answer_next"])
-async def test_hiccups_and_lost_answers_are_survived(
+async def test_a_few_errors_and_lost_answers_do_not_stop_a_payment(
     hub: ManualHub, sandbox: Sandbox, step: str, fault: str
 ) -> None:
     await sandbox.fault(PLACES[step], **{fault: 3})
@@ -139,12 +139,12 @@ async def test_hiccups_and_lost_answers_are_survived(
     operation = await pay(hub)
 
     assert operation["output"]["outcome"] == "paid"
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
     assert len(await sandbox.postings()) == 1
 
 
 @pytest.mark.parametrize("step", PLACES)
-async def test_a_step_that_was_done_but_never_answered_is_found_out_and_undone(
+async def test_a_step_that_was_done_but_never_answered_is_undone(
     hub: ManualHub, sandbox: Sandbox, step: str
 ) -> None:
     await sandbox.fault(PLACES[step], lose_answer_next=5)
@@ -205,20 +205,18 @@ async def test_an_account_never_goes_below_zero_when_many_pay_from_it_at_once(
     assert (await sandbox.get("/bank/accounts/operating"))["balance_cents"] == 100_000_00
 
 
-async def test_a_vendor_who_cannot_be_told_is_paid_all_the_same(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_vendor_who_cannot_be_notified_is_paid(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("mail", fail_next=5)
 
     operation = await pay(hub)
 
     assert operation["output"]["outcome"] == "paid"
     assert operation["output"]["notice"]["code"] == "mail_unavailable"
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
 @pytest.mark.parametrize("step", UNDOING)
-async def test_an_undo_that_fails_for_hours_is_tried_until_it_holds(
+async def test_an_undo_that_fails_for_hours_is_retried_until_it_succeeds(
     hub: ManualHub, sandbox: Sandbox, step: str
 ) -> None:
     await sandbox.fault(UNDOING[step], fail_next=1_000)
@@ -252,9 +250,7 @@ async def test_an_undo_whose_answer_was_lost_is_not_done_twice(
     assert await is_undone(sandbox)
 
 
-async def test_what_is_refused_to_an_undo_may_be_allowed_later(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_an_undo_that_is_refused_is_retried_as_well(hub: ManualHub, sandbox: Sandbox) -> None:
     await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
 
     await hub.request("POST", "/api/payments", json=PAYMENT)
@@ -268,7 +264,7 @@ async def test_what_is_refused_to_an_undo_may_be_allowed_later(
     assert await is_undone(sandbox)
 
 
-async def test_what_cannot_be_undone_ends_with_a_person_who_is_told_what_to_do(
+async def test_a_payment_that_cannot_be_undone_ends_with_a_mail_that_says_what_to_do(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
@@ -280,15 +276,15 @@ async def test_what_cannot_be_undone_ends_with_a_person_who_is_told_what_to_do(
     assert operation["runtimeStatus"] == "Completed"
     assert output["outcome"] == "needs_a_person"
     assert (output["because"]["code"], output["undoing"]["code"]) == ("refused", "account_frozen")
-    assert output["standing"] == ["debit", "credit"]
+    assert output["not_undone"] == ["debit", "credit"]
     assert operation["customStatus"]["what_to_do"] == output["what_to_do"]
     assert output["what_to_do"] in mail["text"]
 
 
-async def test_what_an_undo_that_does_not_hold_was_built_upon_stays(
+async def test_the_steps_before_a_failed_undo_are_not_undone(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    """To reverse the debit of a credit that stands would take the money of other payments."""
+    """To reverse a debit whose credit was not undone would take the money of other payments."""
     await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
 
     await pay(hub)
@@ -298,7 +294,7 @@ async def test_what_an_undo_that_does_not_hold_was_built_upon_stays(
     assert hub.calls("reverse_debit") == []
 
 
-async def test_a_payment_in_the_hands_of_a_person_is_not_run_again(
+async def test_a_payment_that_needs_a_person_cannot_be_retried(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await refuse_after(hub, "post_payment", lambda: freeze(sandbox))
@@ -324,10 +320,10 @@ async def test_a_payment_that_was_undone_can_be_tried_again_and_then_moves_money
 
     assert again.status == 202
     assert hub.output(ID)["outcome"] == "paid"
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
-async def test_a_payment_that_was_forgotten_is_not_made_twice(
+async def test_a_payment_whose_operation_was_deleted_is_not_made_twice(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await pay(hub)
@@ -336,13 +332,13 @@ async def test_a_payment_that_was_forgotten_is_not_made_twice(
     operation = await pay(hub)
 
     assert operation["output"]["code"] == "paid_before"
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
 @pytest.mark.parametrize(
     ("place", "entries"), [("bank.ledger", 0), ("bank.debits", 2), ("bank.credits", 4)]
 )
-async def test_a_cancel_takes_effect_when_the_step_it_finds_has_ended(
+async def test_a_cancel_takes_effect_when_the_current_step_has_ended(
     hub: ManualHub, sandbox: Sandbox, place: str, entries: int
 ) -> None:
     await sandbox.fault(place, fail_next=2)
@@ -361,7 +357,7 @@ async def test_a_cancel_takes_effect_when_the_step_it_finds_has_ended(
     assert await is_undone(sandbox)
 
 
-async def test_a_cancel_of_what_is_posted_comes_too_late(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_cancel_after_the_posting_changes_nothing(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("mail", fail_next=2)
     await hub.request("POST", "/api/payments", json=PAYMENT)
 
@@ -369,18 +365,16 @@ async def test_a_cancel_of_what_is_posted_comes_too_late(hub: ManualHub, sandbox
     await hub.run_until_ended(ID)
 
     assert hub.output(ID)["outcome"] == "paid"
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
-async def test_many_who_ask_in_one_moment_make_one_payment(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_concurrent_requests_make_one_payment(hub: ManualHub, sandbox: Sandbox) -> None:
     asked = [hub.request("POST", "/api/payments", json=PAYMENT) for _ in range(10)]
     answers = await asyncio.gather(*asked)
     await hub.run_until_ended(ID)
 
     assert {answer.status for answer in answers} <= {200, 202}
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
 async def test_another_amount_for_an_invoice_is_a_conflict(
@@ -391,7 +385,7 @@ async def test_another_amount_for_an_invoice_is_a_conflict(
     other = await hub.request("POST", "/api/payments", json=PAYMENT | {"amount_cents": 1})
 
     assert (other.status, other.json()["code"]) == (409, "other_work")
-    assert await is_whole(sandbox)
+    assert await is_complete(sandbox)
 
 
 # Payments that need an approval
@@ -407,7 +401,7 @@ async def approve(hub: ManualHub, sandbox: Sandbox, decision: str = "approve") -
 
 
 async def refused(hub: ManualHub, **changes: Any) -> str:
-    """What is said of a payment that is not started for want of an approval."""
+    """The detail of the 409 for a payment that has no approval."""
     before = hub.instances()
     answer = await hub.request("POST", "/api/payments", json=PAYMENT | OVER | changes)
     assert (answer.status, answer.json()["code"]) == (409, "approval_required")
@@ -549,7 +543,7 @@ async def test_a_payment_that_was_undone_is_tried_again_with_the_same_approval(
         ({"account": "operating"}, "account"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, changes: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/payments", json=PAYMENT | changes)
@@ -559,7 +553,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
     assert hub.instances() == []
 
 
-async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
+async def test_a_crash_between_any_two_steps_leaves_a_payment_complete(
     durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     async def run(hub: ManualHub) -> None:
@@ -571,7 +565,7 @@ async def test_a_crash_between_any_two_steps_leaves_a_payment_whole(
 
         assert hub.output(ID)["outcome"] == "paid"
         assert hub.problems(ID) == []
-        assert await is_whole(sandbox)
+        assert await is_complete(sandbox)
         assert len(await sandbox.mails("accounts@acme.example")) == 1
         await sandbox.reset()
 
@@ -592,4 +586,4 @@ async def test_a_crash_between_any_two_undos_leaves_a_payment_undone(
         assert hub.status(ID) in ("Completed", "Failed")
         assert hub.problems(ID) == []
         undone = hub.status(ID) == "Failed"
-        assert await (is_undone(sandbox) if undone else is_whole(sandbox))
+        assert await (is_undone(sandbox) if undone else is_complete(sandbox))

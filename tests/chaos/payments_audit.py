@@ -117,8 +117,8 @@ def _why_not_whole(
 
 
 def _why_not_as_told(bank: dict[str, Any], posted: list[dict[str, Any]], output: Any) -> list[str]:
-    """What a person is told to undo is all that stands; the undo that fails may have nothing to."""
-    steps = output["standing"]
+    """A person is asked to undo exactly what stands, and perhaps the step whose undo failed."""
+    steps = output["not_undone"]
     done = {"debit": bank["debits"], "credit": bank["credits"], "posting": len(posted)}
     stands = [step for step, times in done.items() for _ in range(times)]
     wrong = [] if stands in (steps, steps[:-1]) else [f"has {stands}, and a person is told {steps}"]

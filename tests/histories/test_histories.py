@@ -27,7 +27,6 @@ MISSING = {
     "exchange_rates",
     "invoice_batch",
     "invoice_intake",
-    "invoice_payment",
     "ledger_sweep",
     "month_end_close",
     "month_end_lane",
