@@ -27,7 +27,7 @@ from orchestration.cancel_rules import on_cancel
 from orchestration.deadlines import SHORTEST, sleep
 from orchestration.failures import Failure
 from orchestration.http_answers import HttpAnswer
-from orchestration.retrying import Retry, call_with_retry, luck_of
+from orchestration.retrying import Retry, call_with_retry, jitter_of
 from orchestration.showing import time_text
 
 LONGEST_PAUSE: Final = timedelta(seconds=limits.TAX_PAUSE_SECONDS.most)
@@ -209,7 +209,7 @@ def _pause(context: df.DurableOrchestrationContext, heard: Heard, so_far: SoFar)
     """As long as the office asks for, within limits; where it says nothing, ever longer."""
     if heard.wait is not None:
         return min(max(heard.wait, SHORTEST), LONGEST_PAUSE)
-    luck = luck_of(context, so_far["calls"])
+    luck = jitter_of(context, so_far["calls"])
     return UNASKED.pause(min(so_far["failed"] or so_far["calls"], 10), luck)
 
 

@@ -20,7 +20,7 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
-from orchestration.deadlines import first_of
+from orchestration.deadlines import wait_any
 from orchestration.failures import Failure
 from orchestration.retrying import Retry, call_with_retry
 from orchestration.showing import time_text
@@ -104,7 +104,7 @@ def settlement_watch(
         pause = min(pause_after(looks), left)
         next_look = time_text(context.current_utc_datetime + pause)
         context.set_custom_status({"step": "waiting", "looks": looks, "next_look": next_look})
-        if (yield from first_of(context, [cancel], pause)):
+        if (yield from wait_any(context, [cancel], pause)):
             return _end(context, watch, "cancelled", looks, cancel_reason(cancel.result))
 
     # The last thing was a race: an event that came since then is carried into the next generation,

@@ -24,7 +24,7 @@ from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration.breaking import ENTITY, OPERATIONS, Breaker, Standing, closed
 from orchestration.cancel_rules import on_cancel
-from orchestration.deadlines import first_of
+from orchestration.deadlines import wait_any
 from orchestration.failures import Failed, Failure
 from orchestration.operating import operate
 from orchestration.retrying import Retry, retried
@@ -186,7 +186,7 @@ def _ask(
     if permit["verdict"] == "refused":
         return None
     call: Any = context.call_activity(ask_for_rate, PartnerOrder(partner=partner, **order))
-    yield from first_of(context, [call], PATIENCE)
+    yield from wait_any(context, [call], PATIENCE)
     breaker.report(permit, end_of(call))
     return call
 

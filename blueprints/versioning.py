@@ -26,7 +26,7 @@ from http_api.listing import ListingClient
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.deadlines import first_of
+from orchestration.deadlines import wait_any
 from orchestration.failures import Failure
 from orchestration.retrying import call_with_retry
 from orchestration.run_keys import RunKeys
@@ -137,7 +137,7 @@ def _goods_arrive(
 ) -> Generator[Any, Any, None]:
     """Wait until somebody says that the goods are there. Raises Failure where nobody does."""
     arrived: Any = context.wait_for_external_event(GOODS_EVENT)
-    if (yield from first_of(context, [arrived], LONGEST_WAIT)) is None:
+    if (yield from wait_any(context, [arrived], LONGEST_WAIT)) is None:
         message = f"the goods of invoice {invoice['number']} are missing after {LONGEST_WAIT.days}"
         raise Failure("goods_missing", f"{message} days: ask {invoice['vendor']} about them")
 

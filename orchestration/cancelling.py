@@ -10,7 +10,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason
-from orchestration.deadlines import first_of
+from orchestration.deadlines import wait_any
 from orchestration.failures import failure_of
 from orchestration.retrying import RETRY, Retry, pause_after
 
@@ -55,7 +55,7 @@ class Cancellable:
             else:
                 self.check()
                 return result
-            yield from first_of(self._context, [self.word], pause)
+            yield from wait_any(self._context, [self.word], pause)
             self.check()
             attempt += 1
 

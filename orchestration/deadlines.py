@@ -1,4 +1,4 @@
-"""Waiting: for a while, or for something with a deadline."""
+"""Waiting for some time, or for a task with a deadline."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -11,26 +11,27 @@ from orchestration.failures import Failure
 
 TIMED_OUT: Final = "timed_out"
 
-# The platform cuts a delay to whole seconds: one of a second may be none at all, and a loop spins.
+# The platform rounds the end of a timer down to whole seconds: a timer of one second may fire at
+# once, and a loop with such a timer spins.
 SHORTEST: Final = timedelta(seconds=2)
-# A timer of over six days cannot be cancelled, and keeps an ended instance Running.
+# A timer of more than six days cannot be cancelled: it keeps an instance that has ended Running.
 LONGEST: Final = timedelta(days=3)
 
 
 def sleep(context: df.DurableOrchestrationContext, delay: timedelta) -> Generator[Any, Any, None]:
-    """Wait for a while; two seconds at least."""
+    """Wait for some time: two seconds at least, and any number of days."""
     for part in _parts(delay):
         yield context.create_timer(context.current_utc_datetime + part)
 
 
-def first_of(
+def wait_any(
     context: df.DurableOrchestrationContext, tasks: Sequence[Any], within: timedelta
 ) -> Generator[Any, Any, Any]:
-    """Return the task that ends first, or None if none does within the time.
+    """Return the task that ends first, or None if none ends within the time.
 
-    The timer is cancelled; a lost event is not waited for. A lost activity cannot be stopped: the
-    instance stays Running until it ends. Do not race tasks made by `…_with_retry`: cancelling the
-    timer then changes the ids of a replay, and the instance fails.
+    Cancels its own timer. An activity that loses cannot be stopped: the instance stays Running
+    until it ends. Do not pass tasks made by `…_with_retry`: cancelling the timer then changes the
+    ids of a replay, and the instance fails.
     """
     for part in _parts(within):
         timer: Any = context.create_timer(context.current_utc_datetime + part)
@@ -41,22 +42,22 @@ def first_of(
     return None
 
 
-def in_time(
+def result_within(
     context: df.DurableOrchestrationContext, task: Any, within: timedelta
 ) -> Generator[Any, Any, Any]:
-    """Return a task's result. Raises a Failure `timed_out` if it does not end within the time.
+    """Return the result of a task. Raises a Failure `timed_out` if it does not end in time.
 
-    What was called goes on for all that, and may run at the same time as another attempt: only
-    the activity itself can end what it waits for, so give that a limit of its own.
+    The activity itself goes on and may run at the same time as the next attempt. Only the activity
+    can end what it waits for, so give it a time limit too.
     """
-    if (yield from first_of(context, [task], within)) is None:
-        told = f"it had not ended after {within.total_seconds():.0f} seconds"
-        raise Failure(TIMED_OUT, told, retriable=True)
+    if (yield from wait_any(context, [task], within)) is None:
+        message = f"it had not ended after {within.total_seconds():.0f} seconds"
+        raise Failure(TIMED_OUT, message, retriable=True)
     return (yield task)
 
 
 def _parts(delay: timedelta) -> Iterator[timedelta]:
-    """Whole seconds, none under the shortest, none over the longest; together the delay."""
+    """Split the delay into whole seconds, from SHORTEST to LONGEST each."""
     left = max(timedelta(seconds=math.ceil(delay.total_seconds())), SHORTEST)
     while left > LONGEST + SHORTEST:
         yield LONGEST

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import azure.durable_functions as df
 
-from orchestration.deadlines import first_of
-from orchestration.retrying import Retry, luck_of
+from orchestration.deadlines import wait_any
+from orchestration.retrying import Retry, jitter_of
 from orchestration.settling import Settled, end_of
 
 # Handles the events that have arrived, and returns the waits that are open; None ends the waiting.
@@ -24,7 +24,7 @@ def listen_until(
     """Wait for events until the deadline, or until `listen` returns None."""
     while (waits := listen()) is not None:
         left = deadline - context.current_utc_datetime
-        if left <= timedelta(0) or (yield from first_of(context, waits, left)) is None:
+        if left <= timedelta(0) or (yield from wait_any(context, waits, left)) is None:
             return
 
 
@@ -56,9 +56,9 @@ def call_while_listening(
         ends |= {name: end for name, call in calls.items() if (end := end_of(call))}
         failures = {name: ends[name].failure for name in waiting if name in ends}
         waiting = {
-            name: waiting[name] for name, why in failures.items() if why and retry.is_worth_it(why)
+            name: waiting[name] for name, why in failures.items() if why and retry.should_retry(why)
         }
-        again = context.current_utc_datetime + retry.pause(attempt, luck_of(context, attempt))
+        again = context.current_utc_datetime + retry.pause(attempt, jitter_of(context, attempt))
         if not waiting or listen() is None or attempt == retry.attempts or again > give_up:
             break
         yield from listen_until(context, listen, again)

@@ -1,7 +1,7 @@
-"""Trying again, with pauses that grow, until it is not worth it.
+"""Retrying with growing pauses, jitter and a deadline.
 
-The SDK's `call_activity_with_retry` waits for every failure alike, as long each time, without
-jitter or deadline. This one stops at once where the failure says so.
+The SDK's `call_activity_with_retry` repeats every failure, always after the same pause. This module
+stops at once if a failure says that no retry can mend it.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import azure.durable_functions as df
 
-from orchestration.deadlines import in_time, sleep
+from orchestration.deadlines import result_within, sleep
 from orchestration.failures import Failure, failure_of
 
 log = logging.getLogger(__name__)
@@ -21,35 +21,35 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Retry:
-    """How often, with which pauses and for how long something is tried."""
+    """A retry policy: how many attempts, with which pauses, and for how long."""
 
     attempts: int = 5
     first_pause: timedelta = timedelta(seconds=2)
     factor: float = 2.0
     longest_pause: timedelta = timedelta(minutes=1)  # before its jitter
-    jitter: float = 0.25  # a pause grows by up to this share, so that many do not return at once
+    jitter: float = 0.25  # a pause is longer by up to this share, so that instances spread out
     within: timedelta = timedelta(hours=1)  # no attempt starts later than this
-    attempt_within: timedelta | None = None  # an attempt ends by then, and by `within`: as failed
-    never_for: frozenset[str] = frozenset()  # codes of failures that no other attempt would mend
+    attempt_within: timedelta | None = None  # an attempt that takes longer counts as failed
+    never_for: frozenset[str] = frozenset()  # codes of failures that are not retried
 
-    def pause(self, attempt: int, luck: float) -> timedelta:
-        """The pause after an attempt; `luck` from 0 to 1 is where in the jitter it lies."""
+    def pause(self, attempt: int, share: float) -> timedelta:
+        """The pause after an attempt; `share`, from 0 to 1, is how much of the jitter it gets."""
         growth = self.factor ** min(attempt - 1, _MOST_DOUBLINGS)
         capped = min(self.first_pause.total_seconds() * growth, self.longest_pause.total_seconds())
-        return timedelta(seconds=capped * (1 + self.jitter * luck))
+        return timedelta(seconds=capped * (1 + self.jitter * share))
 
-    def is_worth_it(self, failure: Failure) -> bool:
-        """Whether another attempt could end otherwise."""
+    def should_retry(self, failure: Failure) -> bool:
+        """Whether another attempt could succeed after this failure."""
         return failure.retriable and failure.code not in self.never_for
 
 
 RETRY: Final = Retry()
-# For work that an outage of most of a day should delay and not fail.
+# For work that an outage of many hours should delay and not fail.
 PATIENT: Final = Retry(
     attempts=100, longest_pause=timedelta(minutes=20), within=timedelta(hours=20)
 )
 
-_MOST_DOUBLINGS: Final = 64  # the pause is at its longest long before, and floats end somewhere
+_MOST_DOUBLINGS: Final = 64  # more of them would overflow a float
 
 
 def call_with_retry(
@@ -63,7 +63,7 @@ def call_with_retry(
         if retry.attempt_within is None:
             return (yield call)
         left = give_up - context.current_utc_datetime
-        return (yield from in_time(context, call, min(retry.attempt_within, left)))
+        return (yield from result_within(context, call, min(retry.attempt_within, left)))
 
     return (yield from retried(context, attempt, retry))
 
@@ -73,7 +73,7 @@ def retried(
     attempt: Callable[[], Generator[Any, Any, Any]],
     retry: Retry = RETRY,
 ) -> Generator[Any, Any, Any]:
-    """Return what an attempt returns. Raises the Failure of the last one."""
+    """Return what `attempt` returns, called again after each failure. Raises the last Failure."""
     give_up = context.current_utc_datetime + retry.within
     number = 1
     while True:
@@ -92,21 +92,19 @@ def pause_after(
     attempt: int,
     give_up: datetime,
 ) -> timedelta:
-    """How long to wait after an attempt. Raises its Failure where it was the last."""
-    pause = retry.pause(attempt, luck_of(context, attempt))
+    """Return the pause before the next attempt. Raises the failure if there is no next attempt."""
+    pause = retry.pause(attempt, jitter_of(context, attempt))
     too_late = context.current_utc_datetime + pause > give_up
-    if not retry.is_worth_it(failure) or attempt >= retry.attempts or too_late:
+    if not retry.should_retry(failure) or attempt >= retry.attempts or too_late:
         raise failure
     if not context.is_replaying:
         log.info(
-            "%s: attempt %d failed (%s), again in %s", context.instance_id, attempt, failure, pause
+            "%s: attempt %d failed (%s), next in %s", context.instance_id, attempt, failure, pause
         )
     return pause
 
 
-def luck_of(context: df.DurableOrchestrationContext, attempt: int) -> float:
-    """A number from 0 to 1 that differs between instances and attempts, and is drawn from nothing
-    else: a replay that had another one would wait for another time.
-    """
-    drawn = hashlib.sha256(f"{context.instance_id}:{attempt}".encode()).digest()
-    return int.from_bytes(drawn[:4]) / 0xFFFFFFFF
+def jitter_of(context: df.DurableOrchestrationContext, attempt: int) -> float:
+    """A number from 0 to 1 that differs between instances and attempts, but not between replays."""
+    digest = hashlib.sha256(f"{context.instance_id}:{attempt}".encode()).digest()
+    return int.from_bytes(digest[:4]) / 0xFFFFFFFF

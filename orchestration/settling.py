@@ -9,7 +9,7 @@ import azure.durable_functions as df
 
 from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
-from orchestration.retrying import RETRY, Retry, luck_of
+from orchestration.retrying import RETRY, Retry, jitter_of
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def settle_map(
             settled = yield from settle(context, calls)
             ends |= zip(wave, settled, strict=True)
         failures = ((number, ends[number].failure) for number in waiting)
-        waiting = [number for number, why in failures if why and retry.is_worth_it(why)]
-        pause = retry.pause(attempt, luck_of(context, attempt))
+        waiting = [number for number, why in failures if why and retry.should_retry(why)]
+        pause = retry.pause(attempt, jitter_of(context, attempt))
         too_late = context.current_utc_datetime + pause > give_up
         if not waiting or attempt == retry.attempts or too_late:
             break

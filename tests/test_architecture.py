@@ -232,6 +232,42 @@ def test_a_part_of_a_pattern_is_for_that_pattern_alone():
     assert {each for each in strangers if owner_of(each[1]) not in SERVING} == BUILT_UPON
 
 
+REGISTERED = re.compile(r"^app\.register_functions\((\w+)\.bp\)$", re.MULTILINE)
+REGISTRATIONS = (ROOT / "function_app.py").read_text("utf-8")
+
+
+def stems_with_functions(folder: str) -> set[str]:
+    return {
+        path.stem
+        for path in modules_below(ROOT / folder).values()
+        if re.search(r"^bp = df\.Blueprint\(\)$", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+
+def test_every_module_with_functions_is_registered_once():
+    with_functions = stems_with_functions("blueprints") | stems_with_functions("activities")
+
+    assert sorted(REGISTERED.findall(REGISTRATIONS)) == sorted(with_functions)
+
+
+def test_the_modules_of_a_pattern_are_registered_under_its_name():
+    groups = re.findall(r"^# (\w+)[^:\n]*: .*\n((?:app\..*\n)+)", REGISTRATIONS, re.MULTILINE)
+    group_of = {stem: name for name, lines in groups for stem in REGISTERED.findall(lines)}
+
+    callers: dict[str, set[str]] = {stem: set() for stem in stems_with_functions("activities")}
+    for stem, path in blueprint_files().items():
+        for name in set(imports_of(path)) & {f"activities.{each}" for each in callers}:
+            callers[name.removeprefix("activities.")].add(owner_of(stem))
+    expected = {
+        activities: next(iter(callers_of)) if len(callers_of) == 1 else "several"
+        for activities, callers_of in callers.items()
+    }
+    for stem in stems_with_functions("blueprints"):
+        expected[stem] = "operations" if owner_of(stem) in SERVING else owner_of(stem)
+
+    assert group_of == expected
+
+
 @pytest.mark.parametrize("path", BLOCKS.values(), ids=list(BLOCKS))
 def test_a_building_block_knows_nothing_of_accounts_payable(path):
     assert re.findall(BUSINESS, path.read_text("utf-8"), re.IGNORECASE) == []
@@ -241,7 +277,6 @@ def test_a_building_block_knows_nothing_of_accounts_payable(path):
 TOO_MANY = {
     "aggregator": 1,
     "async_http": 6,
-    "chaining": 2,
     "document_pipeline": 4,
     "entity_counter": 2,
     "eternal": 3,

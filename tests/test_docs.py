@@ -143,7 +143,6 @@ def test_a_page_about_a_pattern_begins_with_the_template(pattern):
 WITHOUT_TABLE = {
     "aggregator",
     "async_http",
-    "chaining",
     "document_pipeline",
     "durable_http",
     "entity_counter",

@@ -1,4 +1,4 @@
-"""Chaining: an invoice is validated, matched with its order and posted, once."""
+"""Chaining: an invoice is validated, matched with its order, and posted once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,9 @@ async def test_an_invoice_is_posted(hub: ManualHub, sandbox: Sandbox) -> None:
     assert posting["number"] == "INV-1"
 
 
-async def test_each_step_is_fed_by_the_last(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_each_step_receives_the_output_of_the_step_before_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     await take_in(hub)
 
     assert [call.name for call in hub.calls()] == [
@@ -58,7 +60,7 @@ async def test_each_step_is_fed_by_the_last(hub: ManualHub, sandbox: Sandbox) ->
     assert posting.input["invoice"] == INVOICE | {"ordered_cents": 125_000}
 
 
-async def test_the_custom_status_says_how_far_it_is(hub: ManualHub) -> None:
+async def test_the_custom_status_names_the_current_step(hub: ManualHub) -> None:
     seen = []
 
     def look(value: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +86,7 @@ async def test_the_custom_status_says_how_far_it_is(hub: ManualHub) -> None:
         ({"currency": "USD"}, "other_currency"),
     ],
 )
-async def test_an_invoice_that_is_not_right_ends_with_a_code_and_no_posting(
+async def test_an_invalid_invoice_fails_with_a_code_and_is_not_posted(
     hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], code: str
 ) -> None:
     operation = await take_in(hub, **changes)
@@ -95,7 +97,7 @@ async def test_an_invoice_that_is_not_right_ends_with_a_code_and_no_posting(
     assert await sandbox.postings() == []
 
 
-async def test_a_closed_order_takes_no_invoice(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_an_invoice_for_a_closed_order_is_refused(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/orders/PO-7", vendor="acme", amount_cents=99_000, open=False)
 
     operation = await take_in(hub, order="PO-7")
@@ -104,7 +106,9 @@ async def test_a_closed_order_takes_no_invoice(hub: ManualHub, sandbox: Sandbox)
 
 
 @pytest.mark.parametrize("party", ["orders", "postings"])
-async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, party: str) -> None:
+async def test_a_short_outage_delays_the_intake(
+    hub: ManualHub, sandbox: Sandbox, party: str
+) -> None:
     await sandbox.fault(party, fail_next=3)
 
     operation = await take_in(hub)
@@ -113,7 +117,7 @@ async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, pa
     assert len(await sandbox.postings()) == 1
 
 
-async def test_a_posting_whose_answer_was_lost_is_not_made_twice(
+async def test_a_posting_whose_answer_was_lost_is_not_posted_twice(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("postings", lose_answer_next=2)
@@ -125,7 +129,7 @@ async def test_a_posting_whose_answer_was_lost_is_not_made_twice(
     assert len(hub.calls("post_invoice")) == 3
 
 
-async def test_an_outage_ends_with_a_code_and_a_retry_posts_once_it_is_over(
+async def test_a_long_outage_fails_the_intake_which_can_be_retried_later(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("postings", lose_answer_next=100)
@@ -141,7 +145,9 @@ async def test_an_outage_ends_with_a_code_and_a_retry_posts_once_it_is_over(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_asking_twice_is_one_intake(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_repeating_the_request_returns_the_same_intake(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     first = await hub.request("POST", "/api/invoices", json=INVOICE)
     second = await hub.request("POST", "/api/invoices", json=INVOICE)
 
@@ -150,11 +156,12 @@ async def test_asking_twice_is_one_intake(hub: ManualHub, sandbox: Sandbox) -> N
     assert len(hub.calls("post_invoice")) == 1
 
 
-async def test_asking_again_for_an_intake_that_failed_says_that_it_failed_and_why(
+async def test_repeating_the_request_of_a_failed_intake_returns_its_failure(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     invoice = INVOICE | {"order": "PO-7"}
     first = await hub.request("POST", "/api/invoices", json=invoice)
+    await hub.run_until_ended(ID)
 
     again = await hub.request("POST", "/api/invoices", json=invoice)
 
@@ -165,7 +172,7 @@ async def test_asking_again_for_an_intake_that_failed_says_that_it_failed_and_wh
 
 
 @pytest.mark.parametrize("changes", [{}, {"amount_cents": 12_000}], ids=["same", "corrected"])
-async def test_an_invoice_that_was_reversed_and_deleted_is_posted_when_it_comes_again(
+async def test_an_invoice_that_was_reversed_and_deleted_is_posted_when_it_is_sent_again(
     hub: ManualHub, sandbox: Sandbox, changes: dict[str, int]
 ) -> None:
     first = await take_in(hub)
@@ -194,9 +201,7 @@ async def test_an_invoice_that_was_only_deleted_keeps_its_posting(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_many_who_ask_in_one_moment_start_one_intake(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_concurrent_requests_start_one_intake(hub: ManualHub, sandbox: Sandbox) -> None:
     asked = [hub.request("POST", "/api/invoices", json=INVOICE) for _ in range(10)]
     answers = await asyncio.gather(*asked)
     await hub.run_until_ended(ID)
@@ -206,7 +211,7 @@ async def test_many_who_ask_in_one_moment_start_one_intake(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_a_number_used_for_another_invoice_is_a_conflict_and_changes_nothing(
+async def test_a_number_that_was_used_for_a_different_invoice_is_a_conflict(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await take_in(hub)
@@ -229,7 +234,7 @@ async def test_a_number_used_for_another_invoice_is_a_conflict_and_changes_nothi
         ({"iban": "DE00"}, "iban"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, changes: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/invoices", json=INVOICE | changes)
@@ -255,18 +260,20 @@ async def test_a_crash_between_any_two_steps_posts_once(
         await sandbox.reset()
 
 
-def test_its_steps_can_be_walked_without_a_hub() -> None:
-    """The SDK's own way, for people who do not use durablehost: nothing is replayed or lost."""
-    results = iter([INVOICE, INVOICE, {"id": "posting-1", "amount_cents": 12_500}])
+def test_the_orchestrator_can_be_tested_with_the_wrapper_of_the_sdk() -> None:
+    """For people who do not use durablehost. Nothing is replayed here."""
+    results = [INVOICE, {"id": "posting-1", "amount_cents": 12_500}]
     context = Mock(df.DurableOrchestrationContext, instance_id=ID, is_replaying=False)
     context.current_utc_datetime = datetime(2026, 1, 1, tzinfo=UTC)
     context.get_input.return_value = INVOICE
     context.new_uuid.return_value = "01234567-89ab-cdef-0123-456789abcdef"
-    context.call_activity.side_effect = lambda activity, payload: Mock(result=next(results))
+    context.call_activity.return_value = Mock(result=INVOICE)
+    context.call_activity_with_retry.side_effect = [Mock(result=result) for result in results]
     orchestrator = invoice_intake.build().get_user_function().orchestrator_function
 
     *_, posting = orchestrator_generator_wrapper(orchestrator(context))
 
-    called = [call.args[0] for call in context.call_activity.call_args_list]
+    calls = context.call_activity.mock_calls + context.call_activity_with_retry.mock_calls
+    called = [call.args[0] for call in calls]
     assert called == [validate_invoice, match_order, post_invoice]
     assert posting == {"id": "posting-1", "amount_cents": 12_500}

@@ -12,7 +12,7 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from orchestration.breaking import OPERATIONS, Breaker, Permit, closed
 from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.deadlines import first_of, sleep
+from orchestration.deadlines import sleep, wait_any
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
@@ -114,7 +114,7 @@ def sleeper(context: df.DurableOrchestrationContext) -> Generator[Any, Any, str]
 def waiter(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     seconds: Any = context.get_input()
     answer = context.wait_for_external_event("Answered")
-    winner = yield from first_of(context, [answer], timedelta(seconds=seconds))
+    winner = yield from wait_any(context, [answer], timedelta(seconds=seconds))
     done = yield context.call_activity(do_work, "after")
     return [event_value(winner.result) if winner else "too late", done]
 

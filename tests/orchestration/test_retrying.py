@@ -196,17 +196,17 @@ async def test_the_deadline_cuts_the_last_attempt_short(hub: ManualHub) -> None:
 
 
 def test_jitter_only_adds() -> None:
-    assert Retry().pause(4, luck=0.0) == timedelta(seconds=16)
-    assert Retry().pause(4, luck=1.0) == timedelta(seconds=20)
+    assert Retry().pause(4, share=0.0) == timedelta(seconds=16)
+    assert Retry().pause(4, share=1.0) == timedelta(seconds=20)
 
 
 def test_a_pause_has_a_cap() -> None:
-    assert Retry().pause(30, luck=0.0) == timedelta(minutes=1)
+    assert Retry().pause(30, share=0.0) == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("attempt", [2_000, 10**9])
 def test_a_pause_has_its_cap_at_however_late_an_attempt(attempt: int) -> None:
-    assert Retry().pause(attempt, luck=0.0) == timedelta(minutes=1)
+    assert Retry().pause(attempt, share=0.0) == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("commits", range(1, 9))
