@@ -59,10 +59,10 @@ INSIDE = {
     "settings": {"errors"},
     "app": {"errors", "sdk_patches", "settings"},
     "hub": {"app", "errors"},
-    "calling": {"app", "errors", "hub", "sdk_patches"},
+    "calling": {"app", "errors", "hub", "sdk_patches", "settings"},
     "episodes": {"app", "errors", "hub", "settings"},
     "store": {"errors", "hub"},
-    "triggers": {"app", "errors", "hub", "settings"},
+    "triggers": {"app", "calling", "errors", "hub", "settings"},
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},
     "web": {"app", "calling", "errors", "hub", "settings"},
     "testing": {

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -23,6 +24,22 @@ class Place:
 
 
 @dataclass(frozen=True)
+class RetryPolicy:
+    """What `@app.retry` says: how often a failed call is made again, and after which pause."""
+
+    most: int  # calls after the first one; -1 for no limit
+    pause: timedelta
+    longest_pause: timedelta  # of an exponential backoff; equal to `pause` for a fixed delay
+
+    def pause_before(self, retry: int) -> timedelta:
+        """The pause before the nth retry, counted from 1."""
+        if self.pause >= self.longest_pause:
+            return self.pause
+        factor: int = 2 ** min(retry - 1, 40)  # no longest pause is that long
+        return min(self.pause * factor, self.longest_pause)
+
+
+@dataclass(frozen=True)
 class Function:
     """One function of the app, as the host would index it."""
 
@@ -37,12 +54,20 @@ class Function:
     durable_name: str = ""
     user_function: Callable[..., Any] | None = None  # what the app's author wrote
     takes_context: bool = False  # has a parameter `context` that is a `func.Context`
+    retry: RetryPolicy | None = None
 
     @property
     def unserved_bindings(self) -> tuple[Mapping[str, Any], ...]:
         """Bindings that durablehost does not serve: it reads no input and delivers no output."""
         served = ("durableClient", "http", self.trigger["type"])
-        return tuple(b for b in self.bindings if b["type"] not in served)
+        stored = self.storage_bindings
+        return tuple(b for b in self.bindings if b["type"] not in served and b not in stored)
+
+    @property
+    def storage_bindings(self) -> tuple[Mapping[str, Any], ...]:
+        """Queue outputs, blob outputs and blob inputs."""
+        stored = (("queue", "OUT"), ("blob", "OUT"), ("blob", "IN"))
+        return tuple(b for b in self.bindings if (b["type"], b["direction"]) in stored)
 
     @property
     def client_bindings(self) -> tuple[Mapping[str, Any], ...]:

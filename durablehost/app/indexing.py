@@ -16,6 +16,7 @@ from azure.functions.decorators.function_app import Function as SdkFunction
 
 from durablehost.app import advice
 from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut, Place
+from durablehost.app.retry_policy import RetryPolicyWrong, read_retry_policy
 from durablehost.app.signatures import Fault, faults, read_signature
 from durablehost.app.source import place_of, user_function_of
 from durablehost.errors import AppDoesNotLoad
@@ -73,11 +74,14 @@ def complaint(says: str, place: Place, advised: str) -> str:
 def _index(sdk_function: SdkFunction) -> tuple[Function, Fault | None]:
     handler = sdk_function.get_user_function()
     name = str(sdk_function.get_function_name())
-    fault, takes_context = None, False
+    fault, takes_context, retry = None, False, None
     try:
         signature = read_signature(name, handler, sdk_function.get_bindings())
         takes_context = signature.takes_context
         fault = next(faults(signature), None)
+        retry = read_retry_policy(sdk_function.get_settings_dict("retry_policy"))
+    except RetryPolicyWrong as wrong:
+        fault = Fault(str(wrong), wrong.advice)
     except (
         Exception
     ) as error:  # annotations are code of the app; the worker reports what they raise
@@ -99,6 +103,7 @@ def _index(sdk_function: SdkFunction) -> tuple[Function, Fault | None]:
         durable_name=durable_name,
         user_function=user_function,
         takes_context=takes_context,
+        retry=retry,
     )
     return function, fault
 

@@ -2,10 +2,7 @@
 
 import json
 import logging
-import os
-import threading
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +12,35 @@ from azure.functions.timer import TimerRequest
 
 from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of, has_implicit_output
+from durablehost.calling.binding_data import binding_data
 from durablehost.calling.http_values import as_http_response
+from durablehost.calling.invocation_context import InvocationContext, RetryContext
+from durablehost.calling.storage_bindings import Storage, StorageBinding, storage_bindings
 
 log = logging.getLogger(__name__)
 
-_LOCAL = threading.local()
+_RETURN = "$return"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a function: the value of its trigger, and what else its parameters get."""
+
+    value: object
+    client_payload: str
+    instance_id: str = ""  # of the orchestration that calls an activity
+    retry: RetryContext = RetryContext()
+
+
+Delivery = tuple[StorageBinding, list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a call has brought: its result, and what is to be sent or written."""
+
+    result: object
+    deliveries: Sequence[Delivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,48 +52,79 @@ class FunctionBindings:
     out_names: tuple[str, ...]
     response_name: str  # of the binding that is the HTTP response
     unread: str  # input bindings durablehost has no value for
+    lost: frozenset[str]  # output bindings durablehost does not deliver
+    stored_inputs: tuple[StorageBinding, ...]
+    stored_outputs: Mapping[str, StorageBinding]
     decode: Callable[[Any], Any]
     encode: Callable[[Any], Any]
 
     @classmethod
     def of(cls, function: Function) -> "FunctionBindings":
         outs = [b["name"] for b in function.bindings if b["direction"] == "OUT"]
-        unread = [b for b in function.unserved_bindings if b["direction"] != "OUT"]
+        unserved = function.unserved_bindings
+        unread = [f"{b['name']} ({b['type']})" for b in unserved if b["direction"] != "OUT"]
         return cls(
             function=function,
             client_names=tuple(b["name"] for b in function.client_bindings),
-            out_names=tuple(name for name in outs if name != "$return"),
+            out_names=tuple(name for name in outs if name != _RETURN),
             response_name=next((b["name"] for b in function.bindings if b["type"] == "http"), ""),
-            unread=", ".join(f"{b['name']} ({b['type']})" for b in unread),
+            unread=", ".join(unread),
+            lost=frozenset(b["name"] for b in unserved if b["direction"] == "OUT"),
+            stored_inputs=storage_bindings(function, "IN"),
+            stored_outputs={b.name: b for b in storage_bindings(function, "OUT")},
             decode=_decoder(function),
             encode=_encoder(function),
         )
 
-    def arguments(self, value: object, client_payload: str) -> dict[str, Any]:
+    async def read(self, storage: Storage, call: Call) -> dict[str, Any]:
+        """The values of the blob inputs. Raises StorageFailed, ValueError."""
+        if not self.stored_inputs:
+            return {}
+        data = binding_data(self.function, call.value, call.instance_id)
+        return {each.name: await each.read(storage, data) for each in self.stored_inputs}
+
+    async def deliver(self, storage: Storage, call: Call, deliveries: Sequence[Delivery]) -> None:
+        """Send and write what the function gave its outputs. Raises StorageFailed, ValueError."""
+        if not deliveries:
+            return
+        data = binding_data(self.function, call.value, call.instance_id)
+        for binding, bodies in deliveries:
+            await binding.deliver(storage, data, bodies)
+
+    def arguments(self, call: Call, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What the function is called with, by parameter."""
         if self.unread:
             raise NotImplementedError(f"durablehost does not read the input binding {self.unread}")
-        arguments = {self.function.trigger["name"]: self.decode(value)}
+        arguments = {self.function.trigger["name"]: self.decode(call.value), **inputs}
         for name in self.client_names:
-            arguments[name] = client_payload
+            arguments[name] = call.client_payload
         for name in self.out_names:
             arguments[name] = _Out()
         if self.function.takes_context:
-            arguments["context"] = InvocationContext(self.function)
+            arguments["context"] = InvocationContext(self.function, call.value, call.retry)
         return arguments
 
-    def result(self, returned: object, arguments: dict[str, Any], instance_id: str) -> object:
+    def result(self, returned: object, arguments: dict[str, Any], call: Call) -> Returned:
         """What the host makes of the returned value; raises what the worker would."""
+        deliveries: list[Delivery] = []
         for name in self.out_names:
             value = arguments[name].get()
             if name == self.response_name:
                 returned = value
             elif value is not None:
-                self._say_lost(name, instance_id)
-        return self.encode(returned)
+                self._put_out(name, value, deliveries, call)
+        encoded = self.encode(returned)
+        if _RETURN in self.stored_outputs or (_RETURN in self.lost and returned is not None):
+            self._put_out(_RETURN, returned, deliveries, call)
+        return Returned(encoded, deliveries)
 
-    def _say_lost(self, name: str, instance_id: str) -> None:
-        caller = f"{self.function.name} of {instance_id}" if instance_id else self.function.name
+    def _put_out(self, name: str, value: Any, deliveries: list[Delivery], call: Call) -> None:
+        if binding := self.stored_outputs.get(name):
+            deliveries.append((binding, binding.bodies(value)))
+            return
+        caller = self.function.name
+        if call.instance_id:
+            caller += f" of {call.instance_id}"
         log.warning(
             "%s set its output binding %s: durablehost delivers none, the value is lost",
             caller,
@@ -95,6 +147,8 @@ def _decoder(function: Function) -> Callable[[Any], Any]:
 
 def _content_of(value: object) -> bytes:
     """What a function gets that asks its trigger for `str` or `bytes`."""
+    if isinstance(value, (str, bytes)):  # of a trigger that the SDK has no converter for
+        return value.encode() if isinstance(value, str) else value
     if isinstance(value, func.QueueMessage):
         return value.get_body()
     if isinstance(value, func.InputStream):
@@ -112,7 +166,7 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
     if function.kind == "http":
         return as_http_response
     may_return = any(
-        binding["name"] == "$return" or has_implicit_output(binding["type"])
+        binding["name"] == _RETURN or has_implicit_output(binding["type"])
         for binding in function.bindings
     )
 
@@ -136,53 +190,3 @@ class _Out(func.Out[Any]):
 
     def get(self) -> Any:
         return self._value
-
-
-class InvocationContext(func.Context):
-    """What a function's `context` parameter tells of the call."""
-
-    def __init__(self, function: Function) -> None:
-        self._function = function
-        self._invocation_id = str(uuid.uuid4())
-        _LOCAL.invocation_id = self._invocation_id
-
-    @property
-    def invocation_id(self) -> str:
-        return self._invocation_id
-
-    @property
-    def thread_local_storage(self) -> Any:
-        return _LOCAL
-
-    @property
-    def function_name(self) -> str:
-        return self._function.name
-
-    @property
-    def function_directory(self) -> str:
-        return os.path.dirname(os.path.abspath(self._function.place.file))
-
-    @property
-    def trace_context(self) -> Any:
-        return _TraceContext()
-
-    @property
-    def retry_context(self) -> Any:
-        return _RetryContext()
-
-
-@dataclass(frozen=True)
-class _TraceContext:
-    trace_parent: str = ""
-    trace_state: str = ""
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        return {}
-
-
-@dataclass(frozen=True)
-class _RetryContext:
-    retry_count: int = 0
-    max_retry_count: int = 0
-    exception: None = None

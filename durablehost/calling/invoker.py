@@ -4,14 +4,19 @@ import asyncio
 import logging
 import os
 import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import azure.functions as func
 
 from durablehost import sdk_patches
 from durablehost.app.functions import Function
-from durablehost.calling.bindings import FunctionBindings
+from durablehost.calling.bindings import Call, FunctionBindings, Returned
+from durablehost.calling.invocation_context import RetryContext, RpcException
+from durablehost.calling.storage_bindings import Storage, StorageFailed
+from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.calling.threads import DaemonPool, LoopThread
 from durablehost.errors import FunctionFailed
 
@@ -29,7 +34,18 @@ class Invoker:
     must not stop the host. Without, they run on the caller's loop.
     """
 
-    def __init__(self, *, threads: int | None = None, own_loop: bool) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        own_loop: bool,
+        storage: Storage | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`storage` has the queues and blobs of bindings: without it, those that the app's
+        connections name. `pause` waits between the retries of a function."""
+        self._storage = storage or StorageOnDemand(os.environ, encode_messages=True)
+        self._pause = pause
         self._pool = DaemonPool(threads or _thread_count())
         self._loop_thread = LoopThread() if own_loop else None
         # By the id of the function, which stays in the value, so that no id is used again.
@@ -48,29 +64,64 @@ class Invoker:
         self, function: Function, input_text: str, instance_id: str, client_payload: str = ""
     ) -> str:
         """Run an activity for an instance: JSON text in, JSON text out."""
-        return cast(str, await self._run(function, input_text, client_payload, instance_id))
+        return cast(str, await self._run(function, Call(input_text, client_payload, instance_id)))
 
     async def http(
         self, function: Function, request: func.HttpRequest, client_payload: str
     ) -> func.HttpResponse:
         """Have a function answer a request."""
-        return cast(func.HttpResponse, await self._run(function, request, client_payload))
+        return cast(func.HttpResponse, await self._run(function, Call(request, client_payload)))
 
     async def trigger(self, function: Function, value: object, client_payload: str) -> None:
         """Run a function on what its timer, queue or blob trigger gives it."""
-        await self._run(function, value, client_payload)
+        await self._run(function, Call(value, client_payload))
 
-    async def _run(
-        self, function: Function, value: object, client_payload: str, instance_id: str = ""
-    ) -> object:
+    async def _run(self, function: Function, call: Call) -> object:
+        """Call a function, and again as its `@app.retry` says. Raises FunctionFailed."""
+        policy, retries = function.retry, 0
+        if policy is not None:
+            call = replace(call, retry=RetryContext(0, policy.most))
+        while True:
+            try:
+                return await self._run_once(function, call)
+            except FunctionFailed as failure:
+                if policy is None or retries == policy.most:
+                    raise
+                retries += 1
+                pause = policy.pause_before(retries).total_seconds()
+                log.warning(
+                    "%s failed and is called again in %g s (retry %d of %s): %s",
+                    function.name,
+                    pause,
+                    retries,
+                    "any number" if policy.most < 0 else policy.most,
+                    failure,
+                )
+                error = RpcException(failure.message, failure.kind, failure.stack)
+                call = replace(call, retry=RetryContext(retries, policy.most, error))
+            await self._pause(pause)
+
+    async def _run_once(self, function: Function, call: Call) -> object:
         bindings = self._bindings.get(id(function))
         if bindings is None:
             bindings = self._bindings[id(function)] = FunctionBindings.of(function)
-        if not function.is_async:
-            return await self._pool.run(
-                partial(_call_sync, bindings, value, client_payload, instance_id)
-            )
-        coroutine = _call_async(bindings, value, client_payload, instance_id)
+        try:
+            inputs = await bindings.read(self._storage, call)
+        except (StorageFailed, ValueError) as error:
+            raise _failure_of_binding(function, "read an input", error) from error
+        returned = await self._call(bindings, call, inputs)
+        try:
+            await bindings.deliver(self._storage, call, returned.deliveries)
+        except (StorageFailed, ValueError) as error:
+            raise _failure_of_binding(function, "deliver an output", error) from error
+        return returned.result
+
+    async def _call(
+        self, bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
+    ) -> Returned:
+        if not bindings.function.is_async:
+            return await self._pool.run(partial(_call_sync, bindings, call, inputs))
+        coroutine = _call_async(bindings, call, inputs)
         return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
 
     async def disconnect(self) -> None:
@@ -115,23 +166,21 @@ def _call_through_sdk(function: Function, context: object) -> str:
         raise _failure_of(error) from error
 
 
-def _call_sync(
-    bindings: FunctionBindings, value: object, client_payload: str, instance_id: str
-) -> object:
+def _call_sync(bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]) -> Returned:
     try:
-        arguments = bindings.arguments(value, client_payload)
-        return bindings.result(bindings.function.handler(**arguments), arguments, instance_id)
+        arguments = bindings.arguments(call, inputs)
+        return bindings.result(bindings.function.handler(**arguments), arguments, call)
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
 
 
 async def _call_async(
-    bindings: FunctionBindings, value: object, client_payload: str, instance_id: str
-) -> object:
+    bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
+) -> Returned:
     try:
-        arguments = bindings.arguments(value, client_payload)
+        arguments = bindings.arguments(call, inputs)
         returned = await bindings.function.handler(**arguments)
-        return bindings.result(returned, arguments, instance_id)
+        return bindings.result(returned, arguments, call)
     except GeneratorExit:
         raise
     except asyncio.CancelledError as error:
@@ -141,6 +190,12 @@ async def _call_async(
         raise _failure_of(error) from error  # the function's own; nobody asked us to stop
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
+
+
+def _failure_of_binding(function: Function, what: str, error: Exception) -> FunctionFailed:
+    """The failure of a call whose binding cannot be served; the function itself did not fail."""
+    kind = "StorageFailed" if isinstance(error, StorageFailed) else "InvalidOperationException"
+    return FunctionFailed(kind, f"durablehost cannot {what} of {function.name}: {error}", "")
 
 
 def _failure_of(error: BaseException) -> FunctionFailed:

@@ -22,6 +22,8 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import load_app
 from durablehost.calling.http_activity import HttpCaller
 from durablehost.calling.invoker import Invoker
+from durablehost.calling.storage_bindings import storage_bindings
+from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
@@ -109,7 +111,11 @@ class Host:
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
         backend = SqliteBackend(self._options.data)
         self._ends.callback(backend.close)
-        clock, invoker, http = SystemClock(), Invoker(own_loop=True), HttpCaller()
+        options = TriggerOptions.from_host_json(settings.raw)
+        storage = StorageOnDemand(os.environ, encode_messages=options.queues.base64)
+        self._ends.push_async_callback(storage.close)
+        invoker = Invoker(own_loop=True, storage=storage)
+        clock, http = SystemClock(), HttpCaller()
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
@@ -134,7 +140,7 @@ class Host:
             clock,
             os.environ,
             _Kept(backend),
-            options=TriggerOptions.from_host_json(settings.raw),
+            options=options,
             disabled=settings.disabled,
         )
         admin = Admin(
@@ -148,7 +154,19 @@ class Host:
         await self._serve(self._public, front)
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
+        self._check(storage)
         self._show(origin)
+
+    def _check(self, storage: StorageOnDemand) -> None:
+        """Say which bindings lack their storage, without delaying the start."""
+        bindings = [
+            binding
+            for function in self._table.functions
+            for direction in ("IN", "OUT")
+            for binding in storage_bindings(function, direction)
+        ]
+        checking = asyncio.create_task(storage.check(bindings))
+        self._ends.callback(checking.cancel)
 
     def _payload(self, rpc: str, origin: str, binding: Mapping[str, Any]) -> str:
         settings = self._settings

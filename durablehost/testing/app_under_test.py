@@ -108,6 +108,18 @@ class AppUnderTest:
         """Send calls to URLs that begin so, such as those of a server that the test has started."""
         self._machinery.http.let_through(url)
 
+    # Queues and blobs of bindings
+
+    @property
+    def messages(self) -> dict[str, list[str]]:
+        """What output bindings have sent, by the name of the queue. Nothing takes it from there."""
+        return self._machinery.storage.messages
+
+    @property
+    def blobs(self) -> dict[str, str | bytes]:
+        """The blobs that input bindings read and output bindings write, by `container/name`."""
+        return self._machinery.storage.blobs
+
     # Timer functions
 
     def stop_timers(self, *names: str) -> None:

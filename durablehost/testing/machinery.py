@@ -20,6 +20,7 @@ from durablehost.testing.explaining import Explainer
 from durablehost.testing.http_stubs import HttpStubs
 from durablehost.testing.in_process import Front
 from durablehost.testing.manual_work import ManualWork
+from durablehost.testing.memory_storage import MemoryStorage
 from durablehost.testing.shuffling import Shuffle
 from durablehost.testing.stubs import Stubs
 from durablehost.testing.timer_functions import TimerFunctions
@@ -36,6 +37,7 @@ class Machinery:
     clock: ManualClock
     log: CallLog
     invoker: Invoker
+    storage: MemoryStorage
     backend: WatchedBackend
     client: HubClient
     front: Front
@@ -60,6 +62,10 @@ class Machinery:
         self.invoker.end_threads()
 
 
+async def _no_pause(seconds: float) -> None:
+    """A test does not wait between the retries of a function."""
+
+
 def build(
     app: object,
     start: datetime | None,
@@ -75,7 +81,8 @@ def build(
     settings = settings or settings_for_tests(table.folder)
     clock = ManualClock(start)
     log = CallLog(clock)
-    invoker = Invoker(own_loop=False)
+    storage = MemoryStorage()
+    invoker = Invoker(own_loop=False, storage=storage, pause=_no_pause)
     shuffle = Shuffle(seed)
     backend = WatchedBackend(data, log, shuffle)
     client = HubClient(
@@ -129,6 +136,7 @@ def build(
         clock=clock,
         log=log,
         invoker=invoker,
+        storage=storage,
         backend=backend,
         client=client,
         front=front,

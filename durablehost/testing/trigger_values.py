@@ -12,8 +12,8 @@ from azure.functions.meta import Datum
 
 from durablehost.app.functions import Function
 from durablehost.app.ncrontab import parse
+from durablehost.calling.blob_path import parse_path
 from durablehost.settings.percent_names import resolve
-from durablehost.triggers.blob_path import parse_path
 from durablehost.triggers.dotnet import time_text
 from durablehost.triggers.storage_values import queue_message
 from durablehost.triggers.values import as_json, decode, from_text, timer_request

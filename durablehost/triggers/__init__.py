@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from durablehost.app.functions import Function, FunctionTable
+from durablehost.calling.storage_on_demand import storage_packages
 from durablehost.hub.clock import Clock
 from durablehost.triggers.options import QueueOptions, TriggerOptions
 from durablehost.triggers.running import Invoke, succeeds
@@ -23,10 +24,6 @@ __all__ = ["QueueOptions", "TriggerOptions", "TriggerState", "Triggers"]
 
 log = logging.getLogger(__name__)
 
-_NO_STORAGE = (
-    "the packages of Azure Storage are not installed. Queue and blob triggers need the extra"
-    " `storage` of durablehost, or: python -m pip install azure-storage-blob azure-storage-queue"
-)
 _EVENT_GRID = "EventGrid"
 _HOST_FUNCTIONS = "Host.Functions."
 # durablehost ends within two seconds. Of these, functions may go on for so long, and the putting
@@ -167,13 +164,8 @@ class Triggers:
     def _storage_triggers(self) -> "StorageTriggers":
         """Raises ValueError where the packages of Azure Storage are not installed."""
         if self._storage is None:
-            try:
-                # Takes a quarter of a second to import, which most apps and tests can save.
+            with storage_packages():
                 from durablehost.triggers.storage import StorageTriggers
-            except ModuleNotFoundError as error:
-                if (error.name or "").split(".")[0] != "azure":
-                    raise
-                raise ValueError(_NO_STORAGE) from None
 
             self._storage = StorageTriggers(self._invoke, self._environ, self._state, self._options)
         return self._storage

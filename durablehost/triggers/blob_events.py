@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 
+from durablehost.calling.azure_storage import describe
 from durablehost.triggers.blob_runs import BlobRuns, ReadBlob
 from durablehost.triggers.options import TriggerOptions
-from durablehost.triggers.polling import describe
 from durablehost.triggers.running import Tasks
 from durablehost.triggers.state import TriggerState
 

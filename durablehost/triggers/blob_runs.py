@@ -12,8 +12,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from durablehost.app.functions import Function
-from durablehost.triggers.polling import describe
-from durablehost.triggers.queues import send
+from durablehost.calling.azure_storage import describe, send_message
 from durablehost.triggers.running import Invoke, succeeds
 from durablehost.triggers.storage_values import blob_stream
 
@@ -104,7 +103,9 @@ class BlobRuns:
             tries,
             _POISON_QUEUE,
         )
-        await send(self._poison, base64.b64encode(json.dumps(message, indent=2).encode()).decode())
+        await send_message(
+            self._poison, base64.b64encode(json.dumps(message, indent=2).encode()).decode()
+        )
 
 
 def plain_etag(etag: str) -> str:

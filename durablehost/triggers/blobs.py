@@ -8,10 +8,11 @@ from datetime import timedelta
 from azure.core.exceptions import AzureError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob.aio import ContainerClient
 
-from durablehost.triggers.blob_path import BlobPath
+from durablehost.calling.azure_storage import describe
+from durablehost.calling.blob_path import BlobPath
 from durablehost.triggers.blob_runs import BlobRuns, plain_etag
 from durablehost.triggers.options import TriggerOptions
-from durablehost.triggers.polling import Polling, describe
+from durablehost.triggers.polling import Polling
 from durablehost.triggers.running import Tasks
 from durablehost.triggers.state import TriggerState
 

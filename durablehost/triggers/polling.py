@@ -5,7 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+from durablehost.calling.azure_storage import describe
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +81,3 @@ class Polling:
         """Do not look again; the look under way goes on to its end."""
         self.stopped = True
         self._wake.set()
-
-
-def describe(error: AzureError) -> str:
-    """What the storage does, in a few words for a log."""
-    if isinstance(error, HttpResponseError) and error.status_code:
-        return f"answers {error.status_code} {error.reason or ''}".rstrip()
-    reason, *_ = str(error).splitlines() or [type(error).__name__]
-    return f"does not answer ({reason})"

@@ -11,15 +11,15 @@ from datetime import timedelta
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
-    ResourceExistsError,
     ResourceNotFoundError,
 )
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from durablehost.app.functions import Function
+from durablehost.calling.azure_storage import describe, send_message
 from durablehost.triggers.options import QueueOptions
-from durablehost.triggers.polling import Polling, describe
+from durablehost.triggers.polling import Polling
 from durablehost.triggers.running import Invoke, Tasks, succeeds
 from durablehost.triggers.storage_values import overrides, queue_message
 
@@ -116,7 +116,6 @@ class QueueTrigger:
             await self._put_by(message, lease)
         elif self._poison:
             await lease.end(self._options.visibility_timeout)
-            self._polling.look_soon()
 
     def _body(self, message: QueueMessage) -> bytes | None:
         """What was sent; None, with a warning, for what the host does not read."""
@@ -146,7 +145,7 @@ class QueueTrigger:
             message.dequeue_count,
             self._poison.queue_name,
         )
-        await send(self._poison, str(message.content or ""))
+        await send_message(self._poison, str(message.content or ""))
         await self._queue.delete_message(message.id, lease.receipt)
 
     async def _runs(self, body: bytes, message: QueueMessage | None, about: str) -> bool:
@@ -215,16 +214,6 @@ class Lease:
             self._message_id, self.receipt, visibility_timeout=int(after.total_seconds())
         )
         self.receipt = updated.pop_receipt
-
-
-async def send(queue: QueueClient, text: str) -> None:
-    """Put a text on a queue, which is made if it does not exist."""
-    try:
-        await queue.send_message(text)
-    except ResourceNotFoundError:
-        with contextlib.suppress(ResourceExistsError):
-            await queue.create_queue()
-        await queue.send_message(text)
 
 
 def _is_gone(error: AzureError) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from durablehost.app.functions import Function
+from durablehost.calling.blob_path import parse_path
+from durablehost.calling.connections import Connections
 from durablehost.settings.percent_names import resolve
 from durablehost.triggers.blob_events import BlobEventTrigger
-from durablehost.triggers.blob_path import parse_path
 from durablehost.triggers.blob_runs import BlobRuns
 from durablehost.triggers.blobs import BlobTrigger
-from durablehost.triggers.connections import Connections
 from durablehost.triggers.options import TriggerOptions
 from durablehost.triggers.queues import QueueTrigger
 from durablehost.triggers.running import Invoke

@@ -170,7 +170,7 @@ def test_the_advice_says_what_to_write(load: LoadText, text: str, advice: str) -
 
 def test_output_bindings_and_the_hosts_context_are_parameters_that_load(load: LoadText) -> None:
     table = load("""
-@app.queue_output(arg_name="out", queue_name="q", connection="c")
+@app.table_output(arg_name="out", table_name="t", connection="c")
 @app.route(route="r")
 def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> str: ...
 """)

@@ -1,6 +1,7 @@
 """What functions of timers, queues and blobs are given, and what of bindings is not served."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -98,8 +99,8 @@ async def test_what_is_set_on_an_output_binding_is_said_to_be_lost(
         return "done"
 
     declared = app.route(route="r")(answers)
-    declared = app.queue_output(arg_name="out", queue_name="q", connection="c")(declared)
-    app.queue_output(arg_name="other", queue_name="q", connection="c")(declared)
+    declared = app.table_output(arg_name="out", table_name="t", connection="c")(declared)
+    app.table_output(arg_name="other", table_name="t", connection="c")(declared)
 
     with caplog.at_level(logging.WARNING):
         answer = await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")
@@ -108,6 +109,60 @@ async def test_what_is_set_on_an_output_binding_is_said_to_be_lost(
     assert [record.getMessage() for record in caplog.records if "output binding" in record.msg] == [
         "answers set its output binding out: durablehost delivers none, the value is lost"
     ]
+
+
+async def test_a_returned_value_that_no_binding_delivers_is_said_to_be_lost(
+    invoker: Invoker, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = df.DFApp()
+
+    def tick(timer: func.TimerRequest) -> str:
+        return "a row"
+
+    declared = app.timer_trigger(arg_name="timer", schedule="0 * * * * *")(tick)
+    app.table_output(arg_name="$return", table_name="t", connection="c")(declared)
+
+    await invoker.trigger(only(app), TIMER, "")
+
+    assert "tick set its output binding $return: durablehost delivers none" in caplog.text
+
+
+async def test_a_trigger_that_the_sdk_has_no_converter_for_gives_its_text(
+    invoker: Invoker,
+) -> None:
+    seen: list[str] = []
+    app = df.DFApp()
+
+    def tool(context: str) -> None:
+        seen.append(context)
+
+    app.generic_trigger(arg_name="context", type="mcpToolTrigger")(tool)
+    await invoker.trigger(only(app), '{"arguments": {}}', "")
+
+    assert seen == ['{"arguments": {}}']
+
+
+async def test_the_trace_context_has_the_names_of_the_sdk_and_of_the_worker(
+    invoker: Invoker,
+) -> None:
+    seen: list[Any] = []
+
+    def answers(req: func.HttpRequest, context: func.Context) -> str:
+        seen.append(context.trace_context)
+        return "done"
+
+    app = df.DFApp()
+    app.route(route="r")(answers)
+    headers = {"traceparent": "00-1-2-01", "tracestate": "a=b"}
+    function = only(app)
+
+    await invoker.http(function, func.HttpRequest("GET", "/", headers=headers, body=b""), "")
+    await invoker.http(function, func.HttpRequest("GET", "/", body=b""), "")
+
+    brought, new = seen
+    assert (brought.trace_parent, brought.trace_state) == ("00-1-2-01", "a=b")
+    assert (brought.Traceparent, brought.Tracestate, brought.Attributes) == ("00-1-2-01", "a=b", {})
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", new.Traceparent)
 
 
 async def test_an_answer_may_be_set_on_a_binding_of_its_own(invoker: Invoker) -> None:
@@ -125,11 +180,11 @@ async def test_an_answer_may_be_set_on_a_binding_of_its_own(invoker: Invoker) ->
 async def test_a_function_with_an_input_binding_fails_and_says_which(invoker: Invoker) -> None:
     app = df.DFApp()
 
-    def answers(req: func.HttpRequest, blob: func.InputStream) -> str:
+    def answers(req: func.HttpRequest, rows: str) -> str:
         return "never"
 
     declared = app.route(route="r")(answers)
-    app.blob_input(arg_name="blob", path="c/b", connection="c")(declared)
+    app.table_input(arg_name="rows", table_name="t", connection="c")(declared)
 
-    with pytest.raises(FunctionFailed, match=r"does not read the input binding blob \(blob\)"):
+    with pytest.raises(FunctionFailed, match=r"does not read the input binding rows \(table\)"):
         await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")

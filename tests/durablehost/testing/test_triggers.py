@@ -55,6 +55,24 @@ def takes_blob(blob: func.InputStream):
     seen.append((blob.name, blob.length, blob.read()))
 
 
+@app.activity_trigger(input_name="given")  # type: ignore[untyped-decorator]  # the SDK's
+@app.retry(strategy="fixed_delay", max_retry_count="1", delay_interval="01:00:00")
+@app.blob_input(arg_name="card", path="cards/{given}.txt", connection="Storage")
+@app.queue_output(arg_name="out", queue_name="mails", connection="Storage")
+@app.blob_output(arg_name="copy", path="copies/{given}.txt", connection="Storage")
+def answers_mail(given: str, card: str, out: func.Out[str], copy: func.Out[str], context):
+    if not context.retry_context.retry_count:
+        raise ValueError("the first try fails")
+    out.set(f"to {card}")
+    copy.set(card)
+    return card
+
+
+@app.orchestration_trigger(context_name="context")
+def mails(context):
+    return (yield context.call_activity("answers_mail", context.get_input()))
+
+
 @app.event_grid_trigger(arg_name="event")
 def takes_event(event: func.EventGridEvent):
     seen.append(event.subject)
@@ -256,3 +274,13 @@ async def test_an_instance_is_restarted_with_its_input(hub: ManualHub) -> None:
 
     assert second != first
     assert await hub.result(second) == 7
+
+
+async def test_bindings_read_and_write_the_queues_and_blobs_of_the_hub(hub: ManualHub) -> None:
+    hub.blobs["cards/ada.txt"] = "ada@example.com"
+
+    instance = await hub.start("mails", "ada")
+
+    assert hub.output(instance) == "ada@example.com"
+    assert hub.messages == {"mails": ["to ada@example.com"]}
+    assert hub.blobs["copies/ada.txt"] == b"ada@example.com"

@@ -153,7 +153,7 @@ def test_command_and_fixtures_work_where_only_the_wheel_and_pytest_are_installed
     assert (command.returncode, "start" in command.stdout) == (0, True)
     assert (answer.status, answer.text) == (200, "hello")
     assert "take_order does not fire: the packages of Azure Storage are not installed" in host.text
-    assert "Queue and blob triggers need the extra `storage` of durablehost" in host.text
+    assert "Queues and blobs need the extra `storage` of durablehost" in host.text
     assert (code, "23 passed" in said) == (0, True), said
 
 

@@ -7,11 +7,11 @@ import azure.durable_functions as df
 import azure.functions as func
 import pytest
 
+from durablehost.calling.blob_path import parse_path
+from durablehost.calling.connections import Connections
 from durablehost.errors import CannotStart
 from durablehost.settings.percent_names import resolve
 from durablehost.triggers import QueueOptions, TriggerOptions
-from durablehost.triggers.blob_path import parse_path
-from durablehost.triggers.connections import Connections
 from tests.durablehost.triggers.triggering import Alarm, Seen, said, triggers_of
 
 KEY = "c2VjcmV0"

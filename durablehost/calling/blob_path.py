@@ -1,4 +1,4 @@
-"""The path of a blob trigger, `container/{name}.{ext}`, and the blobs it takes."""
+"""The path of a blob trigger, `container/{name}.{ext}`, and the blobs that it takes."""
 
 import re
 from dataclasses import dataclass
@@ -18,6 +18,11 @@ class BlobPath:
         """Whether the trigger is for the blob of this name."""
         return self.pattern.fullmatch(blob_name) is not None
 
+    def parts(self, blob_name: str) -> dict[str, str]:
+        """What stands in a blob's name for each `{name}` of the path."""
+        found = self.pattern.fullmatch(blob_name)
+        return found.groupdict() if found else {}
+
 
 def parse_path(path: str) -> BlobPath:
     """Read a path; raises ValueError for one the host does not take."""
@@ -33,7 +38,8 @@ def parse_path(path: str) -> BlobPath:
         )
     if not blob:
         return BlobPath(container, "", re.compile(".*", re.DOTALL))
-    tokens = [_pattern_of(token, path) for token in _TOKEN.findall(blob)]
+    names: set[str] = set()
+    tokens = [_pattern_of(token, path, names) for token in _TOKEN.findall(blob)]
     prefix = ""
     for literal, _ in tokens:
         if literal is None:
@@ -42,7 +48,7 @@ def parse_path(path: str) -> BlobPath:
     return BlobPath(container, prefix, re.compile("".join(pattern for _, pattern in tokens)))
 
 
-def _pattern_of(token: str, path: str) -> tuple[str | None, str]:
+def _pattern_of(token: str, path: str, names: set[str]) -> tuple[str | None, str]:
     """A token's text, if it stands for itself, and the pattern of what it takes."""
     if token in ("{{", "}}"):
         return token[0], re.escape(token[0])
@@ -53,4 +59,7 @@ def _pattern_of(token: str, path: str) -> tuple[str | None, str]:
     name = token[1:-1].partition(":")[0]
     if not name.isidentifier():
         raise ValueError(f"Invalid template '{path}'. '{name}' is no parameter name.")
-    return None, ".*"
+    if name in names:
+        return None, ".*"
+    names.add(name)
+    return None, f"(?P<{name}>.*)"
