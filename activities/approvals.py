@@ -1,4 +1,4 @@
-"""Approvals: who is asked to approve a payment, and the mail that asks."""
+"""Approvals: who is asked to approve a payment, and the mail that asks them."""
 
 import os
 from typing import Final, TypedDict
@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 import azure.durable_functions as df
 
 from activities import limits
-from activities.decision_tokens import Seat
+from activities.decision_tokens import DecisionGrant
 from activities.links import link_to
 from activities.messages import Message, send_message
 from activities.settings import number_setting
@@ -39,7 +39,7 @@ class Payment(TypedDict):
 
 
 class Terms(TypedDict):
-    """How a payment is decided on; people are `{role: address}`."""
+    """How many approvals a payment needs, from whom and until when; people by role."""
 
     needed: int
     asked: dict[str, str]
@@ -50,7 +50,7 @@ class Terms(TypedDict):
 
 
 class DecisionRequest(TypedDict):
-    """Somebody to ask for a decision; `times` says how often they were before."""
+    """A person to ask for a decision. `times` counts the mails that the person has received."""
 
     approval: str
     payment: Payment
@@ -62,9 +62,9 @@ class DecisionRequest(TypedDict):
 
 @bp.activity_trigger(input_name="payment")
 def set_approval_terms(payment: Payment) -> Terms:
-    """Say who decides on a payment, and until when. Only looks, so may run twice.
+    """Return who decides on a payment, and until when. It changes nothing, so it may run twice.
 
-    The settings are read here, once: a change concerns the approvals that begin after it.
+    The settings are read here, once: a change applies to the approvals that start after it.
     """
     others = _people_but(payment["requested_by"])
     last = {role: address for role, address in others.items() if role == ESCALATED_TO}
@@ -78,7 +78,7 @@ def set_approval_terms(payment: Payment) -> Terms:
     if len(asked) < needed:
         asked, last = asked | last, {}
     if len(asked) < needed:
-        raise Failure("nobody_to_ask", "too few others can decide: set APPROVER_LEAD and the rest")
+        raise Failure("nobody_to_ask", "too few people can decide: set APPROVER_LEAD and the rest")
     return Terms(
         needed=needed,
         asked=asked,
@@ -91,32 +91,32 @@ def set_approval_terms(payment: Payment) -> Terms:
 
 @bp.activity_trigger(input_name="request")
 async def request_approval(request: DecisionRequest) -> str:
-    """Mail somebody the link to decide with. Each time has a key, so running twice is one mail."""
+    """Mail a person the link to decide with. The key makes it one mail if this runs twice."""
     payment, role = request["payment"], request["role"]
-    seat = Seat(request["approval"], role, request["expires"])
+    grant = DecisionGrant(request["approval"], role, request["expires"])
     again = "Reminder: " if request["times"] else ""
     invoice = invoice_name(payment)
     amount = f"{payment['amount_cents'] / 100:.2f} EUR"
     purpose = payment["purpose"] or "no purpose given"
-    link = link_to("approvals/{id}/decisions", seat)
+    link = link_to("approvals/{id}/decisions", grant)
     message = Message(
         to=request["address"],
         subject=f"{again}decide on the payment of {invoice}",
         text=f"{payment['requested_by']} asks to pay {amount} for {invoice}: {purpose}.\n"
-        f"As {role} you may approve or reject it once, until {seat.expires}:\n"
+        f"As {role} you may approve or reject it once, until {grant.expires}:\n"
         f"{link}",
-        key=f"{seat.approval}:{seat.expires}:{role}:{request['times']}",
+        key=f"{grant.operation}:{grant.expires}:{role}:{request['times']}",
     )
     return await send_message(message)
 
 
 def invoice_name(payment: Payment) -> str:
-    """The invoice that is to be paid, as mails name it."""
+    """Return the name of the invoice in mails."""
     return f"invoice {payment['number']} of {payment['vendor']}"
 
 
 def _people_but(requester: str) -> dict[str, str]:
-    """Who may decide, by role: nobody on a payment of their own, and nobody in two roles."""
+    """Return who may decide, by role. Nobody decides on their own payment, or in two roles."""
     people, taken = {}, {requester.lower()}
     for role, usually in PEOPLE.items():
         address = os.environ.get(f"APPROVER_{role.upper()}") or usually

@@ -1,8 +1,8 @@
-"""Decision tokens: whoever has one may decide in one role on one approval, until it expires.
+"""Decision tokens: a token lets its holder decide in one role on one operation, until it expires.
 
-A token is `<role>.<expires>.<signature>`, signed with the setting DECISION_KEY. It is made where it
-is sent and checked where it comes back; it is in no history, as orchestrators never see it. That
-it works once is not in the token: the approval keeps who has decided.
+A token is `<role>.<expires>.<signature>`, signed with the setting DECISION_KEY. The activity that
+sends the mail makes it and the route checks it. No orchestrator sees a token, so no history has
+one. The token does not say whether it was used: the operation keeps who has decided.
 """
 
 import base64
@@ -19,38 +19,38 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
-class Seat:
-    """What a token gives its holder."""
+class DecisionGrant:
+    """What a token allows its holder: to decide on this operation, in this role."""
 
-    approval: str
+    operation: str
     role: str
     expires: str
 
 
-def make_token(seat: Seat) -> str:
-    """The token of a seat, the same each time. Raises Failure `not_configured`."""
-    return f"{seat.role}.{seat.expires}.{_signature(seat)}"
+def make_token(grant: DecisionGrant) -> str:
+    """Return the token of a grant, the same one each time. Raises Failure `not_configured`."""
+    return f"{grant.role}.{grant.expires}.{_signature(grant)}"
 
 
-def check_token(token: str, approval: str, now: datetime) -> Seat:
-    """The seat that a token gives on this approval.
+def check_token(token: str, operation: str, now: datetime) -> DecisionGrant:
+    """Return what a token allows on this operation.
 
-    Raises Failure: `token_invalid` for whatever was not made for this approval, `token_expired`.
+    Raises Failure `token_invalid` if it was not made for this operation, or `token_expired`.
     """
     role, _, rest = token.partition(".")
     expires, _, signature = rest.partition(".")
-    seat = Seat(approval, role, expires)
-    # Compared in constant time: the time an answer takes must not tell how much of it was right.
-    if not hmac.compare_digest(signature.encode(), _signature(seat).encode()):
+    grant = DecisionGrant(operation, role, expires)
+    # Compared in constant time: the duration must not show how many characters were right.
+    if not hmac.compare_digest(signature.encode(), _signature(grant).encode()):
         advice = "use the link in the message that was sent to you"
-        raise Failure("token_invalid", f"the token is none for {approval}: {advice}")
+        raise Failure("token_invalid", f"the token is not valid for {operation}: {advice}")
     if now >= datetime.strptime(expires, _TIME).replace(tzinfo=UTC):
-        raise Failure("token_expired", f"the token was good until {expires}: it is too late")
-    return seat
+        raise Failure("token_expired", f"the token expired at {expires}: it is too late to decide")
+    return grant
 
 
 def require_key() -> bytes:
-    """The key that tokens are signed with. Raises Failure `not_configured`."""
+    """Return the key that signs tokens. Raises Failure `not_configured`."""
     key = os.environ.get("DECISION_KEY", "")
     if len(key) < _SHORTEST_KEY:
         advice = f"set it to {_SHORTEST_KEY} random characters or more"
@@ -58,7 +58,7 @@ def require_key() -> bytes:
     return key.encode()
 
 
-def _signature(seat: Seat) -> str:
-    signed = "\n".join(("decision", seat.approval, seat.role, seat.expires))
+def _signature(grant: DecisionGrant) -> str:
+    signed = "\n".join(("decision", grant.operation, grant.role, grant.expires))
     digest = hmac.digest(require_key(), signed.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,29 +1,29 @@
-"""Links in mails: the token that says what its holder may do, and the key that lets them in.
+"""Links in mails. A link contains the token for one decision, and the function key of its routes.
 
-Every route asks for a function key. The one in links opens the routes that links lead to, and no
-other: whoever reads a mail must not be able to start payments.
+Every route asks for a function key. The key in links opens only the routes that links lead to:
+whoever reads a mail must not be able to start payments.
 """
 
 import os
 from urllib.parse import quote
 
-from activities.decision_tokens import Seat, make_token
+from activities.decision_tokens import DecisionGrant, make_token
 
 
-def link_to(route: str, seat: Seat) -> str:
-    """The address of a route that takes a token, for what the seat is on.
+def link_to(route: str, grant: DecisionGrant) -> str:
+    """Return the URL of a route, with the token for this grant.
 
-    It has the key in the setting LINK_KEY, which is missing where nobody asks for one: on a
+    It contains the key in the setting LINK_KEY. The setting is missing where no key is needed: on a
     developer's machine, or where a gateway adds the key.
     """
     key = os.environ.get("LINK_KEY", "")
     code = f"&code={quote(key, safe='')}" if key else ""
-    path = route.replace("{id}", quote(seat.approval, safe=":"))
-    return f"{_public_url()}/api/{path}?token={make_token(seat)}{code}"
+    path = route.replace("{id}", quote(grant.operation, safe=":"))
+    return f"{_public_url()}/api/{path}?token={make_token(grant)}{code}"
 
 
 def _public_url() -> str:
-    """Where people reach this app; the setting PUBLIC_URL, or what the host says of itself."""
+    """Return the address of this app: the setting PUBLIC_URL, or else the name of the host."""
     if address := os.environ.get("PUBLIC_URL"):
         return address.rstrip("/")
     name = os.environ.get("WEBSITE_HOSTNAME", "localhost:7071")

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 import azure.durable_functions as df
 
 from activities import limits
-from activities.decision_tokens import Seat
+from activities.decision_tokens import DecisionGrant
 from activities.document_checks import Doubt
 from activities.documents import DocumentFields
 from activities.links import link_to
@@ -54,13 +54,13 @@ def role_of_round(number: int) -> str:
 @bp.activity_trigger(input_name="request")
 async def request_document_review(request: ReviewRequest) -> str:
     """Mail the link to decide with. Each round has a key, so running twice is one mail."""
-    seat = Seat(request["document"], role_of_round(request["round"]), request["expires"])
+    grant = DecisionGrant(request["document"], role_of_round(request["round"]), request["expires"])
     lines = [
         "A document cannot be posted without a person who looks at it:",
         *(f"- {doubt['about']}: {doubt['message']}" for doubt in request["doubts"]),
-        f"The document itself: {link_to('documents/{id}/original', seat)}",
-        f"Accept, correct or reject it once, until {seat.expires}:",
-        link_to("documents/{id}/decisions", seat),
+        f"The document itself: {link_to('documents/{id}/original', grant)}",
+        f"Accept, correct or reject it once, until {grant.expires}:",
+        link_to("documents/{id}/decisions", grant),
     ]
     fields = request["fields"]
     what = f"{fields['number'] or 'a document'} of {fields['vendor'] or 'somebody'}"
@@ -68,6 +68,6 @@ async def request_document_review(request: ReviewRequest) -> str:
         to=os.environ.get("REVIEWER") or REVIEWER,
         subject=f"look at {what}"[:200],
         text="\n".join(lines),
-        key=f"{seat.approval}:{seat.expires}:{seat.role}",
+        key=f"{grant.operation}:{grant.expires}:{grant.role}",
     )
     return await send_message(message)

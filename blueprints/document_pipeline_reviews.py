@@ -11,17 +11,17 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from activities import limits
-from activities.decision_tokens import Seat
+from activities import clock, limits
+from activities.decision_tokens import DecisionGrant, check_token
 from activities.documents import load_original
 from activities.ids import IdPart
 from activities.reviews import role_of_round
-from blueprints.human_approval import seat_of
 from http_api.answers import accepted
-from http_api.bodies import Body, read_body
+from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
 from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
+from orchestration.failures import Failure
 
 # Not in OPEN_EVENTS: only the route that checks a token sends it.
 REVIEWED_EVENT: Final = "DocumentReviewed"
@@ -71,6 +71,12 @@ class DecisionBody(Body):
         return self
 
 
+class TokenQuery(Query):
+    """The query of a link."""
+
+    token: str = Field(max_length=limits.TOKEN_CHARS.most)
+
+
 @bp.route(route="documents/{id}/original", methods=["GET"])
 @bp.durable_client_input(client_name="client")
 @answers_problems
@@ -78,10 +84,10 @@ async def download_document(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Return the file to the person who decides. Browsers save it and do not show it as a page."""
-    seat = seat_of(req)
-    await _open_for(seat, client)
+    grant = _grant(req)
+    await _open_for(grant, client)
     with failures_as_503():
-        content = await load_original(seat.approval)
+        content = await load_original(grant.operation)
     headers = {
         "Content-Disposition": 'attachment; filename="document.pdf"',
         "X-Content-Type-Options": "nosniff",
@@ -96,7 +102,7 @@ async def show_document_review(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Show what was read and what is doubtful. It changes nothing: mail scanners open links."""
-    document = await _open_for(seat_of(req), client)
+    document = await _open_for(_grant(req), client)
     known = ("round", "expires", "fields", "doubts")
     shown = {name: document.custom_status[name] for name in known}
     # To correct needs fields, and so a body of one's own.
@@ -110,13 +116,13 @@ async def send_document_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Send the decision in the body. Each round accepts one decision."""
-    seat = seat_of(req)
+    grant = _grant(req)
     said = read_body(req, DecisionBody)
-    document = await _open_for(seat, client)
-    event = reviewed_event(document.custom_status["round"], seat.expires)
-    with sdk_problems(seat.approval):
-        await client.raise_event(seat.approval, event, said.model_dump(exclude_none=True))
-    return accepted(req, seat.approval)
+    document = await _open_for(grant, client)
+    event = reviewed_event(document.custom_status["round"], grant.expires)
+    with sdk_problems(grant.operation):
+        await client.raise_event(grant.operation, event, said.model_dump(exclude_none=True))
+    return accepted(req, grant.operation)
 
 
 def reviewed_event(number: int, expires: str) -> str:
@@ -128,18 +134,28 @@ def reviewed_event(number: int, expires: str) -> str:
     return f"{REVIEWED_EVENT}:{number}:{expires}"
 
 
-async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instance:
+def _grant(req: func.HttpRequest) -> DecisionGrant:
+    """Return what the token of a link allows. Raises Problem: 403 wrong token, 410 expired."""
+    token = read_query(req, TokenQuery).token
+    try:
+        return check_token(token, req.route_params["id"], clock.now())
+    except Failure as failure:
+        status = {"token_expired": 410, "token_invalid": 403}.get(failure.code, 503)
+        raise Problem(status, failure.code, failure.message) from failure
+
+
+async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient) -> Instance:
     """Return the document if this link may still decide. Raises Problem 404, 410, 409, 403."""
-    document = await find(client, seat.approval)
+    document = await find(client, grant.operation)
     status: dict[str, Any] = document.custom_status or {}
-    name = f"document {seat.approval!r}"
+    name = f"document {grant.operation!r}"
     if document.has_ended:
         how = status.get("step") if document.state == "Completed" else document.state
         raise Problem(410, "review_ended", f"{name} is {how}: it is too late to decide")
-    if status.get("step") != "reviewing" or seat.role != role_of_round(status["round"]):
+    if status.get("step") != "reviewing" or grant.role != role_of_round(status["round"]):
         detail = f"{name} was already decided by this link: use the link in the latest message"
         raise Problem(409, "already_decided", detail)
-    if status["expires"] != seat.expires:
+    if status["expires"] != grant.expires:
         detail = f"the token is for an earlier run of {name}: use the link in the latest message"
         raise Problem(403, "token_superseded", detail)
     if document.state == "Suspended":

@@ -7,9 +7,8 @@ another approval gets 403, a second decision of a role 409, and a late decision 
 """
 
 import logging
-from collections import Counter
 from collections.abc import Generator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict, cast, get_args
 
 import azure.durable_functions as df
@@ -25,17 +24,18 @@ from activities.approvals import (
     request_approval,
     set_approval_terms,
 )
-from activities.decision_tokens import Seat, check_token, require_key
+from activities.decision_tokens import DecisionGrant, check_token, require_key
 from activities.ids import IdPart, approval_id
 from activities.messages import Message, send_message
+from blueprints.human_approval_mails import Mails
 from blueprints.human_approval_voting import (
     Ballot,
     Choice,
     Decision,
     Result,
     Vote,
-    Voting,
     decided_event,
+    vote_of,
 )
 from http_api.answers import accepted
 from http_api.bodies import Body, Query, read_body, read_query
@@ -44,12 +44,13 @@ from http_api.pages import decision_page
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.event_waits import call_while_listening, listen_until
-from orchestration.failures import Failure
-from orchestration.retrying import PATIENT, RETRY, Retry, call_with_retry
-from orchestration.settling import settle_map
+from orchestration.failures import Failure, failure_of
 
-EVEN_REMINDERS: Final = 7  # with the same pause before each
+LONGEST: Final = timedelta(days=3)  # a timer of more than six days cannot be cancelled
+# The SDK's retry: four attempts, the same pause after each failure, refusals included.
+RESULT_MAIL: Final = df.RetryOptions(
+    first_retry_interval_in_milliseconds=5000, max_number_of_attempts=4
+)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
@@ -110,10 +111,10 @@ async def show_approval_request(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Show the payment to the holder of a link. It changes nothing: mail scanners open links."""
-    seat = seat_of(req)
-    approval = await _open_for(seat, client)
-    shown = {"role": seat.role, "until": seat.expires, "payment": approval.input}
-    return decision_page(req, f"Decide on {seat.approval}", shown, get_args(Choice))
+    grant = _grant(req)
+    approval = await _open_for(grant, client)
+    shown = {"role": grant.role, "until": grant.expires, "payment": approval.input}
+    return decision_page(req, f"Decide on {grant.operation}", shown, get_args(Choice))
 
 
 @bp.route(route="approvals/{id}/decisions", methods=["POST"])
@@ -123,14 +124,14 @@ async def send_approval_decision(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Send the decision in the body, for the role in the token."""
-    seat = seat_of(req)
-    said = read_body(req, DecisionBody)
-    await _open_for(seat, client)
-    vote = Vote(**said.model_dump())
-    event = decided_event(seat.role, seat.expires)
-    with sdk_problems(seat.approval):
-        await client.raise_event(seat.approval, event, vote.model_dump())
-    return accepted(req, seat.approval)
+    grant = _grant(req)
+    decision = read_body(req, DecisionBody)
+    await _open_for(grant, client)
+    vote = Vote(**decision.model_dump())
+    event = decided_event(grant.role, grant.expires)
+    with sdk_problems(grant.operation):
+        await client.raise_event(grant.operation, event, vote.model_dump())
+    return accepted(req, grant.operation)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
@@ -139,44 +140,45 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, 
     """Ask people until enough agree. Remind them, ask one more person, and expire in the end."""
     payment = cast(Payment, context.get_input())
     context.set_custom_status({"step": "starting"})
-    terms: Terms = yield from call_with_retry(context, set_approval_terms, payment)
+    terms: Terms = yield context.call_activity(set_approval_terms, payment)
 
-    began = context.current_utc_datetime
-    remind_every = timedelta(hours=terms["remind_hours"])
-    reminds = began + remind_every
-    expires = began + timedelta(hours=terms["expire_hours"])
-    escalates = began + timedelta(hours=terms["escalate_hours"])
-    if not terms["escalated_to"]:
-        escalates = expires
-    ballot = Ballot(terms["needed"], expires, terms["asked"])
-    voting = Voting(context, ballot)
-    times: Counter[str] = Counter()
-    # Nobody knows of the approval before these mails arrive, so they are retried for 20 hours.
-    failures = yield from _ask(context, payment, ballot, voting, times, PATIENT)
-    if len(ballot.asked) - len(failures) < ballot.needed:
-        raise failures[0]
+    now = _now(context)
+    ballot = Ballot(terms["needed"], now + timedelta(hours=terms["expire_hours"]), terms["asked"])
+    escalates = now + timedelta(hours=terms["escalate_hours"])
+    mails = Mails(remind_every=timedelta(hours=terms["remind_hours"]))
+    votes: dict[str, Any] = {}
+    while ballot.result is None and now < ballot.until:
+        if now >= escalates:
+            ballot.escalate(terms["escalated_to"])
+            escalates = ballot.until
+        mails.add(ballot.undecided, now)
+        # Wait for the votes before anybody is asked. Of two events that arrive under one name
+        # while nobody waits for it, the SDK keeps only the last.
+        for role in ballot.undecided:
+            if role not in votes:
+                event = decided_event(role, ballot.expires)
+                votes[role] = context.wait_for_external_event(event)
+        context.set_custom_status(ballot.as_status())
 
-    voting.step = "waiting"
-    while ballot.result is None:
-        due = min(reminds, escalates, expires)
-        yield from listen_until(context, voting.listen, due)
-        if ballot.result or due == expires or context.current_utc_datetime >= expires:
-            break
-        if due == escalates:
-            voting.step, escalates = "escalated", expires
-            ballot.asked |= terms["escalated_to"]
-        sent = max(times.values())  # to whoever was asked first
-        reminds = context.current_utc_datetime + pause_after(sent, remind_every)
-        yield from _ask(context, payment, ballot, voting, times, RETRY)
+        if due := mails.due(ballot.undecided, now):
+            requests = [_request(context, payment, ballot, mails, role) for role in due]
+            yield from _mail(context, requests, ballot, mails, votes)
+        else:
+            next_mail = mails.next_due(ballot.undecided)
+            timer: Any = context.create_timer(
+                min(next_mail, escalates, ballot.until, now + LONGEST)
+            )
+            yield context.task_any([*votes.values(), timer])
+            if not timer.is_completed:
+                timer.cancel()
+            _count(context, ballot, votes)
+        now = _now(context)
 
     result: Result = ballot.result or "expired"
-    voting.step = result
-    voting.show()
-    yield from _tell(context, payment, ballot, result)
-    voting.count()  # those that the route accepted before it could see the result
-    voting.show()
-    if not context.is_replaying:
-        log.info("%s: %s", context.instance_id, result)
+    ballot.step = result
+    context.set_custom_status(ballot.as_status())
+    yield from _mail_result(context, payment, ballot, result)
+    _count(context, ballot, votes)  # those that the route accepted before it could see the result
     return Outcome(
         vendor=payment["vendor"],
         number=payment["number"],
@@ -186,46 +188,71 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, 
     )
 
 
-def pause_after(reminders: int, every: timedelta) -> timedelta:
-    """The pause after so many reminders: it doubles from the seventh on, so that they stay few."""
-    return every * 2 ** max(reminders + 1 - EVEN_REMINDERS, 0)
+def _now(context: df.DurableOrchestrationContext) -> datetime:
+    """The time in whole seconds, because the platform cuts timers to whole seconds."""
+    return context.current_utc_datetime.replace(microsecond=0)
 
 
-def _ask(
+def _request(
     context: df.DurableOrchestrationContext,
     payment: Payment,
     ballot: Ballot,
-    voting: Voting,
-    times: Counter[str],
-    retry: Retry,
-) -> Generator[Any, Any, list[Failure]]:
-    """Mail everybody who has not decided, and count votes meanwhile.
-
-    Returns why mails were not sent, except the mails to people who have decided all the same.
-    """
-    requests = {
-        role: DecisionRequest(
-            approval=context.instance_id,
-            payment=payment,
-            role=role,
-            address=address,
-            expires=ballot.expires,
-            times=times[role],
-        )
-        for role, address in ballot.undecided.items()
-    }
-    times.update(requests.keys())
-    ends = yield from call_while_listening(
-        context, request_approval, requests, voting.listen, ballot.until, retry
+    mails: Mails,
+    role: str,
+) -> DecisionRequest:
+    return DecisionRequest(
+        approval=context.instance_id,
+        payment=payment,
+        role=role,
+        address=ballot.asked[role],
+        expires=ballot.expires,
+        times=mails.sent(role),
     )
-    failures = {role: end.failure for role, end in ends.items() if end.failure}
-    for role, failure in failures.items():
-        if not context.is_replaying:
-            log.info("%s: the mail to %s was not sent: %s", context.instance_id, role, failure)
-    return [failure for role, failure in failures.items() if role in ballot.undecided]
 
 
-def _tell(
+def _mail(
+    context: df.DurableOrchestrationContext,
+    requests: list[DecisionRequest],
+    ballot: Ballot,
+    mails: Mails,
+    votes: dict[str, Any],
+) -> Generator[Any, Any, None]:
+    """Mail some people, and count the votes that arrive meanwhile.
+
+    Returns when enough people have voted: a mail that is still being sent then does not delay the
+    result. Raises the Failure of a mail if too few people can be reached.
+    """
+    calls = {each["role"]: context.call_activity(request_approval, each) for each in requests}
+    running = list(calls.values())
+    while running and ballot.result is None:
+        yield context.task_any([*votes.values(), *running])
+        running = [call for call in running if not call.is_completed]
+        _count(context, ballot, votes)
+    for role, call in calls.items():
+        if isinstance(call.result, Exception):  # so a failed call ends in `task_any`
+            failure = failure_of(call.result)
+            mails.failed(role, failure, _now(context))
+            if not context.is_replaying:
+                log.info("%s: the mail to %s failed: %s", context.instance_id, role, failure)
+        elif call.is_completed:
+            mails.succeeded(role, _now(context))
+    ballot.step = "waiting" if ballot.step == "asking" else ballot.step
+    unreached = mails.unreached(ballot.undecided)
+    if len(ballot.asked) - len(unreached) < ballot.needed:
+        raise unreached[0]
+
+
+def _count(context: df.DurableOrchestrationContext, ballot: Ballot, votes: dict[str, Any]) -> None:
+    """Count the votes that have arrived, and show them: the route reads the custom status."""
+    for role in [role for role, vote in votes.items() if vote.is_completed]:
+        vote = vote_of(votes.pop(role).result)
+        counts = ballot.take(role, vote, context.current_utc_datetime)
+        if not counts and not context.is_replaying:
+            log.info("%s: a vote of %s does not count: %s", context.instance_id, role, vote)
+    context.set_custom_status(ballot.as_status())
+
+
+def _mail_result(
     context: df.DurableOrchestrationContext, payment: Payment, ballot: Ballot, result: Result
 ) -> Generator[Any, Any, None]:
     """Mail the result to the requester. A failure of this mail does not change the result."""
@@ -239,12 +266,14 @@ def _tell(
         text="\n".join(lines) or "nobody has decided",
         key=f"{context.instance_id}:{ballot.expires}:outcome",
     )
-    [told] = yield from settle_map(context, send_message, [message], 1)
-    if told.failure and not context.is_replaying:
-        log.info("%s: the outcome was not mailed: %s", context.instance_id, told.failure)
+    try:
+        yield context.call_activity_with_retry(send_message, RESULT_MAIL, message)
+    except Exception as error:  # the SDK raises nothing narrower
+        if not context.is_replaying:
+            log.info("%s: the result was not mailed: %s", context.instance_id, failure_of(error))
 
 
-def seat_of(req: func.HttpRequest) -> Seat:
+def _grant(req: func.HttpRequest) -> DecisionGrant:
     """Return what the token of a link allows. Raises Problem: 403 wrong token, 410 expired."""
     token = read_query(req, TokenQuery).token
     try:
@@ -254,20 +283,20 @@ def seat_of(req: func.HttpRequest) -> Seat:
         raise Problem(status, failure.code, failure.message) from failure
 
 
-async def _open_for(seat: Seat, client: df.DurableOrchestrationClient) -> Instance:
+async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient) -> Instance:
     """Return the approval if this role may still decide. Raises Problem 404, 410, 409, 403."""
-    approval = await find(client, seat.approval)
+    approval = await find(client, grant.operation)
     known: dict[str, Any] = approval.custom_status or {}
-    name = f"approval {seat.approval!r}"
+    name = f"approval {grant.operation!r}"
     is_settled = known.get("step") in get_args(Result)
     if approval.has_ended or is_settled:
         how = known["step"] if is_settled else approval.state
         raise Problem(410, "approval_ended", f"{name} is {how}: it is too late to decide")
-    if known.get("expires") != seat.expires:
+    if known.get("expires") != grant.expires:
         detail = f"the token is for an earlier run of {name}: use the link in the latest message"
         raise Problem(403, "token_superseded", detail)
-    if decision := known["decided"].get(seat.role):
-        detail = f"{seat.role} has already sent {decision} for {name}: it cannot be changed"
+    if decision := known["decided"].get(grant.role):
+        detail = f"{grant.role} has already sent {decision} for {name}: it cannot be changed"
         raise Problem(409, "already_decided", detail)
     if approval.state == "Suspended":
         raise Problem(409, "approval_suspended", f"{name} is suspended: decide after it is resumed")

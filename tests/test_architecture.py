@@ -45,7 +45,6 @@ ARROWS = {
 # Which pattern uses another as it is; nothing but the file of its own name, of which no part.
 BUILT_UPON = {
     ("document_pipeline", "chaining"),  # an invoice is posted by the same intake, as a child
-    ("document_pipeline", "human_approval"),  # a link in a mail is checked in the same way
     ("versioning", "chaining"),  # a delivery brings the same invoice
 }
 
@@ -281,7 +280,6 @@ TOO_MANY = {
     "entity_counter": 2,
     "eternal": 3,
     "fan_out": 5,
-    "human_approval": 6,
     "monitor": 2,
     "resilience": 4,
     "sub_orchestrations": 3,

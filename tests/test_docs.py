@@ -148,7 +148,6 @@ WITHOUT_TABLE = {
     "entity_counter",
     "eternal",
     "fan_out",
-    "human_approval",
     "monitor",
     "resilience",
     "sub_orchestrations",

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.decision_tokens import Seat, check_token, make_token
+from activities.decision_tokens import DecisionGrant, check_token, make_token
 from orchestration.failures import Failure
 
-SEAT = Seat("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
+GRANT = DecisionGrant("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
 EXPIRES = datetime(2026, 1, 31, tzinfo=UTC)
 BEFORE = EXPIRES - timedelta(seconds=1)
 
@@ -18,7 +18,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DECISION_KEY", "k" * 32)
 
 
-def refusal(token: str, approval: str = SEAT.approval, now: datetime = BEFORE) -> str:
+def refusal(token: str, approval: str = GRANT.operation, now: datetime = BEFORE) -> str:
     with pytest.raises(Failure) as caught:
         check_token(token, approval, now)
     assert not caught.value.retriable
@@ -26,29 +26,29 @@ def refusal(token: str, approval: str = SEAT.approval, now: datetime = BEFORE) -
 
 
 def test_a_token_gives_the_seat_it_was_made_for() -> None:
-    assert check_token(make_token(SEAT), SEAT.approval, BEFORE) == SEAT
+    assert check_token(make_token(GRANT), GRANT.operation, BEFORE) == GRANT
 
 
 def test_a_token_is_the_same_each_time_it_is_made() -> None:
-    assert make_token(SEAT) == make_token(replace(SEAT))
+    assert make_token(GRANT) == make_token(replace(GRANT))
 
 
 def test_a_token_is_good_until_it_expires_to_the_second() -> None:
-    assert refusal(make_token(SEAT), now=EXPIRES) == "token_expired"
+    assert refusal(make_token(GRANT), now=EXPIRES) == "token_expired"
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(SEAT, approval="approval:PAY-2"),
-        replace(SEAT, role="director"),
-        replace(SEAT, expires="2027-01-31T00:00:00Z"),
+        replace(GRANT, operation="approval:PAY-2"),
+        replace(GRANT, role="director"),
+        replace(GRANT, expires="2027-01-31T00:00:00Z"),
     ],
 )
-def test_the_signature_of_another_seat_is_none_for_this(other: Seat) -> None:
+def test_the_signature_of_another_grant_is_refused(other: DecisionGrant) -> None:
     signature = make_token(other).rpartition(".")[2]
 
-    assert refusal(f"{SEAT.role}.{SEAT.expires}.{signature}") == "token_invalid"
+    assert refusal(f"{GRANT.role}.{GRANT.expires}.{signature}") == "token_invalid"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_junk_is_no_token(junk: str) -> None:
 
 
 def test_every_character_of_a_token_counts() -> None:
-    token = make_token(SEAT)
+    token = make_token(GRANT)
     changed = [
         token[:at] + ("B" if letter == "A" else "A") + token[at + 1 :]
         for at, letter in enumerate(token)
@@ -71,16 +71,16 @@ def test_every_character_of_a_token_counts() -> None:
 
 @pytest.mark.parametrize("short", ["", "k" * 31])
 def test_a_short_key_signs_nothing(monkeypatch: pytest.MonkeyPatch, short: str) -> None:
-    token = make_token(SEAT)
+    token = make_token(GRANT)
     monkeypatch.setenv("DECISION_KEY", short)
 
     assert refusal(token) == "not_configured"
     with pytest.raises(Failure):
-        make_token(SEAT)
+        make_token(GRANT)
 
 
 def test_another_key_signs_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    token = make_token(SEAT)
+    token = make_token(GRANT)
     monkeypatch.setenv("DECISION_KEY", "j" * 32)
 
     assert refusal(token) == "token_invalid"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from activities.decision_tokens import Seat, make_token
+from activities.decision_tokens import DecisionGrant, make_token
 from activities.links import link_to
 
-SEAT = Seat("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
+SEAT = DecisionGrant("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from activities.decision_tokens import Seat, make_token
+from activities.decision_tokens import DecisionGrant, make_token
 from activities.reviews import REVIEWER
 from blueprints.document_pipeline_reviews import reviewed_event
 from durablehost.testing import Answer, ManualHub
@@ -242,7 +242,7 @@ async def test_who_has_no_token_of_this_document_sees_nothing_of_it(
     hub: ManualHub, sandbox: Sandbox, path: str
 ) -> None:
     document = await in_doubt(hub)
-    elsewhere = make_token(Seat("document:other", "reviewer-1", EXPIRES))
+    elsewhere = make_token(DecisionGrant("document:other", "reviewer-1", EXPIRES))
 
     bare = await hub.request("GET", f"/api/documents/{document}/{path}")
     others = await hub.request("GET", f"/api/documents/{document}/{path}?token={elsewhere}")
@@ -257,8 +257,8 @@ async def test_a_token_of_another_round_or_time_decides_nothing(
     document = await in_doubt(hub)
     here = f"/api/documents/{document}/decisions?token="
 
-    ahead = await decide(hub, here + make_token(Seat(document, "reviewer-2", EXPIRES)))
-    earlier = Seat(document, "reviewer-1", "2026-01-02T23:00:00Z")
+    ahead = await decide(hub, here + make_token(DecisionGrant(document, "reviewer-2", EXPIRES)))
+    earlier = DecisionGrant(document, "reviewer-1", "2026-01-02T23:00:00Z")
     of_an_earlier_run = await decide(hub, here + make_token(earlier))
 
     assert code(ahead) == (409, "already_decided")
@@ -269,7 +269,7 @@ async def test_a_token_of_another_round_or_time_decides_nothing(
 async def test_a_token_of_what_was_never_started_finds_nothing(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    token = make_token(Seat("document:gone", "reviewer-1", EXPIRES))
+    token = make_token(DecisionGrant("document:gone", "reviewer-1", EXPIRES))
 
     answer = await decide(hub, f"/api/documents/document:gone/decisions?token={token}")
 

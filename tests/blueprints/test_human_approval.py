@@ -234,7 +234,9 @@ async def test_the_settings_say_how_long_and_from_which_sum(
     await hub.run_until_ended(ID)
 
     times = [mail["time"][:16] for mail in await sandbox.mails(DIRECTOR)]
-    assert times == [f"2026-01-01T{hour}:00" for hour in ("00", "05", "10", "12", "17", "22")]
+    [escalated, *_] = await sandbox.mails(CFO)
+    assert times == [f"2026-01-01T{hour}:00" for hour in ("00", "05", "10", "15", "20")]
+    assert escalated["time"][:16] == "2026-01-01T12:00"
     assert hub.custom_status(ID)["of"] == 2
     assert hub.output(ID)["outcome"] == "expired"
 

@@ -31,7 +31,6 @@ MISSING = {
     "month_end_close",
     "month_end_lane",
     "month_end_vendor",
-    "payment_approval",
     "poisoned_event",
     "ranking_page",
     "settlement_watch",
