@@ -47,6 +47,7 @@ AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 SETTINGS = ROOT / "local.settings.json"
+TEMPLATES = ROOT / "durablehost" / "templates"
 DURABLEHOST_PORT = 7071
 SANDBOX_PORT = 7072
 START_TIMEOUT = 60.0
@@ -427,10 +428,17 @@ def test(chosen: argparse.Namespace) -> int:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Check style, format and types, replay histories, and look for paths of one machine."""
+    """Check style, format and types, lint the app and the templates, and replay histories."""
     set_up_python()
     failed = []
-    for tool in ("ruff check", "ruff format --check", "mypy .", "pytest -q tests/histories"):
+    templates = [str(app.parent.relative_to(ROOT)) for app in TEMPLATES.glob("*/function_app.py")]
+    for tool in (
+        "ruff check",
+        "ruff format --check",
+        "mypy .",
+        f"durablehost lint . {' '.join(sorted(templates))}",
+        "pytest -q tests/histories",
+    ):
         if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:
             failed.append(tool)
     if places := machine_paths(ROOT):

@@ -77,7 +77,11 @@ async def _alone(runs: int) -> list[Figure]:
     memory = Figure("memory after 10,000 instances", "MB", "≤ 150", "551 idle")
     for _ in range(runs):
         memory.add(FILE, await figures.memory_after(10_000))
-    return [ready, page, new, approval, memory]
+    _progress("the linter")
+    linter = Figure("lint this app's source", "ms", "≤ 2000")
+    for _ in range(runs):
+        linter.add(MEMORY, figures.lint_time())
+    return [ready, page, new, approval, memory, linter]
 
 
 def _progress(what: str) -> None:

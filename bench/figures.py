@@ -6,6 +6,7 @@ import random
 import sqlite3
 import statistics
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from bench.sides import APP, ROOT, Durablehost, durablehost, timed
 from durablehost.app.loading import load_app
+from durablehost.lint.linting import lint_folder
+from durablehost.lint.options import Options as LintOptions
 from durablehost.testing.manual_hub import ManualHub
 
 _keys = itertools.count()
@@ -117,6 +120,14 @@ async def ninety_days() -> float:
             assert hub.clock.now() >= hub.instance(instance).created + timedelta(days=90)
 
     return 1000 * await timed(approval)
+
+
+def lint_time() -> float:
+    """The linter's time for the app of this repository in ms, without loading the app."""
+    began = time.perf_counter()
+    linted = lint_folder(ROOT, LintOptions(), loads=False)
+    assert not linted.findings
+    return 1000 * (time.perf_counter() - began)
 
 
 async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int) -> None:

@@ -37,6 +37,7 @@ examples:
   {_PROGRAM} start --reload               anew after every change, running instances go on
   {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
   {_PROGRAM} new my-app --pattern saga    a small app of your own, with its tests
+  {_PROGRAM} lint ../app                  what breaks the rules of Durable Python
 
 Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
 and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         if given.command == "new":
             return _new(given)
+        if given.command == "lint":
+            return _lint(given)
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
         _allow_connections()
@@ -99,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_options(start)
     _add_new(commands)
+    _add_lint(commands)
     return parser
 
 
@@ -114,6 +118,25 @@ def _add_new(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--pattern", default=new.DEFAULT, metavar="NAME", help=f"default: {new.DEFAULT}"
     )
     parser.add_argument("--list", action="store_true", help="show all patterns, a line each")
+
+
+def _add_lint(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser(
+        "lint",
+        help="report what breaks the rules of Durable Python",
+        description="Read the app in APP_DIR and report what breaks the rules of Durable Python. "
+        "Ends with 0 if there is nothing to report, 1 if there is, and 2 if it cannot look.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("folders", nargs="*", metavar="APP_DIR", help="default: this folder")
+    add("--select", metavar="CODES", help="only these rules: DUR101,DUR2 or names")
+    add("--ignore", metavar="CODES", help="all rules but these")
+    add("--fix", action="store_true", help="correct what can be corrected safely")
+    add("--format", choices=["text", "json", "github"], default="text", help="default: text")
+    add("--notes", action="store_true", help="list the calls that could not be looked into")
+    add("--no-load", dest="load", action="store_false", help="read the source only, import nothing")
+    add("--explain", nargs="?", const="", metavar="CODE", help="explain a rule, or list all")
 
 
 def _add_options(start: argparse.ArgumentParser) -> None:
@@ -150,6 +173,12 @@ def _new(given: argparse.Namespace) -> int:
     new.create(Path(given.folder), given.pattern)
     new.show_created(Path(given.folder), given.pattern)
     return 0
+
+
+def _lint(given: argparse.Namespace) -> int:
+    from durablehost.command import lint  # it is not needed to serve an app
+
+    return lint.run(given)
 
 
 def _port(text: str) -> int:

@@ -1,0 +1,179 @@
+"""An app as the rules see it: its source, what names mean, what runs in a replay."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final
+
+from durablehost.lint.constants import Constants
+from durablehost.lint.declared import Declarations, Kind
+from durablehost.lint.effects import Effects
+from durablehost.lint.findings import Edit, Found, replace
+from durablehost.lint.loading import Loading
+from durablehost.lint.meaning import External, Meaning, Value
+from durablehost.lint.reach import Reach, Step
+from durablehost.lint.source import Function, Scope, Source
+from durablehost.lint.tasks import Tasks, method_of
+
+
+@dataclass(frozen=True)
+class Use:
+    """A call or a name from outside the app, in a function that an orchestrator leads to."""
+
+    node: ast.expr
+    name: str  # dotted
+    step: Step
+
+    @property
+    def function(self) -> Function:
+        return self.step.function
+
+
+class App:
+    """All that is known of an app without running it."""
+
+    def __init__(
+        self,
+        source: Source,
+        loading: Loading,
+    ) -> None:
+        self.source: Final = source
+        self.loading: Final = loading
+        self.meaning: Final = Meaning(source)
+        self.constants: Final = Constants(source, self.meaning)
+        self.declarations: Final = Declarations(source, self.meaning)
+        self.reach: Final = Reach(source, self.meaning, self.declarations)
+        self.tasks: Final = Tasks(source, self.meaning)
+        self.effects: Final = Effects(source, self.reach, self.tasks)
+        self._uses: dict[Kind, list[Use]] = {}
+
+    def names(self, kind: Kind) -> list[str] | None:
+        """The names of all durable functions of a kind; None where some may be unknown."""
+        if self.loading.names is not None:
+            return sorted(self.loading.names[kind])
+        return self.declarations.names(kind) if self.declarations.are_complete else None
+
+    @property
+    def replayed(self) -> list[Step]:
+        """The functions that orchestrators lead to."""
+        return list(self.reach.orchestrations.values())
+
+    @property
+    def in_entities(self) -> list[Step]:
+        """The functions that entities lead to."""
+        return list(self.reach.entities.values())
+
+    def found(self, node: ast.AST, function: Scope, message: str, *edits: Edit | None) -> Found:
+        """What a rule found at a node of a function."""
+        kept = tuple(edit for edit in edits if edit is not None)
+        return Found(node, function.module.path, message, kept)
+
+    def uses(self, kind: Kind) -> list[Use]:
+        """What orchestrators, or entities, use from outside the app."""
+        if kind not in self._uses:
+            steps = self.replayed if kind == "orchestration" else self.in_entities
+            self._uses[kind] = [use for step in steps for use in self._uses_of(step)]
+        return self._uses[kind]
+
+    def replay_unsafe(
+        self,
+        wanted: Callable[[str, ast.expr], bool],
+        instead: str,
+        *,
+        fix: Callable[[Use], Edit | None] | None = None,
+    ) -> Iterator[Found]:
+        """Values that differ in a replay, each with the way to it and what it decides."""
+        for use in self.uses("orchestration"):
+            if not wanted(use.name, use.node):
+                continue
+            if use.step.is_guarded or self.reach.is_guarded(use.node, use.function):
+                continue  # it is for a log line, and nothing that is replayed sees it
+            effect = self.effects.of(use.node, use.function)
+            edit = fix(use) if fix is not None else None
+            yield self.found(use.node, use.function, f"{self.says(use)}. {effect} {instead}", edit)
+
+    def forbidden(
+        self, wanted: Callable[[str, ast.expr], bool], instead: str, kind: Kind = "orchestration"
+    ) -> Iterator[Found]:
+        """Calls that have no place in an orchestrator, whatever their result."""
+        for use in self.uses(kind):
+            if wanted(use.name, use.node):
+                yield self.found(use.node, use.function, f"{self.says(use)}. {instead}")
+
+    def says(self, use: Use) -> str:
+        """Who uses what, and the way there."""
+        name = use.name.removeprefix("builtins.")
+        verb = "calls" if isinstance(use.node, ast.Call) else "reads"
+        return f"{use.step.path} {verb} {name}"
+
+    def text(self, node: ast.expr | None, scope: Scope) -> str | None:
+        """A text that is written in the source, here or where a name is bound."""
+        if node is None:
+            return None
+        target = self.meaning.of(node, scope)
+        value = target.value if isinstance(target, Value) else self.constants.of(node, scope)
+        return value if isinstance(value, str) else None
+
+    def context_in(self, node: ast.AST) -> str | None:
+        """The expression for the orchestration context at a node, to write into a fix."""
+        for outer in self.source.ancestors(node):
+            scope = self.source.scope_of.get(outer)
+            if isinstance(scope, Function):
+                return next(
+                    (each.arg for each in scope.parameters if each.arg in ("context", "ctx")), None
+                )
+        return None
+
+    def in_context(self, function: Function) -> Iterator[ast.Call]:
+        """The calls of methods of the context in a function, by their names alone."""
+        for node in function.nodes:
+            if isinstance(node, ast.Call) and method_of(node):
+                yield node
+
+    def notes(self, code: str) -> Iterator[tuple[PurePath, int, str, str]]:
+        """The calls in a replay that could not be followed, as findings of this code."""
+        for call, unresolved in self.reach.unresolved.items():
+            if unresolved.function in self.reach.orchestrations:
+                says = f"Cannot tell what {ast.unparse(call.func)[:60]}(...) calls."
+                yield unresolved.function.module.path, call.lineno, code, says
+        seen = set()
+        for use in self.uses("orchestration"):
+            package = use.name.partition(".")[0].removesuffix("()")
+            is_known = package in sys.stdlib_module_names or package in ("builtins", "azure")
+            if not is_known and package not in seen:
+                seen.add(package)
+                says = f"{self.says(use)}: the package {package} is not looked into."
+                yield use.function.module.path, use.node.lineno, code, says
+
+    def replacement(self, use: Use, text: str) -> Edit:
+        return replace(use.function.module.path, use.node, text)
+
+    def _uses_of(self, step: Step) -> Iterator[Use]:
+        function = step.function
+        called = set()
+        for node in function.nodes:
+            if isinstance(node, ast.Call):
+                called.add(node.func)
+                if isinstance(target := self.meaning.of(node.func, function), External):
+                    yield Use(node, target.name, step)
+        for node in function.nodes:
+            if isinstance(node, (ast.Attribute, ast.Name)) and node not in called:
+                if not isinstance(node.ctx, ast.Load) or self._is_annotation(node):
+                    continue
+                parent = self.source.parents.get(node)
+                if isinstance(parent, ast.Attribute):
+                    continue
+                if isinstance(target := self.meaning.of(node, function), External):
+                    yield Use(node, target.name, step)
+
+    def _is_annotation(self, node: ast.AST) -> bool:
+        inner = node
+        for outer in self.source.ancestors(node):
+            if isinstance(outer, ast.AnnAssign) and inner is outer.annotation:
+                return True
+            if isinstance(outer, ast.stmt):
+                return False
+            inner = outer
+        return False

@@ -1,0 +1,96 @@
+"""What depends on a value that differs in a replay: which tasks are scheduled, or only a value."""
+
+import ast
+from typing import Final
+
+from durablehost.lint.reach import TASK_METHODS, Reach
+from durablehost.lint.source import Function, Source
+from durablehost.lint.tasks import Tasks, method_of
+
+CHANGES_TASKS: Final = "It differs in each replay and changes which task is scheduled."
+ONLY_A_VALUE: Final = "It differs in each replay, so the value is not safe to use after a yield."
+
+_DEPTH: Final = 6
+
+
+class Effects:
+    """Follows a value through assignments, calls and returns to the decisions that it makes."""
+
+    def __init__(self, source: Source, reach: Reach, tasks: Tasks) -> None:
+        self._source = source
+        self._reach = reach
+        self._tasks = tasks
+
+    def of(self, node: ast.AST, function: Function) -> str:
+        """What a value at this place does in a replay, as a sentence."""
+        return CHANGES_TASKS if self._decides(node, function, set(), 0) else ONLY_A_VALUE
+
+    def _decides(self, node: ast.AST, function: Function, seen: set[ast.AST], depth: int) -> bool:
+        if node in seen or depth > _DEPTH:
+            return False
+        seen.add(node)
+        inner = node
+        for outer in self._source.ancestors(node):
+            match outer:
+                case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+                    return inner is test
+                case ast.Assert() | ast.Match() | ast.Raise():
+                    return isinstance(outer, ast.Assert) or inner is getattr(outer, "subject", None)
+                case ast.For(iter=iterated):
+                    return inner is iterated
+                case ast.comprehension(iter=iterated, ifs=tests):
+                    if inner is iterated or inner in tests:
+                        return True
+                case ast.Call(args=[first, *_]) if method_of(outer) in TASK_METHODS:
+                    if inner is first and method_of(outer).startswith("call_"):
+                        return True
+                case ast.Call():
+                    if self._decides_inside(outer, inner, function, seen, depth):
+                        return True
+                case ast.Return():
+                    return any(
+                        self._decides(call, caller, seen, depth + 1)
+                        for call, caller in self._reach.callers(function)
+                    )
+                case ast.Assign(targets=targets):
+                    return self._named(targets, function, seen, depth)
+                case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+                    return self._named([target], function, seen, depth)
+                case ast.NamedExpr(target=target):
+                    if self._named([target], function, seen, depth):
+                        return True
+                case ast.stmt():
+                    return False
+            inner = outer
+        return False
+
+    def _named(
+        self, targets: list[ast.expr], function: Function, seen: set[ast.AST], depth: int
+    ) -> bool:
+        names = {
+            node.id
+            for target in targets
+            for node in ast.walk(target)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        return any(
+            self._decides(load, function, seen, depth)
+            for name in names
+            for load in self._tasks.loads(name, function)
+        )
+
+    def _decides_inside(
+        self, call: ast.Call, given: ast.AST, function: Function, seen: set[ast.AST], depth: int
+    ) -> bool:
+        """Whether a function of the app that gets the value decides by it."""
+        for called in self._reach.called(call, function):
+            names = [each.arg for each in called.parameters]
+            if called.owner is not None:
+                names = names[1:]
+            for position, each in enumerate(call.args):
+                if each is given and position < len(names):
+                    name = names[position]
+                    loads = self._tasks.loads(name, called)
+                    if any(self._decides(load, called, seen, depth + 1) for load in loads):
+                        return True
+        return False

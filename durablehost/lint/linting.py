@@ -1,0 +1,98 @@
+"""Applies the rules to an app."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from durablehost.errors import CannotStart
+from durablehost.lint.app import App
+from durablehost.lint.findings import Finding
+from durablehost.lint.ignoring import ignores_of
+from durablehost.lint.loading import Loading, load
+from durablehost.lint.options import Options
+from durablehost.lint.rule import Rule
+from durablehost.lint.rules import all_rules
+from durablehost.lint.rules.ignores import RULE as IGNORES
+from durablehost.lint.source import Source, read_folder
+
+_SCRIPT = "function_app"
+NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Linted:
+    """What the linter says of an app."""
+
+    findings: Sequence[Finding]
+    notes: Sequence[Finding]  # what it could not look into
+
+
+def lint_folder(folder: Path, options: Options, *, loads: bool = True) -> Linted:
+    """Lint the app in a folder. `loads` imports it, too, which runs its top-level code."""
+    if not (folder / f"{_SCRIPT}.py").is_file():
+        raise CannotStart(f"There is no {_SCRIPT}.py in {folder}. Name the folder that holds it.")
+    source = read_folder(folder, _SCRIPT)
+    return lint_source(source, options, load(folder) if loads else Loading())
+
+
+def lint_source(source: Source, options: Options, loading: Loading | None = None) -> Linted:
+    """Lint an app that was read."""
+    rules = options.chosen(all_rules())
+    depth = sys.getrecursionlimit()
+    with contextlib.ExitStack() as restored:
+        restored.callback(sys.setrecursionlimit, depth)
+        sys.setrecursionlimit(max(depth, 5000))  # for long chains of calls and operators
+        app = App(source, loading or Loading())
+        notes = list(_notes(app))
+        found = [each for rule in rules for each in _found(app, rule, notes)]
+    findings = _without_ignored(source, found, IGNORES in rules)
+    place = _by_place
+    return Linted(sorted(findings, key=place), sorted(notes, key=place))
+
+
+def _by_place(finding: Finding) -> tuple[PurePath, int, str]:
+    return finding.path, finding.line, finding.code
+
+
+def _found(app: App, rule: Rule, notes: list[Finding]) -> list[Finding]:
+    """What one rule finds, once for each place; a rule that fails must not fail the run."""
+    found: dict[tuple[PurePath, int], Finding] = {}
+    try:
+        for each in rule.check(app):
+            finding = Finding(each.path, each.line, rule.code, each.message, each.edits)
+            found.setdefault((each.path, each.line), finding)
+    except Exception as error:  # of the linter itself: the other rules still have their say
+        says = f"{rule.code} failed ({type(error).__name__}: {error}). Report this, please."
+        notes.append(Finding(PurePath(f"{_SCRIPT}.py"), 1, NOTE, says))
+    return list(found.values())
+
+
+def _notes(app: App) -> Iterable[Finding]:
+    """What could not be looked into."""
+    if app.loading.note:
+        yield Finding(PurePath(f"{_SCRIPT}.py"), 1, NOTE, app.loading.note)
+    yield from (Finding(*note) for note in app.notes(NOTE))
+
+
+def _without_ignored(
+    source: Source, findings: Sequence[Finding], reports_unused: bool
+) -> Iterable[Finding]:
+    """The findings that no comment switches off, and the comments that switch nothing off."""
+    kept = list(findings)
+    for module in source.modules.values():
+        for ignore in ignores_of(module):
+            if not ignore.reason or not ignore.codes:
+                continue
+            ignored = [
+                each
+                for each in kept
+                if (each.path, each.line) == (module.path, ignore.line)
+                and each.code in ignore.codes
+            ]
+            kept = [each for each in kept if each not in ignored]
+            if not ignored and reports_unused:
+                says = f"This comment switches nothing off: no {', '.join(ignore.codes)} here."
+                kept.append(Finding(module.path, ignore.comment_line, IGNORES.code, says))
+    return kept

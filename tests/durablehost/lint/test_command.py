@@ -1,0 +1,173 @@
+"""`durablehost lint`: what it prints, and how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from durablehost.__main__ import main
+from durablehost.lint.pages import BEFORE
+from tests.durablehost.lint.examples import APP
+
+READS_CLOCK = """\
+from datetime import datetime
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    if datetime.now().hour < 12:
+        yield context.call_activity("ship", None)
+"""
+YIELDS_LIST = """\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield [context.call_activity("ship", None)]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "app", READS_CLOCK)
+
+
+def write(folder: Path, code: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "function_app.py").write_text(BEFORE + code + APP, "utf-8")
+    return folder
+
+
+def test_a_finding_is_a_line_and_the_exit_code_is_1(folder, capsys):
+    code = main(["lint", str(folder), "--no-load"])
+
+    printed = capsys.readouterr().out
+    assert code == 1
+    assert printed.startswith(f"{folder / 'function_app.py'}:11: DUR101 order calls datetime.")
+    assert "changes which task is scheduled" in printed
+    assert printed.endswith("1 finding. `--explain CODE` explains a rule.\n")
+
+
+def test_an_app_that_keeps_the_rules_ends_with_0(folder, capsys):
+    write(folder, READS_CLOCK.replace("datetime.now()", "context.current_utc_datetime"))
+
+    assert main(["lint", str(folder)]) == 0
+    assert capsys.readouterr().out == "0 findings.\n"
+
+
+def test_json_is_a_list_of_objects(folder, capsys):
+    main(["lint", str(folder), "--no-load", "--format", "json"])
+
+    [finding] = json.loads(capsys.readouterr().out)
+    assert finding == {
+        "file": (folder / "function_app.py").as_posix(),
+        "line": 11,
+        "code": "DUR101",
+        "message": finding["message"],
+    }
+
+
+def test_json_of_an_app_that_keeps_the_rules_is_an_empty_list(folder, capsys):
+    main(["lint", str(folder), "--no-load", "--ignore", "DUR1", "--format", "json"])
+
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_github_gets_annotations(folder, capsys):
+    main(["lint", str(folder), "--no-load", "--format", "github"])
+
+    assert capsys.readouterr().out.startswith(
+        f"::error file={(folder / 'function_app.py').as_posix()},line=11,title=DUR101::order calls"
+    )
+
+
+def test_fix_corrects_the_file_and_ends_with_0(folder, capsys):
+    write(folder, YIELDS_LIST)
+
+    assert main(["lint", str(folder), "--no-load", "--fix"]) == 0
+    assert 'yield context.task_all([context.call_activity("ship", None)])' in (
+        folder / "function_app.py"
+    ).read_text("utf-8")
+    assert capsys.readouterr().out == "0 findings, 1 corrected.\n"
+
+
+def test_a_rule_is_selected_by_its_name(folder, capsys):
+    assert main(["lint", str(folder), "--no-load", "--select", "logs"]) == 0
+    assert main(["lint", str(folder), "--no-load", "--select", "logs,clock"]) == 1
+
+
+def test_pyproject_chooses_the_rules_and_the_command_line_wins(folder, capsys):
+    (folder / "pyproject.toml").write_text('[tool.durablehost.lint]\nignore = ["clock"]\n')
+
+    assert main(["lint", str(folder), "--no-load"]) == 0
+    assert main(["lint", str(folder), "--no-load", "--ignore", "logs"]) == 1
+
+
+def test_the_version_of_python_in_pyproject_switches_rules_on(folder, capsys):
+    annotated = (
+        '@app.route(route="orders")\n'
+        '@app.durable_client_input(client_name="client")\n'
+        "async def start(req, client: df.DurableOrchestrationClient): ...\n"
+    )
+    write(folder, annotated)
+    (folder / "pyproject.toml").write_text('[tool.durablehost.lint]\npython = "3.14"\n')
+
+    assert main(["lint", str(folder), "--no-load"]) == 1
+    assert "DUR004" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "says"),
+    [
+        ("", ["--select", "DUR999"], "There is no rule 'DUR999'"),
+        ("", ["--explain", "DUR999"], "There is no rule 'DUR999'"),
+        ("[tool.durablehost.lint]\nselct = []\n", [], "has no 'selct'"),
+        ('[tool.durablehost.lint]\npython = "three"\n', [], "is no version"),
+        ("nonsense", [], "is no TOML"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_ends_with_2(folder, capsys, settings, arguments, says):
+    (folder / "pyproject.toml").write_text(settings)
+
+    assert main(["lint", str(folder), "--no-load", *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_folder_without_an_app_ends_with_2(tmp_path, capsys):
+    assert main(["lint", str(tmp_path)]) == 2
+    assert "There is no function_app.py" in capsys.readouterr().err
+
+
+def test_a_package_that_is_not_installed_is_a_note(folder, capsys):
+    write(folder, "import no_such_package\n")
+
+    assert main(["lint", str(folder), "--notes"]) == 0
+    assert "The app was not loaded: there is no module no_such_package" in capsys.readouterr().out
+
+
+def test_what_the_app_prints_at_import_is_not_in_the_findings(folder, capsys):
+    write(folder, 'print("imported")\n')
+
+    main(["lint", str(folder), "--format", "json"])
+
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_the_names_of_the_loaded_app_count(folder, capsys):
+    registered = (
+        "def packed(item): ...\n\n\n"
+        'app.activity_trigger(input_name="item")(packed)\n\n\n'
+        '@app.orchestration_trigger(context_name="context")\n'
+        "def order(context):\n"
+        '    yield context.call_activity("paked", None)\n'
+    )
+    write(folder, registered)
+
+    assert main(["lint", str(folder), "--no-load"]) == 0  # there may be others
+    assert main(["lint", str(folder)]) == 1
+    assert "There is no activity 'paked'; did you mean 'packed'?" in capsys.readouterr().out
+
+
+def test_a_rule_is_explained(capsys):
+    assert main(["lint", "--explain", "DUR101"]) == 0
+    assert capsys.readouterr().out.startswith("# DUR101 clock\n")
+    assert main(["lint", "--explain"]) == 0
+    assert "DUR603  entity-io" in capsys.readouterr().out
