@@ -1,7 +1,7 @@
-"""Versions of orchestrators: which change an instance was started before.
+"""Comparing the version of an instance with the version of a change.
 
-An instance keeps the version that `defaultVersion` in host.json gave it when it was started. Code
-that was changed since does for an older instance what it did then.
+An instance keeps the version that `defaultVersion` in host.json had when it was started. An
+orchestrator asks `is_before(context.version, "2.0")` to run an older instance as it was then.
 """
 
 import re
@@ -11,7 +11,7 @@ _DOTTED: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def is_before(version: str | None, change: str) -> bool:
-    """Whether an instance of this version was started before the change; one of none was."""
+    """Whether this version is older than the change. An instance without a version is."""
     if not version:
         return True
     return _DOTTED.fullmatch(version) is not None and _numbers(version) < _numbers(change)

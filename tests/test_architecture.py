@@ -45,7 +45,6 @@ ARROWS = {
 # Which pattern uses another as it is; nothing but the file of its own name, of which no part.
 BUILT_UPON = {
     ("document_pipeline", "chaining"),  # an invoice is posted by the same intake, as a child
-    ("versioning", "chaining"),  # a delivery brings the same invoice
 }
 
 # What the building blocks know nothing of.
@@ -285,7 +284,6 @@ TOO_MANY = {
     "monitor": 2,
     "resilience": 4,
     "sub_orchestrations": 3,
-    "versioning": 1,
 }
 
 

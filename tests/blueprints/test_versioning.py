@@ -1,4 +1,4 @@
-"""Versioning: a delivery that is waited for ends on the code that it was started with."""
+"""Versioning: an instance finishes with the code of the version it was started with."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blueprints.versioning import GOODS_EVENT, LEAVING, LONGEST_WAIT, NAMED_INSTANCES, is_leaving
+from blueprints.versioning import GOODS_EVENT, LONGEST_WAIT, NAMED_INSTANCES, RETIRING, is_retiring
 from durablehost.app.functions import FunctionTable
 from durablehost.hub import history
 from durablehost.settings import Settings, settings_for_tests
@@ -46,7 +46,7 @@ async def versions(hub: ManualHub) -> dict[str, Any]:
     """What GET /api/versions says is left, by orchestrator, and `drained`."""
     answer = await hub.request("GET", "/api/versions")
     said = answer.json()
-    return {row["name"]: row["left"] for row in said["leaving"]} | {"drained": said["drained"]}
+    return {row["name"]: row["left"] for row in said["retiring"]} | {"drained": said["drained"]}
 
 
 def recorded(name: str) -> list[history.Event]:
@@ -54,10 +54,10 @@ def recorded(name: str) -> list[history.Event]:
     return events
 
 
-# As it is done now
+# The current version
 
 
-async def test_an_invoice_is_posted_once_its_goods_are_there(
+async def test_an_invoice_is_posted_when_its_goods_have_arrived(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
@@ -72,16 +72,17 @@ async def test_an_invoice_is_posted_once_its_goods_are_there(
     assert hub.output(ID) == {"id": posting["id"], "amount_cents": 12_500}
 
 
-async def test_an_invoice_over_its_order_is_refused_before_its_goods_are_waited_for(
+async def test_an_invoice_over_its_order_fails_before_the_goods_arrive(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub, amount_cents=990_000)
+    await hub.run_until_ended(ID)
 
     operation = (await hub.request("GET", HERE)).json()
     assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "over_order")
 
 
-async def test_goods_that_do_not_come_in_thirty_days_end_it_with_a_code(
+async def test_goods_that_are_missing_after_thirty_days_fail_the_intake(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
@@ -95,7 +96,7 @@ async def test_goods_that_do_not_come_in_thirty_days_end_it_with_a_code(
     assert await sandbox.postings() == []
 
 
-async def test_goods_that_come_in_the_last_minute_are_in_time(
+async def test_goods_that_arrive_in_the_last_minute_are_in_time(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
@@ -107,7 +108,7 @@ async def test_goods_that_come_in_the_last_minute_are_in_time(
     assert hub.status(ID) == "Completed"
 
 
-async def test_goods_that_come_before_they_are_waited_for_are_not_forgotten(
+async def test_an_event_that_arrives_before_the_orchestrator_waits_for_it_counts(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("orders", fail_next=1)
@@ -120,9 +121,7 @@ async def test_goods_that_come_before_they_are_waited_for_are_not_forgotten(
     assert (step, len(await sandbox.postings())) == ("matching", 1)
 
 
-async def test_goods_that_come_twice_or_late_change_nothing(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_repeated_or_late_event_changes_nothing(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("postings", fail_next=1)
     await ask(hub)
 
@@ -135,7 +134,9 @@ async def test_goods_that_come_twice_or_late_change_nothing(
 
 
 @pytest.mark.parametrize("party", ["orders", "postings"])
-async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, party: str) -> None:
+async def test_a_short_outage_delays_the_intake(
+    hub: ManualHub, sandbox: Sandbox, party: str
+) -> None:
     await sandbox.fault(party, lose_answer_next=3)
     await ask(hub)
 
@@ -147,7 +148,7 @@ async def test_hiccups_outside_are_survived(hub: ManualHub, sandbox: Sandbox, pa
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-async def test_a_delivery_that_was_reversed_and_deleted_is_posted_when_it_comes_again(
+async def test_a_delivery_that_was_reversed_and_deleted_is_posted_when_sent_again(
     hub: ManualHub, sandbox: Sandbox, version: str
 ) -> None:
     await hub.start("delivery_intake", INVOICE, instance_id=ID, version=version)
@@ -164,7 +165,7 @@ async def test_a_delivery_that_was_reversed_and_deleted_is_posted_when_it_comes_
     assert standing == [hub.output(ID)["id"]]
 
 
-async def test_asking_twice_is_one_intake_and_another_amount_a_conflict(
+async def test_repeating_the_request_is_one_intake_and_another_amount_a_conflict(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     answers = [await ask(hub), await ask(hub), await ask(hub, amount_cents=1)]
@@ -174,7 +175,7 @@ async def test_asking_twice_is_one_intake_and_another_amount_a_conflict(
 
 
 @pytest.mark.parametrize("changes", [{"amount_cents": 0}, {"number": "a/b"}, {"goods": True}])
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, changes: dict[str, Any]
 ) -> None:
     answer = await hub.request("POST", "/api/deliveries", json=INVOICE | changes)
@@ -205,7 +206,7 @@ async def test_a_crash_between_any_two_steps_posts_once(
 # By version, in one orchestrator
 
 
-async def test_an_instance_of_1_0_is_posted_whatever_its_order_says(
+async def test_an_instance_of_1_0_is_posted_without_a_look_at_its_order(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await hub.start("delivery_intake", OVER_ITS_ORDER, instance_id=ID, version="1.0")
@@ -226,7 +227,7 @@ async def test_an_instance_older_than_2_0_is_not_matched(
     assert hub.calls("match_order") == []
 
 
-async def test_a_retry_begins_anew_and_so_as_it_is_done_now(
+async def test_a_retry_starts_again_with_the_current_version(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     unknown = INVOICE | {"currency": "XXX"}
@@ -245,7 +246,7 @@ async def test_a_retry_begins_anew_and_so_as_it_is_done_now(
         ("trusted_delivery/waiting", "Completed", []),
     ],
 )
-def test_todays_code_goes_on_where_a_recorded_history_stands(
+def test_the_current_code_continues_a_recorded_history(
     durable_app: FunctionTable, name: str, status: str, schedules: list[str]
 ) -> None:
     in_flight = recorded(name)
@@ -259,7 +260,9 @@ def test_todays_code_goes_on_where_a_recorded_history_stands(
     assert (gone_on.status, gone_on.schedules, gone_on.problems) == (status, schedules, [])
 
 
-def test_todays_code_ends_a_recorded_history_as_it_ended(durable_app: FunctionTable) -> None:
+def test_the_current_code_ends_a_recorded_history_with_the_same_output(
+    durable_app: FunctionTable,
+) -> None:
     events = recorded("delivery_intake/1.0-posted")
     [ended] = [event for event in events if event["EventType"] == history.EXECUTION_COMPLETED]
 
@@ -269,8 +272,8 @@ def test_todays_code_ends_a_recorded_history_as_it_ended(durable_app: FunctionTa
     assert replayed.output == json.loads(ended["Result"])
 
 
-def test_without_the_branch_a_recorded_history_would_not_fit(durable_app: FunctionTable) -> None:
-    """What 2.0 does is another history: that of 1.0, said to be of 2.0, fails."""
+def test_without_the_branch_a_recorded_history_fails(durable_app: FunctionTable) -> None:
+    """The history of 1.0, declared as one of 2.0, does not match what 2.0 does."""
     events = [
         event | {"Version": "2.0"} if event["EventType"] == history.EXECUTION_STARTED else event
         for event in recorded("delivery_intake/1.0-waiting")
@@ -285,7 +288,7 @@ def test_without_the_branch_a_recorded_history_would_not_fit(durable_app: Functi
 # Side by side, under a new name
 
 
-async def test_an_instance_of_the_old_name_ends_as_it_began(
+async def test_an_instance_of_the_old_orchestrator_finishes_with_its_own_code(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await hub.start("trusted_delivery", OVER_ITS_ORDER, instance_id=ID)
@@ -298,7 +301,7 @@ async def test_an_instance_of_the_old_name_ends_as_it_began(
     assert hub.output(ID) == {"id": posting["id"], "amount_cents": 990_000}
 
 
-async def test_asking_again_finds_the_instance_under_its_old_name(
+async def test_repeating_the_request_finds_an_instance_of_the_old_orchestrator(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await hub.start("trusted_delivery", INVOICE, instance_id=ID)
@@ -311,7 +314,7 @@ async def test_asking_again_finds_the_instance_under_its_old_name(
 # What is left
 
 
-async def test_nothing_is_left_where_only_the_new_runs_and_the_old_has_ended(
+async def test_nothing_is_left_when_all_instances_of_old_code_have_ended(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await hub.start("delivery_intake", INVOICE, instance_id=ID, version="1.0")
@@ -321,7 +324,9 @@ async def test_nothing_is_left_where_only_the_new_runs_and_the_old_has_ended(
     assert await versions(hub) == {"delivery_intake": 0, "trusted_delivery": 0, "drained": True}
 
 
-async def test_what_is_left_is_counted_and_named(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_instances_of_old_code_are_counted_and_named(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     await hub.start("trusted_delivery", INVOICE, instance_id=ID)
     await hub.suspend(ID)
 
@@ -329,26 +334,24 @@ async def test_what_is_left_is_counted_and_named(hub: ManualHub, sandbox: Sandbo
 
     assert answer.json() == {
         "drained": False,
-        "leaving": [
+        "retiring": [
             {"name": "delivery_intake", "before": "2.0", "left": 0, "instances": []},
             {"name": "trusted_delivery", "before": None, "left": 1, "instances": [ID]},
         ],
     }
 
 
-async def test_more_than_a_page_is_counted_and_some_of_it_named(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_more_than_a_page_of_instances_is_counted(hub: ManualHub, sandbox: Sandbox) -> None:
     for number in range(105):
         await hub.start("delivery_intake", INVOICE, version="1.0" if number > 1 else "2.0")
 
     answer = await hub.request("GET", "/api/versions")
 
-    [row, _] = answer.json()["leaving"]
+    [row, _] = answer.json()["retiring"]
     assert (row["left"], len(row["instances"])) == (103, NAMED_INSTANCES)
 
 
-async def test_what_has_not_said_its_version_yet_is_counted_as_old(
+async def test_an_instance_without_a_version_counts_as_old(
     durable_app: FunctionTable,
 ) -> None:
     async with ManualHub(durable_app, settings=replace(NEW, version_match="Strict")) as hub:
@@ -363,7 +366,7 @@ async def test_what_has_not_said_its_version_yet_is_counted_as_old(
 
 
 @pytest.mark.parametrize(
-    ("orchestrator", "version", "leaving"),
+    ("orchestrator", "version", "retiring"),
     [
         ("delivery_intake", "1.0", True),
         ("delivery_intake", "2.0", False),
@@ -372,22 +375,22 @@ async def test_what_has_not_said_its_version_yet_is_counted_as_old(
         ("invoice_intake", None, False),
     ],
 )
-def test_what_is_leaving_is_a_name_or_what_is_older_than_a_version(
-    orchestrator: str, version: str | None, leaving: bool
+def test_old_code_is_a_whole_orchestrator_or_its_older_versions(
+    orchestrator: str, version: str | None, retiring: bool
 ) -> None:
-    assert is_leaving(orchestrator, version) is leaving
+    assert is_retiring(orchestrator, version) is retiring
 
 
-def test_what_is_leaving_is_there_and_not_what_is_started(durable_app: FunctionTable) -> None:
+def test_old_code_is_still_in_the_app_and_nothing_starts_it(durable_app: FunctionTable) -> None:
     started = settings_for_tests(durable_app.folder).default_version
-    assert set(LEAVING) <= set(durable_app.durable_names("orchestration"))
-    assert not is_leaving("delivery_intake", started)
+    assert set(RETIRING) <= set(durable_app.durable_names("orchestration"))
+    assert not is_retiring("delivery_intake", started)
 
 
 # What host.json says
 
 
-async def test_current_or_older_ends_as_1_0_what_1_0_began_and_starts_2_0(place: Place) -> None:
+async def test_current_or_older_finishes_1_0_as_1_0_and_starts_2_0(place: Place) -> None:
     async with place.runs("1.0") as hub:
         await ask(hub, **OVER_ITS_ORDER)
     async with place.runs("2.0") as hub:
@@ -402,8 +405,8 @@ async def test_current_or_older_ends_as_1_0_what_1_0_began_and_starts_2_0(place:
         assert (await versions(hub))["drained"]
 
 
-async def test_current_or_older_leaves_what_is_newer_to_an_app_that_knows_it(place: Place) -> None:
-    """As where a deployment is taken back, or while the machines get it one after the other."""
+async def test_current_or_older_does_not_run_newer_versions(place: Place) -> None:
+    """As after a rollback, or while the machines are updated one after the other."""
     async with place.runs("2.0") as hub:
         hub.allow_problems("version-mismatch")
         await ask(hub)
@@ -418,7 +421,7 @@ async def test_current_or_older_leaves_what_is_newer_to_an_app_that_knows_it(pla
         assert hub.status(ID) == "Completed"
 
 
-async def test_strict_leaves_waiting_what_1_0_began(place: Place) -> None:
+async def test_strict_does_not_run_instances_of_1_0(place: Place) -> None:
     async with place.runs("1.0") as hub:
         hub.allow_problems("version-mismatch")
         await ask(hub)
@@ -432,7 +435,7 @@ async def test_strict_leaves_waiting_what_1_0_began(place: Place) -> None:
         assert (meanwhile, hub.status(ID)) == ("Running", "Completed")
 
 
-async def test_none_runs_whatever_there_is_also_what_is_newer(place: Place) -> None:
+async def test_none_runs_every_version(place: Place) -> None:
     async with place.runs("3.0") as hub:
         await ask(hub)
     async with place.runs("1.0", version_match="None") as hub:
@@ -441,7 +444,9 @@ async def test_none_runs_whatever_there_is_also_what_is_newer(place: Place) -> N
         assert hub.status(ID) == "Completed"
 
 
-async def test_reject_lets_it_wait_until_an_app_comes_that_takes_it(place: Place) -> None:
+async def test_reject_leaves_an_instance_waiting_for_an_app_that_runs_its_version(
+    place: Place,
+) -> None:
     async with place.runs("2.0", version_failure="Reject") as hub:
         hub.allow_problems("version-mismatch")
         await hub.start("delivery_intake", INVOICE, instance_id=ID, version="3.0")
@@ -452,7 +457,7 @@ async def test_reject_lets_it_wait_until_an_app_comes_that_takes_it(place: Place
         assert (meanwhile, hub.status(ID)) == ("Pending", "Running")
 
 
-async def test_fail_ends_what_does_not_match_also_what_was_in_flight(place: Place) -> None:
+async def test_fail_fails_instances_that_do_not_match_also_those_in_flight(place: Place) -> None:
     async with place.runs("1.0") as hub:
         await ask(hub)
     async with place.runs("2.0", version_match="Strict", version_failure="Fail") as hub:

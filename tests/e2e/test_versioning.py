@@ -30,7 +30,7 @@ def test_what_one_version_began_ends_as_that_version_after_the_next_is_deployed(
         ended = api.ended(here)
         refused = api.send("POST", "/api/deliveries", invoice | {"number": "E2E-W"}).json()["id"]
 
-        assert (before["drained"], before["leaving"][0]["instances"]) == (False, [here])
+        assert (before["drained"], before["retiring"][0]["instances"]) == (False, [here])
         assert (ended["customStatus"]["version"], ended["runtimeStatus"]) == ("1.0", "Completed")
         assert api.ended(refused)["output"]["code"] == "over_order"
         assert api.send("GET", "/api/versions").json()["drained"] is True

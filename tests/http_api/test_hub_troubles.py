@@ -90,7 +90,7 @@ LISTING = (
     operations.list_operations,
     operations_cancelling.cancel_operation,
     operations_children.list_operation_children,
-    versioning.show_leaving_versions,
+    versioning.show_retiring_versions,
 )
 
 
@@ -118,7 +118,7 @@ async def assert_503(
         (entity_counter.show_counter, request({"key": "invoices"})),
         (aggregator.record_vendor_event, request(body=EVENT)),
         (sub_orchestrations.retry_month_end_close, request(ID)),
-        (versioning.show_leaving_versions, request()),
+        (versioning.show_retiring_versions, request()),
     ],
 )
 async def test_what_cannot_be_read_is_no_unknown_operation(
