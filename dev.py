@@ -428,7 +428,7 @@ def test(chosen: argparse.Namespace) -> int:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Check style, format and types, lint the app and the templates, and replay histories."""
+    """Check style, format, types and infra/, lint the app and the templates, replay histories."""
     set_up_python()
     failed = []
     templates = [str(app.parent.relative_to(ROOT)) for app in TEMPLATES.glob("*/function_app.py")]
@@ -438,6 +438,7 @@ def check(chosen: argparse.Namespace) -> int:
         "mypy .",
         f"durablehost lint . {' '.join(sorted(templates))}",
         "pytest -q tests/histories",
+        "deployment.bicep",
     ):
         if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:
             failed.append(tool)

@@ -7,11 +7,11 @@ one. The token does not say whether it was used: the operation keeps who has dec
 
 import base64
 import hmac
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from activities.settings import secret_setting
 from orchestration.failures import Failure
 
 _SHORTEST_KEY: Final = 32
@@ -51,7 +51,7 @@ def check_token(token: str, operation: str, now: datetime) -> DecisionGrant:
 
 def require_key() -> bytes:
     """Return the key that signs tokens. Raises Failure `not_configured`."""
-    key = os.environ.get("DECISION_KEY", "")
+    key = secret_setting("DECISION_KEY")
     if len(key) < _SHORTEST_KEY:
         advice = f"set it to {_SHORTEST_KEY} random characters or more"
         raise Failure("not_configured", f"the setting DECISION_KEY is missing or short: {advice}")

@@ -8,6 +8,7 @@ import os
 from urllib.parse import quote
 
 from activities.decision_tokens import DecisionGrant, make_token
+from activities.settings import secret_setting
 
 
 def link_to(route: str, grant: DecisionGrant) -> str:
@@ -16,7 +17,7 @@ def link_to(route: str, grant: DecisionGrant) -> str:
     It contains the key in the setting LINK_KEY. The setting is missing where no key is needed: on a
     developer's machine, or where a gateway adds the key.
     """
-    key = os.environ.get("LINK_KEY", "")
+    key = secret_setting("LINK_KEY")
     code = f"&code={quote(key, safe='')}" if key else ""
     path = route.replace("{id}", quote(grant.operation, safe=":"))
     return f"{_public_url()}/api/{path}?token={make_token(grant)}{code}"

@@ -27,3 +27,16 @@ def flag_setting(name: str) -> bool:
         advice = "set it to true or false"
         raise Failure("not_configured", f"the setting {name} is {text[:64]!r}: {advice}")
     return text.lower() == "true"
+
+
+def secret_setting(name: str) -> str:
+    """The text of a setting; empty where it is missing. Raises Failure `not_configured`.
+
+    Where Azure cannot read a secret from a vault, the setting holds the reference to it: a text
+    that anybody may know.
+    """
+    text = os.environ.get(name, "")
+    if text.startswith("@Microsoft.KeyVault("):
+        advice = "see that the secret exists and that the app's identity may read it"
+        raise Failure("not_configured", f"the setting {name} is an unread secret: {advice}")
+    return text

@@ -11,6 +11,7 @@ from typing import TypedDict
 import azure.durable_functions as df
 
 from activities.outside import address_of, ask
+from activities.settings import secret_setting
 
 bp = df.Blueprint()
 
@@ -35,7 +36,7 @@ async def obtain_tax_access(applicant: Applicant) -> Access:
     access = Access(url=address_of("tax"), resource=None, ticket=None)
     if resource := os.environ.get("TAX_RESOURCE"):
         return {**access, "resource": resource}
-    if token := os.environ.get("TAX_TOKEN"):
+    if token := secret_setting("TAX_TOKEN"):
         body = {"vat_id": applicant["vat_id"]}
         bought = await ask("tax", "POST", "/tickets", json=body, bearer=token)
         return {**access, "ticket": bought["ticket"]}

@@ -23,9 +23,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(*, now: Callable[[], datetime] = _now, settle_after: float = 5.0) -> web.Application:
-    """A world of its own, in memory; `settle_after` is how many seconds a transfer takes."""
-    faults = Faults()
+def create_app(
+    *, now: Callable[[], datetime] = _now, settle_after: float = 5.0, key: str = ""
+) -> web.Application:
+    """A world of its own, in memory; `settle_after` is how many seconds a transfer takes.
+
+    With a key, every path begins with it, and nobody is answered who does not know it.
+    """
+    prefix = f"/{key}" if key else ""
+    faults = Faults(prefix)
     orders = Orders(now)
     parts: list[Part] = [
         Bank(now, settle_after),
@@ -55,7 +61,11 @@ def create_app(*, now: Callable[[], datetime] = _now, settle_after: float = 5.0)
         return web.Response(text=page, content_type="text/html")
 
     app.add_routes([*routes, web.get("/", home)])
-    return app
+    if not key:
+        return app
+    outer = web.Application(client_max_size=MAX_BODY)
+    outer.add_subapp(prefix, app)
+    return outer
 
 
 def _page(routes: list[web.RouteDef]) -> str:

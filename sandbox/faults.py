@@ -90,7 +90,9 @@ class Switched:
 class Faults:
     """The faults that are on, the oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        """`prefix` is what every path of the sandbox begins with."""
+        self._prefix = prefix
         self.places: set[str] = set()
         self.reset()
 
@@ -128,7 +130,7 @@ class Faults:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let go wrong what is to go wrong."""
-        place = place_of(request)
+        place = self._place_of(request)
         if place not in self.places or not self._on:
             return await handler(request)
         content = await request.read()
@@ -162,15 +164,14 @@ class Faults:
                 request.transport.abort()
         return answer
 
+    def _place_of(self, request: web.Request) -> str:
+        """The dotted name of what is asked: bank.debits.reversal for /bank/debits/{id}/reversal."""
+        resource = request.match_info.route.resource
+        return place_name(resource.canonical.removeprefix(self._prefix)) if resource else ""
+
     def _shown(self, status: int) -> web.Response:
         faults = [on.fault.model_dump(exclude_defaults=True) for on in self._on]
         return web.json_response({"faults": faults}, status=status)
-
-
-def place_of(request: web.Request) -> str:
-    """The dotted name of what is asked: `/bank/debits/{id}/reversal` is bank.debits.reversal."""
-    resource = request.match_info.route.resource
-    return place_name(resource.canonical) if resource else ""
 
 
 def place_name(path: str) -> str:

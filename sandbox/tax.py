@@ -138,7 +138,7 @@ class TaxOffice:
     def _patience(self, request: web.Request, number: int) -> web.Response:
         office, headers = self._office, {}
         if office.location is not None:
-            origin = str(request.url.origin())
+            origin = _origin_of(request)
             headers["Location"] = office.location.format(origin=origin, id=number)
         if isinstance(office.retry_after, int) and office.retry_after_as_date:
             when = self._now() + timedelta(seconds=office.retry_after)
@@ -147,3 +147,9 @@ class TaxOffice:
             headers["Retry-After"] = str(office.retry_after)
         answer = {"id": str(number), "status": "running"}
         return web.json_response(answer, status=202, headers=headers)
+
+
+def _origin_of(request: web.Request) -> str:
+    """Where callers reach the sandbox: App Service ends TLS before it, a path may have a key."""
+    scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+    return f"{scheme}://{request.host}{request.path.partition('/tax/')[0]}"

@@ -24,6 +24,7 @@ FOLDERS = {
     "activities",
     "bench",
     "blueprints",
+    "deployment",
     "durablehost",
     "http_api",
     "orchestration",
@@ -39,6 +40,7 @@ ARROWS = {
     "http_api": {"orchestration.failures"},
     "orchestration": set[str](),
     "durablehost": set[str](),
+    "deployment": set[str](),
     "sandbox": set[str](),
 }
 

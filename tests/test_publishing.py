@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 import dev
 from durablehost.settings.host_json import read_host_json
 from durablehost.settings.unused_settings import unused_settings
-from tests.source import APP_FILES, APP_FOLDERS, ROOT, tracked_files
+from tests.source import APP_FILES, APP_FOLDERS, ROOT, imports_of, modules_below, tracked_files
 
 PUBLISHED_FILES = {*APP_FILES, "requirements.txt"}
 
@@ -61,11 +61,11 @@ def _as_core_tools_does(line: str) -> str:
     return quoted.replace("**", "(.+)").replace("*", r"([^\/]+)")
 
 
-def sent_by_git_rules(paths: Iterable[str], folder: Path) -> set[str]:
-    """What the tools send that read .funcignore as a .gitignore: VS Code and azd."""
+def sent_by_git_rules(paths: Iterable[str], folder: Path, ignored: str = ".funcignore") -> set[str]:
+    """What the tools send that read such a file as a .gitignore: VS Code and azd."""
     git = ["git", "-c", "core.excludesFile=", "-C", str(folder)]
     subprocess.run([*git, "init", "-q"], check=True)
-    (folder / ".gitignore").write_text("\n".join(LINES), "utf-8")
+    (folder / ".gitignore").write_text((ROOT / ignored).read_text("utf-8"), "utf-8")
     asked = subprocess.run(
         [*git, "check-ignore", "--no-index", "--stdin"],
         input="\n".join(paths),
@@ -124,6 +124,23 @@ def test_what_is_sent_is_the_app_and_all_of_it_whichever_tool_sends_it(tmp_path)
     assert sent_by_git_rules(TRACKED, tmp_path) == PUBLISHED_FILES | code
 
 
+def test_what_is_sent_as_the_sandbox_is_its_package_and_what_it_needs(tmp_path):
+    package = {name for name in TRACKED if name.startswith("sandbox/")}
+    leftovers = {"sandbox/__pycache__/bank.cpython-311.pyc", *LEFTOVERS}
+
+    sent = sent_by_git_rules(TRACKED | leftovers, tmp_path, ".webappignore")
+
+    assert sent == package | {"requirements.txt"}
+
+
+def test_the_sandbox_needs_no_package_but_those_of_the_app():
+    modules = modules_below(ROOT / "sandbox").values()
+    imported = {name.split(".")[0] for path in modules for name in imports_of(path)}
+    known = {each.name for each in requirements()} | sys.stdlib_module_names | {"sandbox", "azure"}
+
+    assert imported <= known
+
+
 LEFTOVERS = [
     ".DS_Store",
     ".durablehost/hub.db",
@@ -138,6 +155,7 @@ LEFTOVERS = [
     "activities/.mypy_cache/3.11/x.json",
     "blueprints/.DS_Store",
     "blueprints/__pycache__/saga.cpython-311.pyc",
+    ".azure/production/.env",
     "build/lib/durablehost/__main__.py",
     "durablehost.egg-info/PKG-INFO",
     "http_api/deeper/__pycache__/x.cpython-311.pyc",

@@ -17,7 +17,13 @@ from tests.processes import PARTIES
 from tests.source import ROOT
 
 FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
-READERS = {"os.environ.get", "number_setting", "names_setting", "flag_setting"}
+READERS = {
+    "os.environ.get",
+    "number_setting",
+    "names_setting",
+    "flag_setting",
+    "secret_setting",
+}
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
 OF_THE_PLATFORM = {"FUNCTIONS_WORKER_RUNTIME"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.settings import flag_setting, names_setting, number_setting
+from activities.settings import flag_setting, names_setting, number_setting, secret_setting
 from orchestration.failures import Failure
 
 
@@ -76,3 +76,20 @@ def test_a_flag_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch, text: 
         flag_setting("DRY_RUN")
 
     assert (raised.value.code, raised.value.retriable) == ("not_configured", False)
+
+
+@pytest.mark.parametrize("text", ["", "a-key", "not @Microsoft.KeyVault(…)"])
+def test_a_secret_is_what_the_setting_holds(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("A_KEY", text)
+
+    assert secret_setting("A_KEY") == text
+
+
+def test_a_reference_that_azure_could_not_read_is_not_taken_for_the_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_KEY", "@Microsoft.KeyVault(SecretUri=https://v/secrets/a-key)")
+
+    with pytest.raises(Failure, match="the setting A_KEY is an unread secret") as failed:
+        secret_setting("A_KEY")
+    assert failed.value.code == "not_configured"

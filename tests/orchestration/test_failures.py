@@ -142,3 +142,14 @@ async def test_a_code_crosses_the_call_of_an_entity(hub: ManualHub) -> None:
     instance = await hub.start("refused_by_an_entity")
 
     assert hub.output(instance)["code"] == "unknown_operation"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "None", "Activity function 'post_invoice' failed: ", "Activity function failed: None"],
+)
+def test_a_failure_without_its_words_is_an_internal_one_worth_another_attempt(text: str) -> None:
+    """The Durable Task Scheduler can lose them (azure-functions-durable-python#562)."""
+    failure = failure_of(Exception(text))
+
+    assert (failure.code, failure.retriable) == ("internal", True)

@@ -1,0 +1,1 @@
+"""What runs where somebody deploys the app; nothing of it is deployed."""

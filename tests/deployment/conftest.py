@@ -1,0 +1,5 @@
+"""What the tests of deployments stand on."""
+
+from tests.deployment.azure import azure
+
+__all__ = ["azure"]
