@@ -1,13 +1,13 @@
-"""Resilience: exchange rates, from partners that fail.
+"""Resilience: find exchange rates at partners that fail.
 
-POST /api/rates starts one look at a day's rates: 202; 200 or 202 with the same answer where it is
-asked again, in whatever order. It ends with the rates found, and why others were not: ask for those
-alone again; it fails where none is found. GET /api/breakers/{key} shows whether a partner is asked.
+POST /api/rates asks for the rates of a day. Returns 202; repeating the request, in any order of the
+currencies, returns 200 or 202. The result has the rates found and why others were not; it fails if
+there is none. GET /api/breakers/{key} shows the circuit breaker of a partner.
 """
 
 import logging
 from collections.abc import Generator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
@@ -22,18 +22,14 @@ from http_api.bodies import Body, read_body
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
-from orchestration.breaking import ENTITY, OPERATIONS, Breaker, Standing, closed
+from orchestration.breaking import BreakerState, Permit, closed, permit_call, take_report
 from orchestration.cancel_rules import on_cancel
-from orchestration.deadlines import wait_any
-from orchestration.failures import Failed, Failure
-from orchestration.operating import operate
+from orchestration.failures import Failed, Failure, failure_of
 from orchestration.retrying import Retry, retried
-from orchestration.settling import end_of, first_success, settle
-from orchestration.showing import time_text
 
-PARTNERS: Final = ("rates", "centralbank")  # the first is asked first
-PATIENCE: Final = timedelta(seconds=3)  # then the next is asked as well
-# Goes on for longer than a breaker stays open.
+PARTNERS: Final = ("rates", "centralbank")  # the second is asked if the first does not answer
+PATIENCE: Final = timedelta(seconds=3)
+# Longer than a breaker stays open.
 RETRY: Final = Retry(attempts=8, longest_pause=timedelta(seconds=15), within=timedelta(minutes=2))
 
 bp = df.Blueprint()
@@ -42,36 +38,36 @@ log = logging.getLogger(__name__)
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
-def _as_a_set(currencies: list[str]) -> list[str]:
+def _sorted_set(currencies: list[str]) -> list[str]:
     return sorted(set(currencies))
 
 
 class RatesBody(Body):
-    """Which rates, of which day."""
+    """The currencies, and the day."""
 
     date: date
     currencies: Annotated[
         list[Currency],
         Field(min_length=1, max_length=limits.CURRENCIES.most),
-        AfterValidator(_as_a_set),
+        AfterValidator(_sorted_set),
     ]
 
 
 class Wanted(TypedDict):
-    """What is asked for."""
+    """The input of `exchange_rates`."""
 
     date: str
     currencies: list[str]
 
 
 class Missing(Failed):
-    """A currency that there is no rate of, and why."""
+    """A currency without a rate, and why."""
 
     currency: str
 
 
 class Found(TypedDict):
-    """The rates of a day, as far as they were found."""
+    """The rates that were found, and the currencies without one."""
 
     date: str
     rates: list[Rate]
@@ -84,7 +80,7 @@ class Found(TypedDict):
 async def start_exchange_rates(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Look for the rates in the body, once."""
+    """Start the search for the rates in the body."""
     wanted = read_body(req, RatesBody).model_dump(mode="json")
     instance_id = rates_id(wanted["date"], wanted["currencies"])
     return await start_once(req, client, "exchange_rates", instance_id, wanted)
@@ -96,45 +92,37 @@ async def start_exchange_rates(
 async def show_breaker(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show a partner's breaker; one that is open until a time past lets the next caller probe."""
+    """Show the breaker of a partner. Once `until` is past, the next call is a probe."""
     key = req.route_params["key"]
     if key not in PARTNERS:
-        known = ", ".join(PARTNERS)
-        raise Problem(
-            404, "unknown_breaker", f"breaker {key[:64]!r} is unknown: use one of {known}"
-        )
-    standing: Standing = await state_of(client, df.EntityId(ENTITY, key)) or closed()
-    until = standing["until"] and time_text(datetime.fromisoformat(standing["until"]))
-    return json_answer({"key": key, **standing, "until": until})
+        detail = f"breaker {key[:64]!r} is unknown: use one of {', '.join(PARTNERS)}"
+        raise Problem(404, "unknown_breaker", detail)
+    state: BreakerState = await state_of(client, df.EntityId("breaker", key)) or closed()
+    return json_answer({"key": key, **state})
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", starts_children=True)
 def exchange_rates(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Found]:
-    """Find each rate by a child of its own; one that fails does not stop the others."""
+    """Find each rate in a child. A child that finds none says why and does not fail."""
     wanted = cast(Wanted, context.get_input())
     of = len(wanted["currencies"])
     context.set_custom_status({"step": "asking", "done": 0, "of": of})
-    orders = [RateOrder(currency=each, date=wanted["date"]) for each in wanted["currencies"]]
     # Each run has children of its own: those of a run that was terminated may still be running.
     run = context.new_uuid()[:8]
     children = [
         context.call_sub_orchestrator(
             currency_rate,
-            order,
-            instance_id=child_id(context.instance_id, f"{order['currency']}-{run}"),
+            RateOrder(currency=currency, date=wanted["date"]),
+            instance_id=child_id(context.instance_id, f"{currency}-{run}"),
             expected_type=dict,
         )
-        for order in orders
+        for currency in wanted["currencies"]
     ]
-    ends = yield from settle(context, children)
+    answers: list[Any] = yield context.task_all(children)  # there is one currency at least
 
-    rates = [end.value for end in ends if not end.failure]
-    failures = [
-        Missing(currency=order["currency"], **end.failure.as_data())
-        for order, end in zip(orders, ends, strict=True)
-        if end.failure
-    ]
+    rates: list[Rate] = [answer for answer in answers if "per_euro" in answer]
+    failures: list[Missing] = [answer for answer in answers if "code" in answer]
     context.set_custom_status({"step": "asked", "done": of, "of": of})
     if not context.is_replaying:
         log.info("%s: found %d rates of %d", context.instance_id, len(rates), of)
@@ -146,52 +134,69 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Generator[Any, An
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def currency_rate(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Rate]:
-    """Find one rate, by as many attempts as are worth it."""
+def currency_rate(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Rate | Missing]:
+    """Ask the partners, and again after growing pauses, until one knows the rate."""
     order = cast(RateOrder, context.get_input())
-    return (yield from retried(context, lambda: _ask_partners(context, order), RETRY))
+    try:
+        # The SDK's retry repeats refusals too, and its pauses neither grow nor differ.
+        return (yield from retried(context, lambda: _ask_partners(context, order), RETRY))
+    except Failure as failure:
+        return Missing(currency=order["currency"], **failure.as_data())
 
 
 def _ask_partners(
     context: df.DurableOrchestrationContext, order: RateOrder
 ) -> Generator[Any, Any, Rate]:
-    """Ask one partner, and the next where that fails or takes its time; return the first rate."""
-    calls, left_alone = [], []
+    """Return the rate of the first partner that has it. Raises Failure if none has."""
+    failures: list[Failure] = []
     for partner in PARTNERS:
-        call = yield from _ask(context, partner, order)
-        if call is None:
-            left_alone.append(partner)
+        breaker = df.EntityId("breaker", partner)
+        at = {"at": context.current_utc_datetime.isoformat()}
+        permit: Permit = yield context.call_entity(breaker, "may_call", at, expected_type=dict)
+        if permit["verdict"] == "refused":
+            message = f"{partner} failed several times: ask again after {permit['until']}"
+            failures.append(Failure("breaker_open", message, retriable=True))
             continue
-        end = end_of(call)
-        if end and not end.failure:
-            return cast(Rate, end.value)
-        calls.append(call)
-    if calls:
-        try:
-            return cast(Rate, (yield from first_success(context, calls)))
-        except Failure as failure:
-            # A partner that was not asked may know what the others do not.
-            if failure.retriable or not left_alone:
-                raise
-    names = " and ".join(left_alone)
-    raise Failure("left_alone", f"{names} failed lately: ask again later", retriable=True)
 
-
-def _ask(
-    context: df.DurableOrchestrationContext, partner: str, order: RateOrder
-) -> Generator[Any, Any, Any]:
-    """Call a partner and wait a little; return the call, None where the breaker refuses it."""
-    breaker = Breaker(context, partner)
-    permit = yield from breaker.may_call()
-    if permit["verdict"] == "refused":
-        return None
-    call: Any = context.call_activity(ask_for_rate, PartnerOrder(partner=partner, **order))
-    yield from wait_any(context, [call], PATIENCE)
-    breaker.report(permit, end_of(call))
-    return call
+        call: Any = context.call_activity(ask_for_rate, PartnerOrder(partner=partner, **order))
+        timer: Any = context.create_timer(context.current_utc_datetime + PATIENCE)
+        winner = yield context.task_any([call, timer])
+        failure = None
+        if winner is timer:
+            message = f"{partner} did not answer within {PATIENCE.seconds} seconds"
+            failure = Failure("timed_out", message, retriable=True)
+        else:
+            timer.cancel()
+            # A race does not raise: the result of a call that failed is its exception.
+            if isinstance(call.result, Exception):
+                failure = failure_of(call.result)
+        # A partner that refuses a request works, so only other failures count.
+        ok = failure is None or not failure.retriable
+        at = {"at": context.current_utc_datetime.isoformat()}
+        context.signal_entity(breaker, "report", {**at, "round": permit["round"], "ok": ok})
+        if failure is None:
+            return cast(Rate, call.result)
+        failures.append(failure)
+    # If one partner may know the rate later, ask again.
+    raise next((each for each in failures if each.retriable), failures[-1])
 
 
 @bp.entity_trigger(context_name="context")
 def breaker(context: df.DurableEntityContext) -> None:
-    """Do one operation: `may_call` answers with a permit, `report` takes how a call ended."""
-    operate(context, closed, OPERATIONS)
+    """The breaker of a partner: `may_call` answers with a permit, `report` takes how a call ended.
+
+    An input that cannot be read raises, and the state stays as it is.
+    """
+    # A state that an earlier deployment saved may lack what was added since.
+    state = cast(BreakerState, {**closed(), **context.get_state(closed, expected_type=dict)})
+    asked: Any = context.get_input(expected_type=dict)
+    at = datetime.fromisoformat(asked["at"]).astimezone(UTC)
+    match context.operation_name:
+        case "may_call":
+            state, permit = permit_call(state, at)
+            context.set_result(permit)
+        case "report":
+            state = take_report(state, asked["round"], at, ok=asked["ok"])
+        case unknown:
+            raise Failure("unknown_operation", f"a breaker has no operation {unknown!r}")
+    context.set_state(state)

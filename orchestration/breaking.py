@@ -1,133 +1,70 @@
-"""A circuit breaker: a party that fails is left alone for a while, then tried by one, then by all.
+"""A circuit breaker: stops the calls to a partner that keeps failing, and tries it again later.
 
-Its state is that of an entity, one a party. Whoever wants to call asks it first and gets its answer
-in one call; what came of it is a signal. It has no clock of its own: each message says what time it
-is where it comes from.
+An entity holds the state, one entity for each partner. An orchestrator asks it for a permit before
+each call and reports afterwards how the call ended. Each message contains the caller's time (UTC).
 """
 
-from collections.abc import Generator
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal, TypedDict, cast
+from typing import Final, Literal, TypedDict
 
-import azure.durable_functions as df
-from pydantic import AwareDatetime, BaseModel, BeforeValidator
-
-from orchestration.events import event_data
-from orchestration.failures import Failure
-from orchestration.operating import Operations
-from orchestration.settling import Settled
-
-ENTITY: Final = "breaker"
-
-FAILURES: Final = 5  # so many in a row open it
+FAILURES: Final = 5  # in a row; then the breaker opens
 OPEN_FOR: Final = timedelta(seconds=30)
-# A probe that was not heard of by then is given up on: whoever sent it may be dead.
+# After this time another caller may probe: the first one may have been terminated.
 PROBE_WITHIN: Final = timedelta(minutes=1)
 
+Name = Literal["closed", "open", "half_open"]
 Verdict = Literal["allowed", "probe", "refused"]
 
 
-class Standing(TypedDict):
-    """What a breaker holds; `round` counts its changes, so that old news is known as such."""
+class BreakerState(TypedDict):
+    """The state of a breaker. `round` counts its changes, so that a late report is recognized."""
 
-    state: Literal["closed", "open", "half_open"]
+    state: Name
     failures: int
     round: int
-    until: str | None  # open: nobody may call before; half open: the probe is waited for as long
+    until: str | None  # open: no calls before this time; half open: the probe must report by then
 
 
 class Permit(TypedDict):
-    """Whether to call, and the round to report in; who is refused may ask again after `until`."""
+    """Whether to call, and the round to report. A refused caller may ask again after `until`."""
 
     verdict: Verdict
     round: int
     until: str | None
 
 
-def _moment(value: object) -> object:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+def closed() -> BreakerState:
+    """The state of a breaker before its first report."""
+    return BreakerState(state="closed", failures=0, round=0, until=None)
 
 
-class Asked(BaseModel):
-    """What `may_call` is given."""
-
-    at: Annotated[AwareDatetime, BeforeValidator(_moment)]
-
-
-class Report(Asked):
-    """What `report` is given."""
-
-    round: int
-    ok: bool
-
-
-class Breaker:
-    """The breaker of one party, as an orchestrator sees it."""
-
-    def __init__(self, context: df.DurableOrchestrationContext, key: str) -> None:
-        self._context, self._entity = context, df.EntityId(ENTITY, key)
-
-    def may_call(self) -> Generator[Any, Any, Permit]:
-        """Ask for a permit; whoever gets one other than `refused` has to report."""
-        asked = {"at": self._context.current_utc_datetime.isoformat()}
-        call = self._context.call_entity(self._entity, "may_call", asked, expected_type=dict)
-        return cast(Permit, (yield call))
-
-    def report(self, permit: Permit, end: Settled | None) -> None:
-        """Tell how the call ended, None where it did not in time.
-
-        A party that refuses is in order: only what is worth another attempt counts as a failure.
-        """
-        ok = end is not None and not (end.failure and end.failure.retriable)
-        at = self._context.current_utc_datetime.isoformat()
-        told = {"at": at, "round": permit["round"], "ok": ok}
-        self._context.signal_entity(self._entity, "report", told)
+def permit_call(breaker: BreakerState, at: datetime) -> tuple[BreakerState, Permit]:
+    """Decide whether somebody may call; return the state afterwards and the permit."""
+    verdict: Verdict = "allowed"
+    if breaker["until"] is not None:
+        if at < datetime.fromisoformat(breaker["until"]):
+            verdict = "refused"
+        else:
+            verdict = "probe"
+            breaker = _changed(breaker, "half_open", breaker["failures"], at + PROBE_WITHIN)
+    return breaker, Permit(verdict=verdict, round=breaker["round"], until=breaker["until"])
 
 
-def closed() -> Standing:
-    """A breaker that nothing was reported to yet."""
-    return Standing(state="closed", failures=0, round=0, until=None)
-
-
-def _may_call(standing: Standing, data: object) -> tuple[Standing, Permit]:
-    asked = event_data(data, Asked)
-    if asked is None:
-        raise Failure("invalid_input", "may_call needs the time: send at, with its time zone")
-    if standing["until"] is None:
-        return standing, Permit(verdict="allowed", round=standing["round"], until=None)
-    if asked.at < datetime.fromisoformat(standing["until"]):
-        refused = Permit(verdict="refused", round=standing["round"], until=standing["until"])
-        return standing, refused
-    probed = _next(standing, "half_open", asked.at + PROBE_WITHIN)
-    return probed, Permit(verdict="probe", round=probed["round"], until=probed["until"])
-
-
-def _report(standing: Standing, data: object) -> tuple[Standing, None]:
-    report = event_data(data, Report)
-    if report is None:
-        raise Failure("invalid_input", "a report needs at, round and ok")
-    return _after(standing, report), None
-
-
-def _after(standing: Standing, report: Report) -> Standing:
-    """What a report changes: nothing, where it is of a round that is over."""
-    if report.round != standing["round"] or standing["state"] == "open":
-        return standing
-    if report.ok:
-        is_closed = standing["state"] == "closed"
-        return {**standing, "failures": 0} if is_closed else _next(standing, "closed", None)
-    failures = standing["failures"] + 1  # half open, it has as many as opened it before
+def take_report(breaker: BreakerState, round_: int, at: datetime, *, ok: bool) -> BreakerState:
+    """Return the state after a call. A report of an earlier round changes nothing."""
+    if round_ != breaker["round"] or breaker["state"] == "open":
+        return breaker
+    if ok:
+        is_closed = breaker["state"] == "closed"
+        return {**breaker, "failures": 0} if is_closed else _changed(breaker, "closed", 0, None)
+    failures = breaker["failures"] + 1  # half open, the failures that opened it still count
     if failures < FAILURES:
-        return {**standing, "failures": failures}
-    return {**_next(standing, "open", report.at + OPEN_FOR), "failures": failures}
+        return {**breaker, "failures": failures}
+    return _changed(breaker, "open", failures, at + OPEN_FOR)
 
 
-def _next(
-    standing: Standing, state: Literal["closed", "open", "half_open"], until: datetime | None
-) -> Standing:
-    failures = 0 if state == "closed" else standing["failures"]
-    said = until.isoformat() if until else None
-    return Standing(state=state, failures=failures, round=standing["round"] + 1, until=said)
-
-
-OPERATIONS: Final[Operations[Standing]] = {"may_call": _may_call, "report": _report}
+def _changed(
+    breaker: BreakerState, state: Name, failures: int, until: datetime | None
+) -> BreakerState:
+    text = f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else None
+    return BreakerState(state=state, failures=failures, round=breaker["round"] + 1, until=text)

@@ -46,28 +46,6 @@ def settle(
     return ends
 
 
-def first_success(
-    context: df.DurableOrchestrationContext, tasks: Sequence[Any]
-) -> Generator[Any, Any, Any]:
-    """Return the result of the task that succeeds first, whatever becomes of the others.
-
-    Raises a Failure where none does: one that is worth another attempt, if there is one. The
-    others cannot be stopped: code goes on at once, but the instance stays Running until they end.
-    """
-    if not tasks:
-        raise ValueError("first_success: there are no tasks, so none can succeed; give it some")
-    waiting = list(tasks)
-    failures = []
-    while waiting:
-        ended = yield context.task_any(waiting)
-        waiting.remove(ended)
-        try:
-            return (yield ended)
-        except Exception as error:  # the SDK raises nothing narrower
-            failures.append(failure_of(error))
-    raise next((failure for failure in failures if failure.retriable), failures[-1])
-
-
 def settle_map(
     context: df.DurableOrchestrationContext,
     activity: Any,

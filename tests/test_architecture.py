@@ -284,7 +284,6 @@ TOO_MANY = {
     "eternal": 3,
     "fan_out": 5,
     "monitor": 2,
-    "resilience": 4,
     "sub_orchestrations": 3,
 }
 

@@ -149,7 +149,6 @@ WITHOUT_TABLE = {
     "eternal",
     "fan_out",
     "monitor",
-    "resilience",
     "sub_orchestrations",
 }
 

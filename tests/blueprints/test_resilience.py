@@ -1,4 +1,4 @@
-"""Resilience: what rates there are is found, whoever fails, and nobody who fails is pressed."""
+"""Resilience: rates are found although partners fail, and a partner that is down is not called."""
 
 import asyncio
 from datetime import timedelta
@@ -27,7 +27,7 @@ async def ask(hub: ManualHub, *currencies: str, date: str = DAY) -> Answer:
 
 
 async def output(hub: ManualHub, *currencies: str) -> Any:
-    """What comes of asking for some currencies."""
+    """Ask for some currencies and return the output."""
     started = await ask(hub, *currencies)
     assert started.status in (200, 202), started.text
     instance_id = started.json()["id"]
@@ -42,7 +42,7 @@ async def breaker(hub: ManualHub, key: str = "rates") -> Any:
 
 
 async def open_breaker(hub: ManualHub, sandbox: Sandbox) -> None:
-    """Have the dealer fail as often as it takes, and work again."""
+    """Let the first partner fail until its breaker opens; afterwards it works again."""
     await sandbox.fault("rates", fail_next=FAILURES)
     await output(hub, *MANY)
     assert (await breaker(hub))["state"] == "open"
@@ -65,7 +65,7 @@ async def test_the_rates_of_a_day_are_found_and_the_log_has_no_warnings(
     assert caplog.messages == []
 
 
-async def test_a_currency_that_nobody_knows_does_not_stop_the_others(
+async def test_an_unknown_currency_does_not_stop_the_others(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     found = await output(hub, "USD", "XXX")
@@ -76,7 +76,7 @@ async def test_a_currency_that_nobody_knows_does_not_stop_the_others(
     assert asked(hub, "rates") == ["USD", "XXX"]
 
 
-async def test_what_one_partner_does_not_know_the_other_may(
+async def test_a_currency_that_one_partner_does_not_know_is_found_at_the_other(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     found = await output(hub, "NOK", "SEK")
@@ -84,7 +84,7 @@ async def test_what_one_partner_does_not_know_the_other_may(
     assert [rate["partner"] for rate in found["rates"]] == ["centralbank", "rates"]
 
 
-async def test_where_no_rate_is_found_it_fails_and_can_be_tried_again(
+async def test_a_search_that_finds_no_rate_fails_and_can_be_retried(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("rates", fail_next=1000)
@@ -102,7 +102,7 @@ async def test_where_no_rate_is_found_it_fails_and_can_be_tried_again(
     assert len(hub.output(ID)["rates"]) == 2
 
 
-async def test_a_day_to_come_has_no_rates(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_day_in_the_future_has_no_rates(hub: ManualHub, sandbox: Sandbox) -> None:
     started = await ask(hub, "USD", date="2026-01-02")
 
     shown = await hub.request("GET", f"/api/operations/{started.json()['id']}")
@@ -111,7 +111,7 @@ async def test_a_day_to_come_has_no_rates(hub: ManualHub, sandbox: Sandbox) -> N
     assert len(hub.calls("ask_for_rate")) == 2
 
 
-async def test_the_other_partner_answers_at_once_where_the_first_fails(
+async def test_the_second_partner_is_asked_at_once_if_the_first_fails(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("rates", fail_next=1)
@@ -123,9 +123,7 @@ async def test_the_other_partner_answers_at_once_where_the_first_fails(
     assert hub.clock.now() == before
 
 
-async def test_both_are_asked_again_where_both_fail_for_a_while(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_both_partners_are_asked_again_if_both_fail(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("rates", fail_next=2)
     await sandbox.fault("centralbank", fail_next=2)
 
@@ -135,14 +133,14 @@ async def test_both_are_asked_again_where_both_fail_for_a_while(
     assert [len(asked(hub, partner)) for partner in ("rates", "centralbank")] == [3, 2]
 
 
-async def test_a_refusal_of_both_is_not_tried_again(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_refusal_of_both_partners_is_not_retried(hub: ManualHub, sandbox: Sandbox) -> None:
     await output(hub, "XXX")
 
     assert (asked(hub, "rates"), asked(hub, "centralbank")) == (["XXX"], ["XXX"])
 
 
-def slow_dealer(hub: ManualHub, end: Any) -> dict[str, Any]:
-    """Let time pass while the dealer is asked, which ends so; what was to be seen just before."""
+def slow_partner(hub: ManualHub, end: Any) -> dict[str, Any]:
+    """Let time pass while the first partner is asked; return what was seen before it answered."""
     seen: dict[str, Any] = {}
     real = ask_for_rate.build().get_user_function()
 
@@ -159,10 +157,10 @@ def slow_dealer(hub: ManualHub, end: Any) -> dict[str, Any]:
     return seen
 
 
-async def test_a_partner_that_takes_its_time_is_not_waited_for(
+async def test_the_second_partner_is_asked_if_the_first_is_slow(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    seen = slow_dealer(hub, lambda: DEALT)
+    seen = slow_partner(hub, lambda: DEALT)
 
     found = await output(hub, "USD")
 
@@ -171,13 +169,13 @@ async def test_a_partner_that_takes_its_time_is_not_waited_for(
     assert (await breaker(hub))["failures"] == 1
 
 
-async def test_the_late_call_keeps_its_instance_running_until_it_ends(
+async def test_a_slow_call_keeps_its_instance_running_until_it_ends(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     def fail() -> None:
         raise Failure("rates_unavailable", "the rates gave no answer", retriable=True)
 
-    seen = slow_dealer(hub, fail)
+    seen = slow_partner(hub, fail)
 
     found = await output(hub, "USD")
 
@@ -185,20 +183,7 @@ async def test_the_late_call_keeps_its_instance_running_until_it_ends(
     assert found["rates"] == [PUBLISHED]
 
 
-async def test_a_late_answer_is_taken_where_the_other_partner_has_none(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
-    await sandbox.fault("centralbank", fail_next=1)
-    slow_dealer(hub, lambda: DEALT)
-
-    found = await output(hub, "USD")
-
-    assert found["rates"] == [DEALT]
-
-
-async def test_a_partner_that_fails_again_and_again_is_left_alone(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_partner_that_keeps_failing_is_not_called(hub: ManualHub, sandbox: Sandbox) -> None:
     await open_breaker(hub, sandbox)
 
     found = await output(hub, "USD")
@@ -207,9 +192,7 @@ async def test_a_partner_that_fails_again_and_again_is_left_alone(
     assert len(asked(hub, "rates")) == FAILURES
 
 
-async def test_once_it_was_left_alone_for_long_enough_one_of_many_tries_it(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_after_the_pause_one_of_many_callers_probes(hub: ManualHub, sandbox: Sandbox) -> None:
     await open_breaker(hub, sandbox)
     await hub.advance(OPEN_FOR)
 
@@ -220,9 +203,7 @@ async def test_once_it_was_left_alone_for_long_enough_one_of_many_tries_it(
     assert (await breaker(hub))["state"] == "closed"
 
 
-async def test_a_probe_that_fails_leaves_it_alone_for_as_long_again(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_probe_that_fails_opens_the_breaker_again(hub: ManualHub, sandbox: Sandbox) -> None:
     await open_breaker(hub, sandbox)
     await sandbox.fault("rates", fail_next=1)
     await hub.advance(OPEN_FOR)
@@ -234,7 +215,7 @@ async def test_a_probe_that_fails_leaves_it_alone_for_as_long_again(
     assert len(asked(hub, "rates")) == FAILURES + 1
 
 
-async def test_what_only_a_partner_left_alone_knows_is_waited_for(
+async def test_a_rate_that_only_the_blocked_partner_knows_is_waited_for(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await open_breaker(hub, sandbox)
@@ -245,7 +226,7 @@ async def test_what_only_a_partner_left_alone_knows_is_waited_for(
     assert asked(hub, "rates").count("SEK") == 1
 
 
-async def test_an_asker_that_is_cancelled_with_the_probe_blocks_nobody_for_ever(
+async def test_a_caller_that_is_terminated_during_its_probe_blocks_nobody_for_ever(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await open_breaker(hub, sandbox)
@@ -269,9 +250,30 @@ async def test_an_asker_that_is_cancelled_with_the_probe_blocks_nobody_for_ever(
     assert (await breaker(hub))["state"] == "closed"
 
 
-async def test_a_breaker_says_why_its_partner_is_not_asked(
+async def test_a_state_that_an_earlier_deployment_saved_is_completed(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
+    await hub.set_entity_state("breaker", "rates", {"state": "closed", "failures": FAILURES - 1})
+    await sandbox.fault("rates", fail_next=1)
+
+    await output(hub, "USD")
+
+    assert (await breaker(hub))["state"] == "open"
+
+
+async def test_a_message_that_a_breaker_cannot_read_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await open_breaker(hub, sandbox)
+    before = await breaker(hub)
+
+    for message in ({}, {"at": "soon"}, {"at": "2026-01-01T00:00:00Z", "ok": True}):
+        await hub.signal("breaker", "rates", "report", message)
+
+    assert await breaker(hub) == before
+
+
+async def test_a_breaker_shows_its_state(hub: ManualHub, sandbox: Sandbox) -> None:
     before = await breaker(hub)
     await open_breaker(hub, sandbox)
 
@@ -290,13 +292,15 @@ async def test_a_breaker_says_why_its_partner_is_not_asked(
 
 
 @pytest.mark.parametrize("key", ["bank", "RATES", "@x", "a" * 300, "a%20b"])
-async def test_a_breaker_of_no_partner_is_unknown(hub: ManualHub, key: str) -> None:
+async def test_a_breaker_that_does_not_exist_is_unknown(hub: ManualHub, key: str) -> None:
     answer = await hub.request("GET", f"/api/breakers/{key}")
 
     assert (answer.status, answer.json()["code"]) == (404, "unknown_breaker")
 
 
-async def test_asking_twice_in_any_order_is_one_look(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_repeating_the_request_in_any_order_starts_one_search(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     first = await ask(hub, "USD", "GBP")
     second = await ask(hub, "GBP", "USD", "GBP")
 
@@ -305,7 +309,7 @@ async def test_asking_twice_in_any_order_is_one_look(hub: ManualHub, sandbox: Sa
     assert len(hub.calls("ask_for_rate")) == 2
 
 
-async def test_many_who_ask_in_one_moment_start_one_look(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_concurrent_requests_start_one_search(hub: ManualHub, sandbox: Sandbox) -> None:
     answers = await asyncio.gather(*(ask(hub, "USD", "GBP") for _ in range(10)))
     await hub.run_until_ended(ID)
 
@@ -328,7 +332,7 @@ async def test_many_who_ask_in_one_moment_start_one_look(hub: ManualHub, sandbox
         ({"date": DAY, "currencies": ["USD"], "base": "EUR"}, "base"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, body: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/rates", json=body)
@@ -338,13 +342,13 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
     assert hub.instances() == []
 
 
-async def test_the_longest_list_still_makes_an_id(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_the_longest_list_makes_a_valid_id(hub: ManualHub, sandbox: Sandbox) -> None:
     currencies = [f"A{a}{b}" for a in "ABCDE" for b in "ABCD"]
 
     assert (await ask(hub, *currencies)).status == 202
 
 
-async def test_the_custom_status_says_how_far_it_is(hub: ManualHub) -> None:
+async def test_the_custom_status_shows_the_progress(hub: ManualHub) -> None:
     seen = []
 
     def look(order: Any) -> Any:

@@ -3,22 +3,20 @@
 import logging
 from collections.abc import Generator
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import azure.durable_functions as df
 import pytest
 
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
-from orchestration.breaking import OPERATIONS, Breaker, Permit, closed
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import sleep, wait_any
 from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
-from orchestration.operating import operate
 from orchestration.retrying import Retry, call_with_retry
-from orchestration.settling import first_success, settle, settle_map
+from orchestration.settling import settle, settle_map
 
 log = logging.getLogger(__name__)
 
@@ -69,30 +67,6 @@ def settler(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]
     tasks = [context.call_activity(do_work, work) for work in asked]
     ends = yield from settle(context, tasks)
     return [end.failure.as_data() if end.failure else end.value for end in ends]
-
-
-@parts.orchestration_trigger(context_name="context", input_type=list)
-def racer(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    asked: Any = context.get_input()
-    tasks = [
-        context.call_sub_orchestrator(later, work, expected_type=str)
-        if work.startswith("later")
-        else context.call_activity(do_work, work)
-        for work in asked
-    ]
-    try:
-        first = yield from first_success(context, tasks)
-    except Failure as failure:
-        return failure.as_data()
-    after = yield context.call_activity(do_work, f"after {first}")
-    return [first, after]
-
-
-@parts.orchestration_trigger(context_name="context", input_type=str)
-def later(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    work: Any = context.get_input()
-    yield from sleep(context, timedelta(seconds=2))
-    return (yield context.call_activity(do_work, work))
 
 
 @parts.orchestration_trigger(context_name="context", input_type=dict)
@@ -167,41 +141,15 @@ def parent(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         return failure_of(error).as_data()
 
 
-@parts.orchestration_trigger(context_name="context", input_type=list)
-def probe(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Ask so many at once, call where that is allowed, and tell how it went."""
-    key, askers = cast(list[Any], context.get_input())
-    breaker = Breaker(context, key)
-    permits: list[Permit] = []
-    for _ in range(askers):
-        permits.append((yield from breaker.may_call()))
-    for permit in permits:
-        if permit["verdict"] != "refused":
-            [end] = yield from settle(context, [context.call_activity(do_work, permit["verdict"])])
-            breaker.report(permit, end)
-    return [permit["verdict"] for permit in permits]
-
-
-@parts.orchestration_trigger(context_name="context", input_type=int)
-def askers(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """So many instances that ask in one moment."""
-    count: Any = context.get_input()
-    asked = ["bank", 1]
-    children = [
-        context.call_sub_orchestrator(probe, asked, expected_type=list) for _ in range(count)
-    ]
-    return (yield context.task_all(children))
-
-
 @parts.entity_trigger(context_name="context")
-def breaker(context: df.DurableEntityContext) -> None:
-    operate(context, closed, OPERATIONS)
+def refuser(context: df.DurableEntityContext) -> None:
+    raise Failure("refused", f"there is no operation {context.operation_name}")
 
 
 @parts.orchestration_trigger(context_name="context")
 def refused_by_an_entity(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     try:
-        yield context.call_entity(df.EntityId("breaker", "it"), "dance", None)
+        yield context.call_entity(df.EntityId("refuser", "it"), "dance", None)
     except Exception as error:  # the SDK raises nothing narrower
         return failure_of(error).as_data()
 

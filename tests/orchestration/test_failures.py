@@ -141,7 +141,7 @@ async def test_a_code_crosses_three_orchestrators_and_is_what_the_instance_ends_
 async def test_a_code_crosses_the_call_of_an_entity(hub: ManualHub) -> None:
     instance = await hub.start("refused_by_an_entity")
 
-    assert hub.output(instance)["code"] == "unknown_operation"
+    assert hub.output(instance)["code"] == "refused"
 
 
 @pytest.mark.parametrize(

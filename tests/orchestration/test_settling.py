@@ -3,10 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-import pytest
-
-from durablehost.app.functions import FunctionTable
-from durablehost.testing import ManualHub, every_crash
+from durablehost.testing import ManualHub
 from orchestration.failures import Failure
 
 REFUSED = Failure("refused", "no")
@@ -94,89 +91,6 @@ async def test_what_never_works_ends_as_a_failure(hub: ManualHub) -> None:
 
     assert hub.output(instance) == [None, None]
     assert len(hub.calls("do_work")) == 10
-
-
-async def test_the_first_success_wins_over_earlier_failures(hub: ManualHub) -> None:
-    hub.fail_activity("do_work", REFUSED, on_call=1)
-    hub.fail_activity("do_work", BUSY, on_call=2)
-
-    instance = await hub.start("racer", ["a", "b", "c"])
-
-    assert hub.output(instance) == ["did c", "did after did c"]
-
-
-async def test_the_first_to_succeed_is_not_the_first_asked(hub: ManualHub) -> None:
-    time_passes_during_slow(hub)
-
-    instance = await hub.start("racer", ["slow", "later"], instance_id="i")
-
-    assert hub.output(instance) == ["did later", "did after did later"]
-
-
-async def test_code_goes_on_while_the_loser_runs_but_its_instance_stays_running(
-    hub: ManualHub,
-) -> None:
-    seen = time_passes_during_slow(hub)
-
-    await hub.start("racer", ["slow", "later"], instance_id="i")
-
-    assert seen == {"calls": ["slow", "later", "after did later"], "status": "Running"}
-    assert hub.status("i") == "Completed"
-
-
-@pytest.mark.parametrize(
-    ("failures", "code"),
-    [
-        ([REFUSED, BUSY, REFUSED], "busy"),
-        ([BUSY, REFUSED, REFUSED], "busy"),
-        ([REFUSED, Failure("unknown", "who?"), Failure("gone", "left")], "gone"),
-    ],
-)
-async def test_where_none_succeeds_what_is_worth_another_attempt_is_told(
-    hub: ManualHub, failures: list[Failure], code: str
-) -> None:
-    for call, failure in enumerate(failures, 1):
-        hub.fail_activity("do_work", failure, on_call=call)
-
-    instance = await hub.start("racer", ["a", "b", "c"])
-
-    assert hub.output(instance)["code"] == code
-
-
-async def test_of_nothing_nothing_succeeds(hub: ManualHub) -> None:
-    instance = await hub.start("racer", [])
-
-    assert hub.status(instance) == "Failed"
-    assert "there are no tasks" in hub.output(instance)
-
-
-async def test_a_crash_between_any_two_steps_of_a_race_leads_to_the_same_winner(
-    durable_app: FunctionTable,
-) -> None:
-    async def run(hub: ManualHub) -> None:
-        hub.fail_activity("do_work", REFUSED, on_call=1)
-        await hub.start("racer", ["a", "b"], instance_id="i")
-
-    async for hub in every_crash(durable_app, run):
-        await hub.run_until_ended("i")
-
-        assert hub.output("i")[1] == f"did after {hub.output('i')[0]}"
-        assert hub.problems("i") == []
-
-
-def time_passes_during_slow(hub: ManualHub) -> dict[str, object]:
-    """Let a minute pass while `slow` is done; what was to be seen at its end."""
-    seen: dict[str, object] = {}
-
-    async def do_work(work: str) -> str:
-        if work == "slow":
-            await hub.advance(timedelta(minutes=1))
-            seen["calls"] = [call.input for call in hub.calls("do_work")]
-            seen["status"] = hub.status("i")
-        return f"did {work}"
-
-    hub.replace_activity("do_work", do_work)
-    return seen
 
 
 def busy(_: object) -> object:
