@@ -3,6 +3,8 @@
 The first line of a message says what is wrong, naming the value; what follows says what to do.
 """
 
+from datetime import timedelta
+
 
 class DurablehostError(Exception):
     """Base of every error durablehost raises on purpose."""
@@ -60,7 +62,19 @@ class FunctionFailed(DurablehostError):
     """A function of the app raised; `kind` is its exception's name, `stack` where it happened."""
 
     def __init__(self, kind: str, message: str, stack: str) -> None:
-        super().__init__(f"{kind}: {message}")
+        super().__init__(f"{kind}: {message}" if kind else message)
         self.kind = kind
         self.message = message
         self.stack = stack
+
+
+class FunctionTimedOut(FunctionFailed):
+    """A function of the app ran for longer than `functionTimeout`."""
+
+    def __init__(self, name: str, limit: timedelta) -> None:
+        hours, seconds = divmod(limit.seconds, 3600)
+        days = f"{limit.days}." if limit.days else ""
+        span = f"{days}{hours:02}:{seconds // 60:02}:{seconds % 60:02}"
+        super().__init__(
+            "", f"Timeout value of {span} was exceeded by function: Functions.{name}", ""
+        )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ import azure.functions as func
 from durablehost import sdk_patches
 from durablehost.app.functions import Function
 from durablehost.calling.bindings import Call, FunctionBindings, Returned
+from durablehost.calling.interrupting import Interrupted
 from durablehost.calling.invocation_context import RetryContext, RpcException
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
@@ -158,12 +160,16 @@ class Invoker:
 def _call_through_sdk(function: Function, context: object) -> str:
     try:
         return cast(str, function.handler(context))
-    except (
-        SystemExit,
-        GeneratorExit,
-        asyncio.CancelledError,
-    ) as error:  # would end the host's own work
+    except (Exception, Interrupted):
+        raise
+    except BaseException as error:  # would end the thread it runs on
+        if isinstance(error, KeyboardInterrupt) and _is_main_thread():
+            raise  # Ctrl-C in a test
         raise _failure_of(error) from error
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _call_sync(bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]) -> Returned:

@@ -144,7 +144,12 @@ class Host:
             disabled=settings.disabled,
         )
         admin = Admin(
-            self._table, settings, self._keys, triggers.run_now, partial(_problems, backend)
+            self._table,
+            settings,
+            self._keys,
+            triggers.run_now,
+            partial(_problems, backend),
+            engine.long_calls,
         )
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
         self._ends.push_async_callback(admin.close)

@@ -1,7 +1,8 @@
 """The work loop of a hub: takes work from the backend, runs it and commits the decisions.
 
-The loop has one thread. A round lasts a few milliseconds at most and ends with a flush, which
-writes all of it in one transaction. Only then do activities start and requests get their response.
+The loop shares a thread with the server. A round lasts a few milliseconds at most and ends with a
+flush, which writes all of it in one transaction. Only then do activities start and requests get
+their response. The app's code runs on other threads.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from typing import Final
 
 from durablehost.app.functions import FunctionTable
 from durablehost.engine.activities import Activities, ActivityRunner
-from durablehost.engine.long_episodes import LongEpisodes
+from durablehost.engine.code_threads import LONG_SECONDS, CodeThreads
+from durablehost.engine.long_calls import LongCalls
 from durablehost.engine.postponed_episodes import PostponedEpisodes
 from durablehost.engine.rounds import Caller, Commit, Report, Rounds
 from durablehost.errors import HubFull
@@ -56,7 +58,7 @@ class Engine:
         self._entities_first = True  # in the last round
         self._problems: list[tuple[str, str, Problem]] = []  # not yet on disk
         self._postponed = PostponedEpisodes()
-        self._long_episodes = LongEpisodes(self.wake)
+        self._code_threads = CodeThreads(self._wakeup.set)
         most = settings.max_concurrent_activities
         self._activities = Activities(backend, runner, most, self.wake)
         self._rounds = Rounds(
@@ -67,13 +69,20 @@ class Engine:
             settings,
             report=lambda *problem: self._problems.append(problem),
             postponed=self._postponed,
-            long_episodes=self._long_episodes,
+            code_threads=self._code_threads,
+        )
+        self._long_calls = LongCalls(
+            self._code_threads, self._rounds, backend, settings.function_timeout
         )
 
     def wake(self, target: str = "") -> None:
         """Work soon, as something came in; the instance `target` is not postponed any longer."""
         self._postponed.end(target)
         self._wakeup.set()
+
+    def long_calls(self) -> list[str]:
+        """A line for each orchestrator and entity that has run for long and still runs."""
+        return self._long_calls.running()
 
     async def saved(self) -> None:
         """Return when all that was written so far is on disk. Raises HubFull if it was lost."""
@@ -116,7 +125,7 @@ class Engine:
         self.wake()
         await self._stopped.wait()
         await self._activities.cancel()
-        await self._long_episodes.stop()
+        await self._code_threads.stop()
         if self._is_down:
             return
         try:
@@ -130,6 +139,7 @@ class Engine:
 
     def _round(self) -> bool:
         """Work for a moment. Returns whether more work is ready."""
+        self._long_calls.look()
         # After a failed write, one piece of work at a time: it may still fit.
         until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
         self._losses = self._backend.losses
@@ -142,9 +152,9 @@ class Engine:
         return False
 
     def _ended(self) -> Iterator[Commit]:
-        """The commits of activities and long episodes, which run beside the loop."""
+        """The commits of activities, orchestrators and entities, which run beside the loop."""
         yield from self._activities.ended()
-        yield from self._long_episodes.ended()
+        yield from self._code_threads.ended()
 
     def _flush(self) -> bool:
         """Write all commits and release those who wait for it. Returns whether more is ready."""
@@ -195,6 +205,8 @@ class Engine:
         """Sleep until something comes in or comes due."""
         due = self._backend.next_due()
         delays = self._postponed.ends()
+        if self._code_threads.is_busy:
+            delays.append(LONG_SECONDS)
         if due is not None:
             delays += [(due - self._clock.now()).total_seconds(), _LONGEST_PAUSE_SECONDS]
         try:

@@ -8,15 +8,18 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from durablehost.app.functions import Function, FunctionTable
-from durablehost.engine.long_episodes import LongEpisodes
+from durablehost.engine.code_threads import CodeCall, CodeThreads
 from durablehost.engine.postponed_episodes import PostponedEpisodes
-from durablehost.episodes.entity_batch import run_entity_batch
+from durablehost.episodes.entity_batch import failed_batch, run_entity_batch
 from durablehost.episodes.episode import NotForThisApp, run_episode
-from durablehost.errors import DurablehostError
+from durablehost.episodes.termination import is_terminated, terminated_without_code
+from durablehost.errors import DurablehostError, FunctionTimedOut
+from durablehost.hub import problems
 from durablehost.hub.backend import Backend, Decision, EntityWork, OrchestrationWork
 from durablehost.hub.clock import Clock
 from durablehost.hub.problems import Problem
@@ -27,7 +30,15 @@ log = logging.getLogger(__name__)
 _NEVER: Final = sys.maxsize
 
 Commit = Callable[[], None]
+Work = OrchestrationWork | EntityWork
 Report = Callable[[str, str, Problem], None]  # instance id, name, problem
+
+
+class _Aside(NamedTuple):
+    """An instance that is set aside."""
+
+    execution_id: str
+    enough: int  # messages, to be tried again
 
 
 class Caller(Protocol):
@@ -51,11 +62,11 @@ class Rounds:
         *,
         report: Report | None = None,
         postponed: PostponedEpisodes | None = None,
-        long_episodes: LongEpisodes | None = None,
+        code_threads: CodeThreads | None = None,
     ) -> None:
         """`report` is called for each new problem; it is not on disk before the next flush.
 
-        Without `postponed` every episode runs at once, without `long_episodes` in this thread.
+        Without `postponed` every episode runs at once, without `code_threads` in this thread.
         """
         self._backend = backend
         self._table = table
@@ -64,9 +75,11 @@ class Rounds:
         self._settings = settings
         self._report = report
         self._postponed = postponed
-        self._long_episodes = long_episodes
-        self._set_aside: dict[str, int] = {}  # instances at which durablehost itself failed
+        self._code_threads = code_threads
+        self._set_aside: dict[str, _Aside] = {}
         self._passed_over: dict[str, int] = {}  # in this round
+        # A restart begins with other instances than those that may hold it up.
+        self._last = {p.instance_id for p in backend.problems() if p.kind in problems.HOLD_UP}
 
     def next_round(
         self, ended: Iterable[Commit] = (), *, entities_first: bool = False
@@ -74,8 +87,14 @@ class Rounds:
         """Run all that is ready, once over. `ended` are commits of work that has run elsewhere."""
         yield from ended
         self._backend.release(self._clock.now())
+        yield from self._once_over(entities_first, dict.fromkeys(self._last, _NEVER))
+        if self._last:
+            self._last.clear()
+            yield from self._once_over(entities_first, {})
+
+    def _once_over(self, entities_first: bool, last: dict[str, int]) -> Iterator[Commit]:
         postponed = self._postponed.completions_awaited() if self._postponed else {}
-        self._passed_over = postponed | self._set_aside
+        self._passed_over = postponed | last | self._still_aside()
         if entities_first:
             yield from self._entities()
             yield from self._orchestrations()
@@ -83,39 +102,85 @@ class Rounds:
             yield from self._orchestrations()
             yield from self._entities()
 
-    def _leave_aside(self, instance_id: str, error: Exception, enough: int = _NEVER) -> None:
-        """Pass over an instance until it has enough messages, or durablehost is started again.
+    def _has_room(self) -> bool:
+        return self._code_threads is None or self._code_threads.has_room
 
-        A fault in durablehost must not stop the other instances.
-        """
-        self._set_aside[instance_id] = self._passed_over[instance_id] = enough
+    def _call(self, work: Work, function: str, run: Callable[[], Commit]) -> Iterator[Commit]:
+        """Run code of the app: on its own thread, or here and now."""
+        if self._code_threads is None:
+            yield run()
+        else:
+            self._code_threads.start(CodeCall(work, function, run))
+
+    # Instances that are set aside
+
+    def leave_aside(self, work: Work) -> None:
+        """Pass over an instance until it gets another message or durablehost is started again."""
+        if self._backend.abandon(work):
+            self._set_aside_for(work, len(work.receipt) + 1)
+
+    def _set_aside_for(self, work: Work, enough: int) -> None:
+        execution = work.instance.execution_id if work.instance else ""
+        self._set_aside[work.target] = _Aside(execution, enough)
+        self._passed_over[work.target] = enough
+
+    def _still_aside(self) -> dict[str, int]:
+        """How many messages each one needs to be tried again. Others may have their id by now."""
+        for target, aside in list(self._set_aside.items()):
+            instance = self._backend.instance(target)
+            if (instance.execution_id if instance else "") != aside.execution_id:
+                del self._set_aside[target]
+        return {target: aside.enough for target, aside in self._set_aside.items()}
+
+    def _fail(self, work: Work, error: Exception) -> None:
+        """A fault in durablehost must not stop the other instances."""
         log.error(
             "%s: durablehost failed at it and leaves it as it is. Please report this",
-            instance_id,
+            work.target,
             exc_info=error,
         )
+        self._backend.abandon(work)
+        self._set_aside_for(work, len(work.receipt) + 1)
+        self.note(work, [problems.durablehost_failed(error)])
 
-    def _note(self, instance_id: str, name: str, problems: Sequence[Problem]) -> None:
-        if not problems:
+    # Problems
+
+    def note(self, work: Work, found: Sequence[Problem]) -> None:
+        """Keep the problems of an instance, and report the new ones."""
+        name = work.instance.name if work.instance else work.target
+        self._note(work.target, name, found)
+
+    def _note(self, instance_id: str, name: str, found: Sequence[Problem]) -> None:
+        if not found:
             return
-        new = self._backend.note(instance_id, problems, self._clock.now())
+        new = self._backend.note(instance_id, found, self._clock.now())
         if self._report is not None:
             for problem in new:
                 self._report(instance_id, name, problem)
+
+    def _note_for_callers(self, work: EntityWork, found: Problem) -> None:
+        """Keep a problem of an entity with the instances that wait for it, too."""
+        self.note(work, [found])
+        for request in work.requests:
+            caller = self._backend.instance(request["parent"]) if not request["signal"] else None
+            if caller is not None:
+                self._note(caller.id, caller.name, [found])
 
     # Orchestrations
 
     def _orchestrations(self) -> Iterator[Commit]:
         """Ends when an instance comes again: if each commit is flushed, it might do so for ever."""
         seen: set[str] = set()
-        while work := self._backend.next_orchestration(self._passed_over):
-            if self._long_episodes is not None and self._long_episodes.takes(work):
-                self._long_episodes.start(partial(self._run_episode, work))
-                continue
-            yield self._run_episode(work)
-            if work.instance.id in seen:
+        while self._has_room() and (work := self._backend.next_orchestration(self._passed_over)):
+            if work.target in self._set_aside and is_terminated(work):
+                decision = terminated_without_code(work, self._clock)
+                yield partial(self._commit_episode, work, decision, 0.0)
+            else:
+                run = partial(self._run_episode, work)
+                yield from self._call(work, f"orchestrator {work.instance.name}", run)
+            if self._code_threads is None and work.target in seen:
                 return
-            seen.add(work.instance.id)
+            seen.add(work.target)
 
     def _run_episode(self, work: OrchestrationWork) -> Commit:
         """Run an episode; this may be on another thread."""
@@ -127,58 +192,64 @@ class Rounds:
         except NotForThisApp as refused:
             return partial(self._refuse, work, refused.problem)
         except Exception as error:  # the top of a work loop: a fault in durablehost
-            return partial(self._abandon, work, error)
+            return partial(self._fail, work, error)
         return partial(self._commit_episode, work, decision, time.perf_counter() - began)
 
     def _refuse(self, work: OrchestrationWork, problem: Problem) -> None:
-        self._note(work.instance.id, work.instance.name, [problem])
-        self._backend.abandon_orchestration(work)
-
-    def _abandon(self, work: OrchestrationWork, error: Exception) -> None:
-        self._backend.abandon_orchestration(work)
-        self._leave_aside(work.instance.id, error, len(work.receipt) + 1)
+        self.note(work, [problem])
+        self._backend.abandon(work)
 
     def _commit_episode(self, work: OrchestrationWork, decision: Decision, seconds: float) -> None:
-        instance = work.instance
         try:
             self._backend.commit_orchestration(work, decision)
-            self._set_aside.pop(instance.id, None)
-            self._note(instance.id, instance.name, decision.problems)
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept
-            self._leave_aside(instance.id, error, len(work.receipt) + 1)
-        else:
-            if self._postponed is not None:
-                self._postponed.after(instance.id, decision.completions_needed, seconds)
+            self._fail(work, error)
+            return
+        self._set_aside.pop(work.target, None)
+        self.note(work, decision.problems)
+        if self._postponed is not None:
+            self._postponed.after(work.target, decision.completions_needed, seconds)
 
     # Entities
 
     def _entities(self) -> Iterator[Commit]:
-        while work := self._backend.next_entity(self._set_aside):
-            function = self._table.entity(work.id.split("@")[1])
+        while self._has_room() and (work := self._backend.next_entity(self._passed_over)):
+            name = work.id.split("@")[1]
+            function = self._table.entity(name)
             if function is None:
-                self._backend.abandon_entity(work)
+                yield partial(self._pass_over_unknown, work, name)
             else:
-                yield self._run_entity_batch(work, function)
+                run = partial(self._run_entity_batch, work, function)
+                yield from self._call(work, f"entity {function.durable_name}", run)
+
+    def _pass_over_unknown(self, work: EntityWork, name: str) -> None:
+        known, why = self._table.durable_names("entity"), self._table.why_left_out("entity", name)
+        self._backend.abandon(work)
+        self._note_for_callers(work, problems.unknown_function("entity", name, known, why))
 
     def _run_entity_batch(self, work: EntityWork, function: Function) -> Commit:
         operate = partial(self._caller.operate, function)
         try:
             decision = run_entity_batch(work, operate, self._clock)
-        except Exception as error:  # the entity function failed; the real host tries it again
-            return partial(self._abandon_entity, work, error)
-        return partial(self._commit_entity, work, function.durable_name, decision)
+        except Exception as error:  # the top of a work loop: a fault in durablehost
+            return partial(self._fail, work, error)
+        return partial(self._commit_entity, work, decision)
 
-    def _abandon_entity(self, work: EntityWork, error: Exception) -> None:
-        log.error("%s: the entity function failed outside any operation", work.id, exc_info=error)
-        self._backend.abandon_entity(work)
+    def fail_by_timeout(self, work: EntityWork, limit: timedelta) -> None:
+        """Fail all operations of a batch that ran for too long, as the real host does."""
+        function = self._table.entity(work.id.split("@")[1])
+        failure = FunctionTimedOut(function.name if function else work.id, limit)
+        self._commit_entity(work, failed_batch(work, str(failure), self._clock))
 
-    def _commit_entity(self, work: EntityWork, name: str, decision: Decision) -> None:
+    def _commit_entity(self, work: EntityWork, decision: Decision) -> None:
         try:
             self._backend.commit_entity(work, decision)
-            self._note(work.id, name, decision.problems)
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept
-            self._leave_aside(work.id, error)
+            self._fail(work, error)
+            return
+        self._set_aside.pop(work.target, None)
+        self.note(work, decision.problems)

@@ -25,7 +25,7 @@ async def end_of(activity: ActivityWork, result: Awaitable[str], clock: Clock) -
 
 def failed_activity(task_id: int, name: str, failure: FunctionFailed, clock: Clock) -> Event:
     """The event of an activity that raised."""
-    words = f"{failure.kind}: {failure.message}"
+    words = str(failure)
     reason = f"Activity function '{name}' failed: {words}"
     return history.task_failed(clock.now(), task_id, reason, _details(words, failure))
 

@@ -3,8 +3,10 @@
 import json
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
+from durablehost.errors import FunctionFailed
 from durablehost.hub import history, problems
 from durablehost.hub.backend import Decision, EntityWork, Instance, Message
 from durablehost.hub.client import state_of
@@ -12,12 +14,68 @@ from durablehost.hub.clock import Clock
 from durablehost.hub.history import EXTENSION, Event, compact
 
 
+@dataclass(slots=True)
+class _State:
+    """The state of an entity as its function gets and returns it."""
+
+    exists: bool
+    text: str | None  # JSON
+
+    @classmethod
+    def of(cls, entity: Instance | None) -> "_State":
+        exists = bool(entity and json.loads(entity.input or "{}").get("exists"))
+        return cls(exists, state_of(entity) if entity and exists else None)
+
+
 def run_entity_batch(work: EntityWork, operate: Callable[[str], str], clock: Clock) -> Decision:
     """Run the operations in order; `operate` is the entity function, called through the SDK."""
-    result = json.loads(operate(_batch(work)))
+    try:
+        state, replies = _run(work.id, _State.of(work.instance), work.requests, operate)
+    except Exception:  # of the app, outside an operation: one of them must not fail the others
+        return _run_one_by_one(work, operate, clock)
+    return _decision(work, state, replies, clock)
+
+
+def failed_batch(work: EntityWork, words: str, clock: Clock) -> Decision:
+    """The decision if all operations fail with these words and the state stays as it was."""
+    replies = [_failure(words) for _ in work.requests]
+    return _decision(work, _State.of(work.instance), replies, clock)
+
+
+def _run_one_by_one(work: EntityWork, operate: Callable[[str], str], clock: Clock) -> Decision:
+    state, replies, found = _State.of(work.instance), [], []
+    for request in work.requests:
+        try:
+            state, reply = _run(work.id, state, [request], operate)
+        except Exception as error:  # of the app
+            words = str(error) if isinstance(error, FunctionFailed) else _words_of(error)
+            reply = [_failure(words)]
+            found.append(problems.failed_outside_operation(request["op"], words))
+        replies += reply
+    decision = _decision(work, state, replies, clock)
+    decision.problems += found
+    return decision
+
+
+def _words_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _failure(words: str) -> Event:
+    return {"isError": True, "result": json.dumps(words)}
+
+
+def _run(
+    entity_id: str, state: _State, requests: list[Event], operate: Callable[[str], str]
+) -> tuple[_State, list[Event]]:
+    """Call the entity function. Returns the new state, and a reply for each request."""
+    result = json.loads(operate(_batch(entity_id, state, requests)))
+    return _State(result["entityExists"], result["entityState"]), result["results"]
+
+
+def _decision(work: EntityWork, state: _State, replies: list[Event], clock: Clock) -> Decision:
     now = clock.now()
-    exists = result["entityExists"]
-    kept = {"exists": True} if exists else {}
+    kept = {"exists": True} if state.exists else {}
     before = work.instance
     instance = Instance(
         id=work.id,
@@ -26,14 +84,14 @@ def run_entity_batch(work: EntityWork, operate: Callable[[str], str], clock: Clo
         execution_id=before.execution_id if before else uuid.uuid4().hex,
         generation=0,
         status="Running",
-        input=compact({**kept, "state": result["entityState"], "sorter": {}}),
+        input=compact({**kept, "state": state.text, "sorter": {}}),
         output=None,
-        custom_status='{"entityExists":true}' if exists else "{}",
+        custom_status='{"entityExists":true}' if state.exists else "{}",
         created=before.created if before else now,
         updated=now,
     )
     decision = Decision(instance)
-    for request, reply in zip(work.requests, result["results"], strict=True):
+    for request, reply in zip(work.requests, replies, strict=True):
         if not request["signal"]:
             decision.messages.append(_reply(request, reply, clock))
         elif reply["isError"] and _is_unreadable(request["input"], json.loads(reply["result"])):
@@ -41,15 +99,13 @@ def run_entity_batch(work: EntityWork, operate: Callable[[str], str], clock: Clo
     return decision
 
 
-def _batch(work: EntityWork) -> str:
-    _, name, key = work.id.split("@", 2)
-    kept = json.loads(work.instance.input or "{}") if work.instance else {}
-    exists = bool(kept.get("exists"))
+def _batch(entity_id: str, state: _State, requests: list[Event]) -> str:
+    _, name, key = entity_id.split("@", 2)
     return json.dumps(
         {
             "self": {"name": name, "key": key},
-            "exists": exists,
-            "state": state_of(work.instance) if work.instance and exists else None,
+            "exists": state.exists,
+            "state": state.text,
             "batch": [
                 {
                     "name": request["op"],
@@ -57,7 +113,7 @@ def _batch(work: EntityWork) -> str:
                     "isSignal": request["signal"],
                     "id": request["id"],
                 }
-                for request in work.requests
+                for request in requests
             ],
         }
     )

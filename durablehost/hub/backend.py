@@ -100,6 +100,10 @@ class OrchestrationWork:
     new: list[Event]
     receipt: tuple[int, ...]
 
+    @property
+    def target(self) -> str:
+        return self.instance.id
+
 
 @dataclass(frozen=True, slots=True)
 class EntityWork:
@@ -109,6 +113,10 @@ class EntityWork:
     instance: Instance | None  # None before the first operation
     requests: list[Event]
     receipt: tuple[int, ...]
+
+    @property
+    def target(self) -> str:
+        return self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +203,6 @@ class Backend(Protocol):
         """
         ...
 
-    def abandon_orchestration(self, work: OrchestrationWork) -> None:
-        """Unlock without saving. The same events are offered again when a new one arrives.
-
-        This is for failures of durablehost and for versions that this app does not run. The failure
-        of an orchestration is a decision like any other, and is committed.
-        """
-        ...
-
     def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
         """Lock and return an entity with new requests; None if no unlocked entity has any.
 
@@ -214,8 +214,17 @@ class Backend(Protocol):
         """Save state and replies in one step and unlock the entity, if it is still locked."""
         ...
 
-    def abandon_entity(self, work: EntityWork) -> None:
-        """Unlock without saving. The same requests are offered again when a new one arrives."""
+    def abandon(self, work: OrchestrationWork | EntityWork) -> bool:
+        """Unlock without saving. The same messages are offered again when a new one arrives.
+
+        This is for failures of durablehost, for code that does not end, and for versions that this
+        app does not run. The failure of an orchestration is a decision, and is committed.
+        Returns whether the work was still locked.
+        """
+        ...
+
+    def awaits(self, work: OrchestrationWork | EntityWork) -> bool:
+        """Whether the outcome of this work is wanted: not after a termination or a purge."""
         ...
 
     def next_activity(self) -> ActivityWork | None:

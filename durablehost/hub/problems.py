@@ -4,11 +4,12 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 NEAR_STATUS_LIMIT_KB = 14
 _NAMES_SHOWN = 6
+HOLD_UP = frozenset({"runs-long", "timed-out"})  # the kinds that held up other instances
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,49 @@ def replay_cut_short(raised: str) -> Problem:
         "",
         "failed without telling the host which calls it had made. As on Azure the output says"
         f" 'Non-Deterministic workflow detected' and hides the cause: {raised}",
+    )
+
+
+def runs_long(function: str, seconds: float, place: str) -> Problem:
+    return Problem(
+        "runs-long",
+        function,
+        f"has run for {seconds:.0f} s without a pause, at {place}. Its {function} loops or blocks:"
+        f" look for a loop without a `yield`, or for a call that waits. Meanwhile no other instance"
+        f" of {function} goes on; all else does. Terminate it, or correct the code and start"
+        " durablehost again (with --reload it does so itself).",
+    )
+
+
+def stopped_by_timeout(function: str, limit: timedelta, place: str) -> Problem:
+    return Problem(
+        "timed-out",
+        function,
+        f"ran for longer than functionTimeout ({limit}), at {place}, and was stopped. As on Azure"
+        " the instance stays Running, but Azure says nothing and runs the code again and again."
+        " Here it runs again when a message arrives, or after the next start. Correct the code, or"
+        " terminate the instance.",
+    )
+
+
+def failed_outside_operation(operation: str, words: str) -> Problem:
+    return Problem(
+        "entity-failed",
+        operation,
+        f"failed outside its function at the operation '{operation}': {words}. The operation had no"
+        " effect and its caller gets the error. Look for a state or a result that is not JSON. As"
+        " on Azure the operations that were sent together are tried again; there this one fails"
+        " them all each time.",
+    )
+
+
+def durablehost_failed(error: BaseException) -> Problem:
+    return Problem(
+        "durablehost-failed",
+        "",
+        f"stands still because durablehost itself failed at it: {type(error).__name__}: {error}."
+        " This is not a mistake of the app: please report it, with the console's traceback."
+        " The instance can be terminated and purged.",
     )
 
 

@@ -22,7 +22,7 @@ from durablehost.hub.backend import (
     OrchestrationWork,
     Query,
 )
-from durablehost.hub.history import Event, sub_orchestration_failed
+from durablehost.hub.history import EXECUTION_TERMINATED, Event, sub_orchestration_failed
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import MEMORY, Database
 from durablehost.store.hubfile import HubLock
@@ -117,9 +117,6 @@ class SqliteBackend:
         self._save(decision)
         self._inboxes.unlock(work.instance.id)
 
-    def abandon_orchestration(self, work: OrchestrationWork) -> None:
-        self._inboxes.put_back(work.instance.id, work.receipt)
-
     # Entities
 
     def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
@@ -147,8 +144,13 @@ class SqliteBackend:
         self._save(decision)
         self._inboxes.unlock(work.id)
 
-    def abandon_entity(self, work: EntityWork) -> None:
-        self._inboxes.put_back(work.id, work.receipt)
+    def abandon(self, work: OrchestrationWork | EntityWork) -> bool:
+        return self._inboxes.put_back(work.target, work.receipt)
+
+    def awaits(self, work: OrchestrationWork | EntityWork) -> bool:
+        return self._inboxes.holds(work.target, work.receipt) and not self._inboxes.has(
+            work.target, EXECUTION_TERMINATED
+        )
 
     # Activities
 

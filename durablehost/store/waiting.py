@@ -124,10 +124,23 @@ class Inboxes:
         if target in self._inboxes:
             self._offer(target)
 
-    def put_back(self, target: str, receipt: Sequence[int]) -> None:
-        """Unlock an instance and put its messages back, until another message arrives."""
-        if self.holds(target, receipt):
-            self._inboxes[target] = self._taken.pop(target) + self._inboxes.get(target, [])
+    def put_back(self, target: str, receipt: Sequence[int]) -> bool:
+        """Unlock an instance and put its messages back, until another message arrives.
+
+        Returns whether this piece of work was locked.
+        """
+        if not self.holds(target, receipt):
+            return False
+        arrived = self._inboxes.get(target, [])
+        self._inboxes[target] = self._taken.pop(target) + arrived
+        if arrived:
+            self._offer(target)
+        return True
+
+    def has(self, target: str, event_type: int) -> bool:
+        """Whether an event of this type has arrived and was not taken."""
+        arrived = self._inboxes.get(target, [])
+        return any(message.event.get("EventType") == event_type for message in arrived)
 
     def purge(self, target: str) -> None:
         """Drop all messages for an instance; the delayed ones with the next flush."""

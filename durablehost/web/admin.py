@@ -41,15 +41,17 @@ class Admin:
         keys: Keys,
         run_now: RunNow,
         problems: Problems,
+        long_calls: Callable[[], list[str]],
     ) -> None:
         """`run_now` runs a timer, queue or blob function on an input; `problems` lists the
-        problems of one instance or of all."""
+        problems of one instance or of all; `long_calls` the code that runs for long."""
         self._functions = {function.name.lower(): function for function in table.functions}
         self._table = table
         self._settings = settings
         self._keys = keys
         self._run_now = run_now
         self._problems = problems
+        self._long_calls = long_calls
         self._started = time.monotonic()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -59,7 +61,7 @@ class Admin:
             return web.Response(status=404)
         if not self._settings.homepage:
             return web.Response(status=204)
-        page = home_page(self._table, self._settings)
+        page = home_page(self._table, self._settings, self._long_calls())
         return web.Response(text=page, content_type="text/html")
 
     async def handle(self, request: web.Request) -> web.Response:

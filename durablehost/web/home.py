@@ -1,5 +1,6 @@
 """The page at `/`: what this app has, with links."""
 
+from collections.abc import Iterable
 from html import escape
 
 from durablehost.app.functions import Function, FunctionTable
@@ -18,7 +19,7 @@ code {{ font-size: 0.9em }} td {{ padding-right: 2rem; vertical-align: top }}</s
 <a href="/admin/functions">Functions as JSON</a> ·
 <a href="/admin/durablehost/problems">Problems</a> ·
 <a href="/runtime/webhooks/durabletask/instances">Instances</a></p>
-<table>
+{long_calls}<table>
 {rows}
 </table>
 {left_out}</body>
@@ -26,15 +27,17 @@ code {{ font-size: 0.9em }} td {{ padding-right: 2rem; vertical-align: top }}</s
 """
 
 
-def home_page(table: FunctionTable, settings: Settings) -> str:
+def home_page(table: FunctionTable, settings: Settings, long_calls: Iterable[str]) -> str:
     """The page as HTML; nothing in it comes unescaped from the app."""
     functions = sorted(table.functions, key=lambda f: (f.kind, f.name.lower()))
     rows = "\n".join(_row(function, settings) for function in functions)
     left_out = "".join(f"<li>{escape(o.name)}: {escape(o.says)}</li>\n" for o in table.left_out)
+    running = "".join(f"<li>{escape(line)}</li>\n" for line in long_calls)
     return _PAGE.format(
         hub=escape(settings.hub_name),
         rows=rows or "<tr><td>No functions.</td></tr>",
         left_out=f"<h2>Left out</h2>\n<ul>\n{left_out}</ul>\n" if left_out else "",
+        long_calls=f"<h2>Code that does not end</h2>\n<ul>\n{running}</ul>\n" if running else "",
     )
 
 

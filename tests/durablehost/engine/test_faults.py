@@ -10,7 +10,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 
-from durablehost.errors import HubFull, HubUnusable
+from durablehost.errors import HubFull, HubUnusable, InstanceNotFound
 from durablehost.hub.backend import Query
 from tests.durablehost.engine.working import PATIENCE, Hold, Steps, working
 from tests.durablehost.full_disk import full_at, size_of
@@ -106,7 +106,8 @@ async def test_operations_that_a_full_disk_undid_are_applied_once_and_in_order(
             while len(state) < 601:
                 with contextlib.suppress(HubFull):
                     await work.engine.saved()
-                state = json.loads(work.client.entity_state("ledger", "x"))
+                with contextlib.suppress(InstanceNotFound):
+                    state = json.loads(work.client.entity_state("ledger", "x"))
 
     assert state == list(range(601))
 

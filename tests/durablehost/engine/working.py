@@ -21,6 +21,7 @@ from durablehost.errors import HubFull
 from durablehost.hub.backend import Instance
 from durablehost.hub.client import HubClient
 from durablehost.hub.clock import Clock, SystemClock
+from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 from durablehost.store import MEMORY, SqliteBackend
 
@@ -36,6 +37,7 @@ class Working:
     engine: Engine
     client: HubClient
     running: asyncio.Task[None]
+    reported: list[tuple[str, Problem]]  # instance id, problem
 
     async def started(self, name: str, instance_id: str, given: str = "null") -> None:
         """Start an instance, and have it on disk."""
@@ -70,17 +72,22 @@ async def working(
 ) -> AsyncIterator[Working]:
     """Have an engine work on a hub until the block ends."""
     table: FunctionTable = index_app(app)
+    reported: list[tuple[str, Problem]] = []
+
+    def report(instance_id: str, _: str, problem: Problem) -> None:
+        reported.append((instance_id, problem))
+
     clock, settings = clock or SystemClock(), settings or Settings()
     backend = SqliteBackend(data)
     invoker, http = Invoker(own_loop=False), HttpCaller()
     runner = ActivityRunner(table, invoker, clock, settings.function_timeout, http, "")
-    engine = Engine(backend, table, invoker, clock, settings, runner, lambda *_: None)
+    engine = Engine(backend, table, invoker, clock, settings, runner, report)
     client = HubClient(
         backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running
     )
     running = asyncio.create_task(engine.run())
     try:
-        yield Working(engine, client, running)
+        yield Working(engine, client, running, reported)
     finally:
         await engine.stop()
         await invoker.close()

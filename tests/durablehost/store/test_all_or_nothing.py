@@ -122,8 +122,8 @@ def test_a_loss_gives_each_request_to_an_entity_again_once_and_in_order(backend:
     decision = Decision(an_entity("@tally@x", "2"), messages=[event(UNWRITABLE, "Any")])
     with pytest.raises(UnicodeEncodeError):
         backend.commit_entity(second, decision)
-    backend.abandon_entity(first)
-    backend.abandon_entity(second)
+    backend.abandon(first)
+    backend.abandon(second)
     seen = []
     while work := backend.next_entity():
         seen += [one["id"] for one in work.requests]

@@ -47,7 +47,7 @@ def test_abandoned_requests_come_with_whatever_comes_next(backend: Backend) -> N
     backend.flush()
     work = backend.next_entity()
     assert work is not None
-    backend.abandon_entity(work)
+    backend.abandon(work)
     at_once = backend.next_entity()
     backend.send(request("@tally@x", 2))
     backend.flush()

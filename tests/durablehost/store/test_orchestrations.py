@@ -62,7 +62,7 @@ def test_abandoned_events_come_with_whatever_comes_next_and_before_it(backend: B
     bring(backend, "a", "Running")
     backend.send(event("a", "First"))
     backend.flush()
-    backend.abandon_orchestration(take(backend))
+    backend.abandon(take(backend))
     at_once = backend.next_orchestration()
     backend.send(event("a", "Second"))
     backend.flush()

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 import threading
 import warnings
 from datetime import UTC, datetime, timedelta
@@ -440,23 +439,34 @@ async def test_a_hub_in_a_file_goes_on_from_it(tmp_path: Path) -> None:
         assert hub.output("w") == "1"
 
 
-async def test_an_entity_function_that_ends_the_process_fails_its_batch_and_nothing_else(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("kind", [SystemExit, KeyError, GeneratorExit, BaseException])
+async def test_what_an_entity_function_raises_fails_one_operation_and_nothing_else(
+    kind: type[BaseException],
 ) -> None:
     app = df.DFApp()
 
     @app.entity_trigger(context_name="context")
     def counter(context):
         if context.get_input() == "stop":
-            sys.exit(1)
+            raise kind("words")
         context.set_state(context.get_input())
+        context.set_result("set")
+
+    @app.orchestration_trigger(context_name="context")
+    def sets(context):
+        entity = df.EntityId("counter", "x")
+        calls = [context.call_entity(entity, "set", value) for value in ("a", "stop", "b")]
+        yield context.task_any(calls)
+        yield context.create_timer(context.current_utc_datetime + timedelta(seconds=5))
+        return [str(call.result) for call in calls]
 
     async with ManualHub(app) as hub:
-        await hub.signal("counter", "bad", "set", "stop")
-        await hub.signal("counter", "good", "set", 1)
+        hub.allow_problems("entity-failed")
+        answers = await hub.result(await hub.start("sets"))
 
-        assert hub.entity_state("counter", "good") == 1
-    assert "@counter@bad: the entity function failed outside any operation" in caplog.text
+        assert hub.entity_state("counter", "x") == "b"
+    assert answers[0] == answers[2] == "set"
+    assert "words" in answers[1]
 
 
 async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_other(
@@ -474,6 +484,7 @@ async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_ot
         yield context.call_sub_orchestrator("good", None, unwritable)
 
     async with ManualHub(app) as hub:
+        hub.allow_problems("durablehost-failed")
         set_aside = await hub.start("bad")
         ended = await hub.start("good")
 

@@ -64,16 +64,6 @@ def slow(nothing):
 
 
 @app.orchestration_trigger(context_name="context")
-def counts(context):
-    return (yield context.call_entity(df.EntityId("broken", "a"), "get"))
-
-
-@app.entity_trigger(context_name="context")
-def broken(context):
-    context.set_state({1})  # a set is no JSON: the SDK fails after the operation
-
-
-@app.orchestration_trigger(context_name="context")
 def hurries(context):
     yield context.create_timer(context.current_utc_datetime + timedelta(milliseconds=500))
     return "done"
@@ -157,17 +147,6 @@ async def test_all_that_an_instance_waits_for_is_listed() -> None:
         )
         assert hub.waits_for("the child") == Waits(timers=(START + DAY,))
         assert str(hub.waits_for("the child")) == TIMER
-
-
-async def test_an_entity_that_does_not_answer_is_waited_for() -> None:
-    async with new_hub() as hub:
-        counting = await hub.start("counts")
-
-        assert hub.waits_for(counting) == Waits(entities=("@broken@a",))
-        with pytest.raises(Stuck, match="waits for the entity '@broken@a'"):
-            await hub.result(counting)
-        with pytest.raises(Stuck, match="'broken' with the key 'a' did not run 'get'"):
-            await hub.call_entity("broken", "a", "get")
 
 
 async def test_an_instance_that_cannot_end_in_time_says_what_it_waits_for() -> None:

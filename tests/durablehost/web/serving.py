@@ -75,7 +75,7 @@ async def serving(
     invoker = Invoker(threads=2, own_loop=False)
     payloads = _payloads(settings, keys)
     functions = HttpFunctions(table, settings, invoker, payloads, keys)
-    admin = Admin(table, settings, keys, run_now or Ran(), problems or (lambda _: []))
+    admin = Admin(table, settings, keys, run_now or Ran(), problems or (lambda _: []), list)
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         if request.raw_path.lower().startswith("/admin/"):

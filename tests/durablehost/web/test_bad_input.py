@@ -127,7 +127,8 @@ ODD_NAMES = {
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_are_served_or_refused_wherever_a_name_stands(host: Started, name: str) -> None:
     odd_name = ODD_NAMES[name]
-    manage(host, "POST", "/orchestrators/waiting/odd-names", b"")
+    at = f"/instances/odd-names-{list(ODD_NAMES).index(name)}"
+    manage(host, "POST", at.replace("/instances", "/orchestrators/waiting"), b"")
     manage(host, "POST", "/entities/counter/x?op=add", b"1")
     requests = [
         ("POST", f"/orchestrators/{odd_name}", b"{}"),
@@ -136,10 +137,10 @@ def test_odd_names_are_served_or_refused_wherever_a_name_stands(host: Started, n
         ("GET", f"/instances/{odd_name}?showHistory=true", None),
         ("GET", f"/instances?instanceIdPrefix={odd_name}&top={odd_name}", None),
         ("GET", f"/instances?createdTimeFrom={odd_name}&runtimeStatus={odd_name}", None),
-        ("POST", f"/instances/odd-names/raiseEvent/{odd_name}", b"1"),
-        ("POST", f"/instances/odd-names/{odd_name}", b""),
-        ("POST", f"/instances/odd-names/suspend?reason={odd_name}", b""),
-        ("POST", f"/instances/odd-names/resume?reason={odd_name}", b""),
+        ("POST", f"{at}/raiseEvent/{odd_name}", b"1"),
+        ("POST", f"{at}/{odd_name}", b""),
+        ("POST", f"{at}/suspend?reason={odd_name}", b""),
+        ("POST", f"{at}/resume?reason={odd_name}", b""),
         ("POST", f"/instances/{odd_name}/raiseEvent/Go", b"1"),
         *(
             ("POST", f"/instances/{odd_name}/{operation}", b"")

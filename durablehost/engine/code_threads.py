@@ -1,0 +1,173 @@
+"""Runs orchestrators and entities on a thread of their own, so that the server always answers.
+
+They run one after another. If one holds the thread for long, another thread takes over the rest.
+Further calls of the same function wait then, so that a loop in it costs one thread and not all.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from durablehost.calling.interrupting import Interrupted, interrupt, where_is
+from durablehost.hub.backend import EntityWork, OrchestrationWork
+
+LONG_SECONDS: Final = 0.25  # then another thread takes over
+_AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
+_TOLD_EVERY: Final = 0.008  # seconds, so that many short calls share a round of the work loop
+_GRACE_SECONDS: Final = 0.5  # for a call under way, when durablehost stops
+
+Commit = Callable[[], None]
+
+
+@dataclass(eq=False, slots=True)
+class CodeCall:
+    """A call of an orchestrator or an entity, for one piece of work."""
+
+    work: OrchestrationWork | EntityWork
+    function: str  # "orchestrator process"
+    run: Callable[[], Commit]  # runs the code and returns the commit of what came of it
+    began: float = 0.0
+    thread_id: int = 0
+    is_reported: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.perf_counter() - self.began if self.began else 0.0
+
+    @property
+    def place(self) -> str:
+        """The line of the app that it is at."""
+        return where_is(self.thread_id)
+
+
+class CodeThreads:
+    """The calls that wait, run or have ended. All methods are for the thread of the work loop."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        """`wake` is called when calls have ended."""
+        self._wake = wake
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+        self._told_at = 0.0
+        self._calls: SimpleQueue[CodeCall | None] = SimpleQueue()
+        self._held: list[CodeCall] = []  # their function runs for long in another instance
+        self._given_up: list[CodeCall] = []
+        self._lock = threading.Lock()  # for what follows
+        self._worker: threading.Thread | None = None  # the thread that takes the next call
+        self._under_way: dict[CodeCall, None] = {}
+        self._ended: deque[Commit] = deque()
+
+    @property
+    def has_room(self) -> bool:
+        return self._calls.qsize() < _AT_ONCE
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._under_way or self._given_up or not self._calls.empty())
+
+    def start(self, call: CodeCall) -> None:
+        """Run it as soon as the thread is free; its commit will be among `ended`."""
+        if any(call.function == long.function for long in self.long()):
+            self._held.append(call)
+            return
+        if self._worker is None:
+            self._loop = asyncio.get_running_loop()
+            self._start_worker()
+        self._calls.put(call)
+
+    def ended(self) -> Iterator[Commit]:
+        """The commits of the calls that have ended, each once."""
+        while self._ended:
+            yield self._ended.popleft()
+
+    def long(self) -> list[CodeCall]:
+        """The calls that have run for long."""
+        return [call for call in tuple(self._under_way) if call.seconds > LONG_SECONDS]
+
+    def held(self) -> list[CodeCall]:
+        """The calls that wait because their function runs for long in another instance."""
+        return list(self._held)
+
+    def tend(self) -> None:
+        """Have another thread take over from a long call, and start what such calls held up."""
+        with self._lock:
+            worker = self._worker
+            if worker and any(call.thread_id == worker.ident for call in self.long()):
+                self._start_worker()
+        self._given_up = [call for call in self._given_up if interrupt(call.thread_id)]
+        held, self._held = self._held, []
+        for call in held:
+            self.start(call)
+
+    def give_up(self, call: CodeCall) -> None:
+        """Take no outcome of a long call any more, and end it if that is possible."""
+        if call in self._held:
+            self._held.remove(call)
+            return
+        self.tend()
+        with self._lock:
+            if call in self._under_way:
+                del self._under_way[call]
+                self._given_up.append(call)
+                interrupt(call.thread_id)
+
+    async def stop(self) -> None:
+        """Start no more, and give up the calls that do not end soon."""
+        self._held.clear()
+        with contextlib.suppress(Empty):
+            while True:
+                self._calls.get_nowait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                while self._under_way:
+                    self._news.clear()
+                    await self._news.wait()
+        for call in tuple(self._under_way):
+            self.give_up(call)
+        self._calls.put(None)
+
+    # The thread
+
+    def _start_worker(self) -> None:
+        self._worker = threading.Thread(target=self._work, name="orchestrators", daemon=True)
+        self._worker.start()
+
+    def _work(self) -> None:
+        """Run calls until another thread has taken over."""
+        with contextlib.suppress(Interrupted):  # it may come when the call has just ended
+            while (call := self._calls.get()) is not None:
+                if not self._run(call):
+                    return
+                del call  # an idle thread must not keep the values of the last call alive
+
+    def _run(self, call: CodeCall) -> bool:
+        """Run a call. Returns whether this thread is to take the next one."""
+        call.began, call.thread_id = time.perf_counter(), threading.get_ident()
+        with self._lock:
+            self._under_way[call] = None
+        commit = call.run()
+        with self._lock:
+            if call in self._under_way:
+                del self._under_way[call]
+                self._ended.append(commit)
+            goes_on = self._worker is threading.current_thread()
+        if self._calls.empty() or time.perf_counter() - self._told_at > _TOLD_EVERY:
+            self._tell()
+        return goes_on
+
+    def _tell(self) -> None:
+        assert self._loop is not None
+        self._told_at = time.perf_counter()
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self._news.set()
+        self._wake()

@@ -1,0 +1,39 @@
+"""An orchestrator that blocks: its line is named, others are answered, corrected code is taken."""
+
+from pathlib import Path
+
+from tests.durablehost.apps import SOUND, result_of, write_app
+from tests.durablehost_process import running
+
+BLOCKED = (
+    SOUND
+    + """
+import threading
+
+@app.orchestration_trigger(context_name="context")
+def stands(context):
+    threading.Event().wait()
+    return "stood"
+"""
+)
+
+
+def test_a_blocked_orchestrator_is_named_and_the_corrected_code_ends_it(tmp_path: Path) -> None:
+    folder = write_app(tmp_path / "app", BLOCKED)
+    line = BLOCKED.splitlines().index("    threading.Event().wait()") + 1
+    with running(folder, "--reload") as host:
+        assert host.manage("POST", "/orchestrators/stands/one").status == 202
+        host.output.wait_for(
+            rf"one \(stands\) has run for 2 s .* at function_app.py:{line} in stands"
+        )
+        page = host.ask("GET", "/").text
+        hello = host.ask("GET", "/api/hello/Ada").text
+
+        write_app(folder, BLOCKED.replace("threading.Event().wait()", "pass"))
+        host.output.wait_for("Ready at")
+
+        assert result_of(host, "one") == "stood"
+        assert host.stop() == 0
+
+    assert f"orchestrator stands of one has run for 2 s, at function_app.py:{line}" in page
+    assert hello == "Hello Ada"
