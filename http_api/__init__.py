@@ -1,1 +1,1 @@
-"""What starters share: checked bodies, problem+json answers, the 202 and its links."""
+"""What starters share: validated bodies, problem+json answers, the 202 answer and its links."""

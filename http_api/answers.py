@@ -1,4 +1,4 @@
-"""Answers with a JSON body; above all the 202, with the links to what was started."""
+"""Answers with a JSON body, and the 202 answer with links to the instance that was started."""
 
 import json
 import os
@@ -30,10 +30,10 @@ def accepted(
     retry_after_seconds: int = RETRY_AFTER_SECONDS,
     **more: object,
 ) -> func.HttpResponse:
-    """The answer to a start, with the links that clients of Durable Functions know.
+    """Return the answer to a start, with the links that clients of Durable Functions know.
 
-    They point at the app's own operations: the host's carry a key to every instance of the hub.
-    They carry no key, so a caller that follows them sends its `x-functions-key` header again.
+    The links point at the app's own operations, because the host's URLs contain a key to every
+    instance of the hub. They contain no key: a caller sends its `x-functions-key` header again.
     `more` is added to the body.
     """
     links = links_of(req, instance_id)
@@ -44,7 +44,7 @@ def accepted(
 
 
 def links_of(req: func.HttpRequest, instance_id: str) -> dict[str, str]:
-    """What a caller may do with an instance; `{eventName}` and `{text}` are theirs to fill."""
+    """The links of an instance; the caller replaces `{eventName}` and `{text}`."""
     here = operation_url(req, instance_id)
     return {
         "id": instance_id,

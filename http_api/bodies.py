@@ -1,4 +1,4 @@
-"""Bodies and queries of requests, checked before anything is started."""
+"""Validate bodies and queries of requests before anything is started."""
 
 import json
 from typing import Any, Final, TypeVar
@@ -10,17 +10,17 @@ from http_api.problems import FieldError, Problem
 
 BODY_BYTES: Final = 64 * 1024
 ERRORS_NAMED: Final = 20
-_KEYS: Final = ("code", "clientid")  # how the platform takes a function's key, in any case
+_KEYS: Final = ("code", "clientid")  # how the platform receives a function key, in any case
 
 
 class Body(BaseModel):
-    """The body of a request: no field it does not know, no value of another type."""
+    """The body of a request. Unknown fields and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Query(BaseModel):
-    """The query of a request: no parameter it does not know, as a misspelt one would do nothing."""
+    """The query of a request. An unknown parameter is an error: it may be misspelt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,30 +30,30 @@ Q = TypeVar("Q", bound=Query)
 
 
 def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = BODY_BYTES) -> B:
-    """Return the body as this kind. Raises Problem: 413, 400 for no JSON, 422 naming fields."""
+    """Return the body as this kind. Raises Problem 413, 400 (not JSON), or 422 with the fields."""
     return _checked("body", _capped(req, max_bytes), kind)
 
 
 def read_message(content: bytes, kind: type[B]) -> B:
-    """Return a queue's message, checked as a body is. Raises Problem, for the log to have."""
+    """Return a queue message, validated like a body. Raises Problem, for the log."""
     return _checked("message", content, kind)
 
 
 def read_json(req: func.HttpRequest, max_bytes: int = BODY_BYTES) -> Any:
-    """Return the body as any JSON value. Raises Problem: 413, or 400 for no JSON.
+    """Return the body as any JSON value. Raises Problem 413, or 400 if it is not JSON.
 
-    Python reads more than JSON has: a value that cannot be written as JSON again is none.
+    Python's reader accepts more than JSON. A value that cannot be written as JSON is refused.
     """
     try:
         value = json.loads(_capped(req, max_bytes))
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         return value
     except (ValueError, RecursionError) as error:
-        raise Problem(400, "no_json", "the body is no JSON: send a JSON value") from error
+        raise Problem(400, "no_json", "the body is not JSON: send a JSON value") from error
 
 
 def read_query(req: func.HttpRequest, kind: type[Q]) -> Q:
-    """Return the query as this kind, the caller's key aside. Raises Problem 422."""
+    """Return the query as this kind, without the function key. Raises Problem 422."""
     given = {name: value for name, value in req.params.items() if name.lower() not in _KEYS}
     try:
         return kind.model_validate(given)
@@ -79,7 +79,7 @@ def _capped(req: func.HttpRequest, max_bytes: int) -> bytes:
 def _problem_of(what: str, error: ValidationError) -> Problem:
     errors = error.errors(include_url=False, include_context=False, include_input=False)
     if errors[0]["type"] == "json_invalid":
-        return Problem(400, "no_json", f"the {what} is no JSON: {_words(errors[0]['msg'])}")
+        return Problem(400, "no_json", f"the {what} is not JSON: {_words(errors[0]['msg'])}")
     fields = [FieldError(field=_path(e["loc"]), message=_words(e["msg"])) for e in errors]
     names = ", ".join(dict.fromkeys(field["field"] or f"the {what}" for field in fields[:5]))
     detail = f"the {what} has {len(fields)} error(s): correct {names}"
@@ -91,5 +91,5 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _words(message: str) -> str:
-    """Pydantic's words without its heading, such as 'Invalid JSON: …' or 'Value error, …'."""
+    """Pydantic's message without its prefix, `Invalid JSON: ` or `Value error, `."""
     return message.removeprefix("Invalid JSON: ").removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""Instances as callers may see them, and the SDK's client without its bare exceptions."""
+"""Instances as callers see them, and meaningful errors of the SDK's client."""
 
 import json
 import re
@@ -13,16 +13,16 @@ import azure.durable_functions as df
 from http_api.problems import Problem, hub_unavailable
 from orchestration.failures import Failure, failure_of
 
-# Under this name, an orchestrator that continues as new keeps what it adds to its input.
+# An orchestrator that continues as new keeps under this name what it adds to its input.
 SO_FAR: Final = "so_far"
-# Under this name, a starter adds what the app's settings say at that moment.
+# A starter adds under this name the values of settings at the time of the start.
 SETTINGS: Final = "settings"
 
 State = Literal["Pending", "Running", "Suspended", "Completed", "Failed", "Terminated", "Canceled"]
 GOING: Final[tuple[State, ...]] = ("Pending", "Running", "Suspended")
 ENDED: Final[frozenset[State]] = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
-# What the client's exceptions say (their class is Exception), and what that is over HTTP.
+# Texts of the client's exceptions (their class is Exception), and the HTTP answer for each.
 _SAYS: Final = (
     (re.compile("No instance with ID"), 404, "unknown_operation", "is unknown"),
     (re.compile("is gone"), 410, "operation_ended", "has ended"),
@@ -32,7 +32,7 @@ _SAYS: Final = (
 
 @dataclass(frozen=True)
 class Instance:
-    """What the platform knows of an instance, apart from its history."""
+    """What the platform knows about an instance, except its history."""
 
     id: str
     name: str
@@ -46,7 +46,7 @@ class Instance:
 
     @classmethod
     def of(cls, status: Any) -> Self:
-        """Make it of what the SDK's `get_status` returns, whose class has no public name."""
+        """Convert what the SDK's `get_status` returns; its class has no public name."""
         return cls(
             id=status.instance_id or "",
             name=status.name or "",
@@ -62,7 +62,7 @@ class Instance:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Self:
-        """Make it of one entry of the host's own list."""
+        """Convert one entry of the host's own list."""
         return cls(
             id=row["instanceId"],
             name=row["name"] or "",
@@ -77,7 +77,7 @@ class Instance:
 
     @property
     def asked(self) -> Any:
-        """What its caller asked for, whichever generation it is in and whatever the settings."""
+        """The input that the caller sent, without what orchestrator and starter added."""
         if not isinstance(self.input, dict):
             return self.input
         added = (SO_FAR, SETTINGS)
@@ -89,11 +89,11 @@ class Instance:
 
     @property
     def failure(self) -> Failure | None:
-        """Why it failed, None if it did not."""
+        """Why it failed, or None if it did not fail."""
         return failure_of(self.output) if self.state == "Failed" else None
 
     def as_operation(self) -> dict[str, Any]:
-        """The shape of Durable's own status, with a failure as a code and a sentence."""
+        """The status in Durable's own form, with a failure as a code and a sentence."""
         return {
             "name": self.name,
             "instanceId": self.id,
@@ -108,7 +108,7 @@ class Instance:
 
 
 async def find(client: df.DurableOrchestrationClient, instance_id: str) -> Instance:
-    """Return what is known of an instance. Raises Problem 404, or 503."""
+    """Return an instance. Raises Problem 404, or 503."""
     instance = await look_for(client, instance_id)
     if instance is None:
         raise unknown(instance_id)
@@ -116,10 +116,10 @@ async def find(client: df.DurableOrchestrationClient, instance_id: str) -> Insta
 
 
 async def look_for(client: df.DurableOrchestrationClient, instance_id: str) -> Instance | None:
-    """As `find`, None of one that is unknown.
+    """Return an instance, or None if it is unknown. Raises Problem 503.
 
-    The SDK takes whatever has no time of creation for unknown: also what the host says where it
-    cannot read its storage.
+    The SDK treats every answer without a creation time as an unknown instance, also the answer
+    of a host that cannot read its storage.
     """
     status = await client.get_status(instance_id, show_input=True)
     if status:
@@ -130,13 +130,13 @@ async def look_for(client: df.DurableOrchestrationClient, instance_id: str) -> I
 
 
 def unknown(instance_id: str) -> Problem:
-    detail = f"operation {instance_id[:200]!r} is unknown: it was never started, or deleted since"
+    detail = f"operation {instance_id[:200]!r} is unknown: it was never started, or was deleted"
     return Problem(404, "unknown_operation", detail)
 
 
 @contextmanager
 def sdk_problems(instance_id: str) -> Iterator[None]:
-    """Turn what the SDK's client raises into the Problem it means."""
+    """Turn what the SDK's client raises into a Problem."""
     try:
         yield
     except Exception as error:  # the client raises nothing narrower
@@ -148,7 +148,7 @@ def sdk_problems(instance_id: str) -> Iterator[None]:
 
 
 def _input(kept: Any) -> Any:
-    """What an instance was started with: by the SDK's client, the host keeps it as JSON text."""
+    """The input of an instance. The host stores what the SDK's client sends as JSON text."""
     if not isinstance(kept, str):
         return kept
     try:

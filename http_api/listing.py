@@ -42,7 +42,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 def _host_token(text: str) -> str:
-    """The host's own token in one of ours; it goes into a header, so nothing ends a line."""
+    """The host's own token, from ours. It is sent in a header, so it must be printable."""
     try:
         token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         if token.isascii() and token.decode().isprintable():
@@ -56,7 +56,7 @@ PageToken = Annotated[str, Field(max_length=PAGE_TOKEN_CHARS), AfterValidator(_h
 
 
 class Paging(Query):
-    """In which states, and which page of them."""
+    """Which states, and which page."""
 
     status: Annotated[list[State], BeforeValidator(lambda text: text.split(","))] = []
     top: int = Field(50, ge=1, le=PAGE)
@@ -71,7 +71,7 @@ class Listing(Paging):
     created_to: Moment | None = Field(None, alias="to")
 
     def as_host_query(self) -> dict[str, str]:
-        """The query of the host's own API, which ignores what it cannot read."""
+        """The query of the host's own API, which ignores parameters that it cannot read."""
         query = {
             "top": str(self.top),
             "instanceIdPrefix": self.prefix,
@@ -84,23 +84,23 @@ class Listing(Paging):
 
 @dataclass(frozen=True)
 class Page:
-    """Some instances, in order of their ids, and what to ask for the next ones with."""
+    """Some instances, in order of their ids, and the token for the next page."""
 
     instances: list[Instance]
     next_token: str  # the host's; empty on the last page
 
     @property
     def next(self) -> str | None:
-        """What a caller sends as `after`.
+        """What a caller sends as `after` for the next page.
 
-        The host's token has blanks and signs that mean something in an address: ours has none.
+        The host's token has spaces and characters with a meaning in a URL; ours has none.
         """
         coded = base64.urlsafe_b64encode(self.next_token.encode()).rstrip(b"=")
         return coded.decode() or None
 
 
 class ListingClient(df.DurableOrchestrationClient):
-    """The SDK's client, and lists of instances."""
+    """The SDK's client, with lists of instances."""
 
     def __init__(self, starter: str) -> None:
         super().__init__(starter)
@@ -108,9 +108,9 @@ class ListingClient(df.DurableOrchestrationClient):
         self.instances_url: str = json.loads(starter)["rpcBaseUrl"] + "instances/"
 
     async def list_page(self, listing: Listing) -> Page:
-        """Ask the host for a page. Raises Problem 503.
+        """Get a page from the host. Raises Problem 503.
 
-        Entities are left out, so a page may hold fewer instances than asked for, or none.
+        Entities are left out, so a page can have fewer instances than requested, or none.
         """
         query = listing.as_host_query()
         headers = {_TOKEN: listing.after} if listing.after else {}
@@ -125,7 +125,7 @@ class ListingClient(df.DurableOrchestrationClient):
         return Page([instance for instance in instances if not instance.id.startswith("@")], token)
 
     async def every_instance(self, *states: State, prefix: str = "") -> AsyncIterator[Instance]:
-        """Yield all instances in these states. The host is asked for one page after another."""
+        """Yield all instances in these states, page by page."""
         async for page in self.every_page(*states, prefix=prefix):
             for instance in page:
                 yield instance
@@ -133,7 +133,7 @@ class ListingClient(df.DurableOrchestrationClient):
     async def every_page(
         self, *states: State, prefix: str = "", created_to: datetime | None = None
     ) -> AsyncIterator[list[Instance]]:
-        """Yield the same in pages. Instances can be deleted between two pages: none is skipped."""
+        """Yield all instances in pages. Deleting instances between two pages skips none."""
         listing = Listing.model_validate(
             {
                 "status": ",".join(states),

@@ -1,4 +1,4 @@
-"""Answers that say what is wrong, as application/problem+json (RFC 9457)."""
+"""Error answers as application/problem+json (RFC 9457)."""
 
 import functools
 import json
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 log = logging.getLogger(__name__)
 
-# What the SDK's client says, and its class is Exception, where the host fails.
+# What the SDK's client says if the host fails. The class is Exception.
 _HOST_FAILED: Final = re.compile("status code 5[0-9][0-9]|Something went wrong while processing")
 
 
@@ -30,7 +30,7 @@ class FieldError(TypedDict):
 
 
 class Problem(Exception):
-    """An answer that is not the one asked for; a starter raises it and is done."""
+    """An error answer. An HTTP function raises it."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class Problem(Exception):
 def answers_problems(
     function: Callable[P, Awaitable[func.HttpResponse]],
 ) -> Callable[P, Awaitable[func.HttpResponse]]:
-    """Turn a Problem that an HTTP function raises into its answer; a bug stays an empty 500.
+    """Turn a Problem that an HTTP function raises into its answer. A bug stays an empty 500.
 
-    What the SDK's client raises where the host cannot reach its task hub is no bug: it is 503.
+    If the host cannot reach its task hub, the SDK's client raises, and the answer is 503.
     """
 
     @functools.wraps(function)
@@ -91,8 +91,8 @@ def answers_problems(
 
 
 def hub_unavailable() -> Problem:
-    """The host cannot do what it was asked for: as a rule, its storage does not answer."""
-    detail = "the task hub does not answer: try again; it may be that what you asked for was done"
+    """The host fails. Usually its storage does not answer."""
+    detail = "the task hub does not answer: try again; your request may have taken effect"
     return Problem(503, "hub_unavailable", detail)
 
 
@@ -102,7 +102,7 @@ def _is_of_host(error: Exception) -> bool:
 
 @contextmanager
 def failures_as_503() -> Iterator[None]:
-    """Turn a Failure into 503: the request is right, and something that it needs is missing."""
+    """Turn a Failure into 503: the request is right, but something that it needs is missing."""
     try:
         yield
     except Failure as failure:

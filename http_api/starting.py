@@ -1,4 +1,4 @@
-"""Starting an instance once, however often it is asked for."""
+"""Start an instance once, however often a caller repeats the request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ async def ensure_started(
     work: Any,
     settings: Mapping[str, Any] | None = None,
 ) -> Instance | None:
-    """As `start_once`; return the instance that was found, None if this call started it."""
+    """Do the same as `start_once`. Return the instance that was found, or None if it is new."""
     existing = await look_for(client, instance_id)
     if existing is None:
         try:
@@ -62,9 +62,9 @@ async def ensure_started(
         except Exception as error:  # the client raises nothing narrower
             if "already exists" not in str(error):
                 raise
-            existing = await find(client, instance_id)  # somebody was faster
+            existing = await find(client, instance_id)  # another request was faster
         else:
-            # Of two starts in one moment the host may accept both, and run one.
+            # The host can accept two simultaneous starts of one id, and run one of them.
             started = await look_for(client, instance_id)
             if started is None or started.asked == work:
                 return None
@@ -72,7 +72,7 @@ async def ensure_started(
     if existing.asked != work:
         detail = (
             f"operation {instance_id!r} was started with another body: "
-            "look at it, or send yours under an identity of its own"
+            "look at its status, or send yours under another name"
         )
         raise Problem(409, "other_work", detail)
     return existing

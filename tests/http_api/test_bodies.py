@@ -126,8 +126,8 @@ def test_a_message_of_a_queue_is_read_as_a_body_is() -> None:
 @pytest.mark.parametrize(
     ("content", "code", "says"),
     [
-        (b"no json", "no_json", "the message is no JSON"),
-        (b"\xff", "no_json", "the message is no JSON"),
+        (b"no json", "no_json", "the message is not JSON"),
+        (b"\xff", "no_json", "the message is not JSON"),
         (b'{"number": 5}', "invalid_message", "the message has 1 error(s): correct number"),
     ],
 )
