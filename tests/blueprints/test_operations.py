@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from blueprints.chaining import RETRY
 from blueprints.versioning import GOODS_EVENT
 from durablehost.testing import Answer, ManualHub
 from orchestration.cancel_rules import CANCEL_EVENT
@@ -48,8 +49,11 @@ async def waiting(hub: ManualHub) -> None:
 
 
 async def failed(hub: ManualHub) -> None:
-    hub.fail_activity("match_order", Failure("order_unknown", "there is no order PO-1001"))
+    refusal = Failure("order_unknown", "there is no order PO-1001")
+    for call in range(1, RETRY.max_number_of_attempts + 1):
+        hub.fail_activity("match_order", refusal, on_call=call)
     await start(hub)
+    await hub.run_until_ended(ID)
 
 
 async def suspended(hub: ManualHub) -> None:
