@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 from azure.functions.decorators.function_app import Function as SdkFunction
 
-from durablehost.app import advice
+from durablehost.app import advice, ncrontab
 from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut, Place
 from durablehost.app.retry_policy import RetryPolicyWrong, read_retry_policy
 from durablehost.app.signatures import Fault, faults, read_signature
 from durablehost.app.source import place_of, user_function_of
 from durablehost.errors import AppDoesNotLoad
+from durablehost.settings.percent_names import resolve
 
 NOTHING_LOADS = "On Azure no function of this app loads: every route answers 404."
 _HOST_DOES_NOT_RUN = "On Azure the host does not run with this app: every route answers 503."
@@ -39,8 +40,15 @@ _KIND_OF_TRIGGER: Mapping[str, Kind] = {
 }
 # Where a trigger says under which name its function is called.
 _DURABLE_NAME = {"orchestration": "orchestration", "activity": "activity", "entity": "entityName"}
-# What of a trigger may name a setting, as in `%NAME%`.
-_RESOLVED = {"timer": "schedule", "queue": "queueName", "blob": "path"}
+# What of a binding may name a setting, as in `%NAME%`.
+_RESOLVED: Mapping[str, Sequence[str]] = {
+    "timerTrigger": ("schedule",),
+    "queueTrigger": ("queueName",),
+    "blobTrigger": ("path",),
+    "queue": ("queueName", "connection"),
+    "blob": ("path", "connection"),
+    "durableClient": ("taskHub", "connectionName"),
+}
 _FUNCTION_NAME = re.compile("(?!host$)[a-z][a-z0-9_-]{0,127}", re.IGNORECASE | re.ASCII)
 _BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return")
 
@@ -205,31 +213,38 @@ def _indexing_refusal(function: Function) -> _Refusal | None:
         source = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
         words = f"{error} {source}: Orchestration names must not start with @."
         return _Refusal(words, "Write `orchestration=...` without the `@`.")
-    if function.kind not in _RESOLVED:
-        return None
-    text = str(function.trigger.get(_RESOLVED[function.kind], ""))
-    return _trigger_refusal(function.kind, text, error)
+    if unresolved := _unresolved(function):
+        words, text = unresolved
+        return _Refusal(
+            f"{error} Microsoft.Azure.WebJobs.Host: {words}", advice.on_unresolved(text)
+        )
+    if function.kind == "timer":
+        return _schedule_refusal(str(function.trigger.get("schedule", "")), error)
+    return None
 
 
-def _trigger_refusal(kind: Kind, text: str, error: str) -> _Refusal | None:
-    # The package brings the storage SDK; an app without such triggers need not wait for it.
-    from durablehost.app import ncrontab
-    from durablehost.settings import percent_names
+def _unresolved(function: Function) -> tuple[str, str] | None:
+    """The host's words for the first `%NAME%` without a setting, and the text it stands in."""
+    for binding in function.bindings:
+        for field in _RESOLVED.get(binding["type"], ()):
+            text = str(binding.get(field) or "")
+            try:
+                resolve(text, os.environ)
+            except ValueError as error:
+                return str(error), text
+    return None
 
+
+def _schedule_refusal(text: str, error: str) -> _Refusal | None:
+    schedule = resolve(text, os.environ)
     try:
-        resolved = percent_names.resolve(text, os.environ)
-    except ValueError as unresolved:
-        words = f"{error} Microsoft.Azure.WebJobs.Host: {unresolved}"
-        return _Refusal(words, advice.on_unresolved(text))
-    if kind == "timer":
-        try:
-            ncrontab.parse(resolved)
-        except ValueError:
-            words = (
-                f"{error} Microsoft.Azure.WebJobs.Extensions: The schedule expression '{resolved}' "
-                "was not recognized as a valid cron expression or timespan string."
-            )
-            return _Refusal(words, advice.on_schedule())
+        ncrontab.parse(schedule)
+    except ValueError:
+        words = (
+            f"{error} Microsoft.Azure.WebJobs.Extensions: The schedule expression '{schedule}' "
+            "was not recognized as a valid cron expression or timespan string."
+        )
+        return _Refusal(words, advice.on_schedule())
     return None
 
 

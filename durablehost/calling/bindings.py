@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,12 @@ from durablehost.calling.binding_data import binding_data
 from durablehost.calling.http_values import as_http_response
 from durablehost.calling.invocation_context import InvocationContext, RetryContext
 from durablehost.calling.storage_bindings import Storage, StorageBinding, storage_bindings
+from durablehost.hub.history import compact
 
 log = logging.getLogger(__name__)
 
 _RETURN = "$return"
+_ODD_VALUE = re.compile(r"NaN|Infinity|\\ud[89a-f]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ def _content_of(value: object) -> bytes:
 def _encoder(function: Function) -> Callable[[Any], Any]:
     if function.kind == "activity":
         encode = converter_of("activityTrigger").encode
-        return lambda result: encode(result, expected_type=None).value
+        return lambda result: _as_dotnet_json(encode(result, expected_type=None).value)
     if function.kind == "http":
         return as_http_response
     may_return = any(
@@ -177,6 +180,13 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
             raise RuntimeError(f"{words}returned a non-None value")
 
     return nothing
+
+
+def _as_dotnet_json(text: str) -> str:
+    """The host reads a result and writes it again: NaN and its like become strings."""
+    if _ODD_VALUE.search(text):
+        return compact(json.loads(text, parse_constant=str))
+    return text
 
 
 class _Out(func.Out[Any]):

@@ -74,7 +74,11 @@ def _of_timers(walk: Walk, now: datetime) -> Iterable[Problem]:
 
 
 def _of_input(input_text: str | None) -> Iterable[Problem]:
-    value = json.loads(input_text or "null")
+    try:
+        value = json.loads(input_text or "null")
+    except ValueError:  # a comment, which the webhooks take for a value
+        yield problems.unreadable_input(input_text)
+        return
     if value is None or isinstance(value, dict):
         return
     if isinstance(value, str):

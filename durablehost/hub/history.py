@@ -68,8 +68,8 @@ def compact(value: Any) -> str:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     try:
         text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair can only be written escaped
-        return json.dumps(value, separators=(",", ":"))
+    except UnicodeEncodeError:  # half of a surrogate pair: .NET replaces it
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 

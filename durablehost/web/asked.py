@@ -12,6 +12,7 @@ from durablehost.errors import BadRequest
 from durablehost.hub.backend import Query
 from durablehost.hub.history import compact
 from durablehost.web.bodies import NestsTooDeep, read_json, read_text
+from durablehost.web.dotnet_json import leading_comment
 from durablehost.web.paths import query_parameters, split_target
 
 TOKEN: Final = "x-ms-continuation-token"
@@ -109,21 +110,24 @@ class Asked:
         return _value_in(await self._text())
 
     async def input_text(self) -> str | None:
-        """The input of a start as JSON text; None where the body is empty or null."""
+        """The input of a start as JSON text; None where the body is empty or null.
+
+        It is a comment where the body begins with one.
+        """
         if not self.request.body_exists:
             # Neither a body nor its length: the host takes it as an empty string.
             return None if "Content-Length" in self.request.headers else '""'
         text = await self._text()
-        return text if text and _value_in(text) is not None else None
+        if comment := leading_comment(text):
+            return comment
+        value = _value_in(text) if text else None
+        return None if value is None else compact(value)
 
     async def signal_text(self) -> str | None:
         """The input of a signal as JSON text, None where there is none."""
         if not self.request.body_exists or not (text := await self._text()):
             return None
-        if self.is_json:
-            _value_in(text)
-            return text
-        return compact(text)
+        return compact(_value_in(text) if self.is_json else text)
 
     async def _text(self) -> str:
         try:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from aiohttp import web
+
+from durablehost.web.dotnet_json import value_of_dotnet_json
 
 _PATIENCE: Final = 30.0  # seconds without a byte; then the caller is taken to have gone
 _DEEPEST: Final = 64  # what Newtonsoft.Json reads, and so the durable extension
@@ -40,20 +42,22 @@ async def read_text(request: web.BaseRequest, limit: int) -> str:
     """The body as text; ValueError where it is none in the charset it names."""
     body = await read_body(request, limit)
     try:
-        return body.decode(request.charset or "utf-8")
+        return body.decode(request.charset or "utf-8").removeprefix("\ufeff")
     except LookupError as error:
         raise ValueError(f"no such charset: {request.charset}") from error
 
 
 def read_json(text: str) -> Any:
-    """The value a text holds; ValueError for what is none, has no number, or nests too deep.
+    """The value of a text, as .NET reads it. Raises ValueError, NestsTooDeep among them.
 
-    What is let in here comes out again: in histories, and in answers that have to be JSON.
+    `NaN` and `Infinity` become strings, as they do when .NET writes them again.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(text, parse_float=_finite, parse_constant=str)
     except RecursionError as error:
         raise NestsTooDeep from error
+    except ValueError:
+        value = value_of_dotnet_json(text, parse_float=_finite)
     if _depth_exceeds(value, _DEEPEST):
         raise NestsTooDeep
     return value
@@ -71,10 +75,6 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
             if isinstance(inner, (dict, list))
         ]
     return bool(level)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _finite(digits: str) -> float:

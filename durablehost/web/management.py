@@ -24,6 +24,7 @@ from durablehost.hub.backend import Query
 from durablehost.hub.client import HubClient, exists
 from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
+from durablehost.web.dotnet_json import leading_comment
 from durablehost.web.paths import decoded_path
 from durablehost.web.shown import (
     UnshownHistory,
@@ -35,6 +36,7 @@ from durablehost.web.shown import (
 from durablehost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
+_WENT_WRONG: Final = "Something went wrong while processing your request"
 _ENTITY_ID: Final = re.compile("@[^@]+@")
 
 Saved = Callable[[], Awaitable[None]]
@@ -70,7 +72,7 @@ class Management:
         except WrongState as error:
             return _json(
                 {
-                    "Message": "Something went wrong while processing your request",
+                    "Message": _WENT_WRONG,
                     "ExceptionMessage": str(error),
                     "ExceptionType": "System.InvalidOperationException",
                     "StackTrace": "",
@@ -140,6 +142,8 @@ class Management:
 
     def _status(self, asked: Asked, instance_id: str) -> web.Response:
         instance = self._client.status(instance_id)
+        if leading_comment(instance.input or ""):
+            return _json({"Message": _WENT_WRONG}, 500)
         with_input = asked.flag("showInput", default=True)
         headers = self._problems_header(instance_id)
         events = None

@@ -1,8 +1,11 @@
 """The management URLs that clients are given."""
 
 import json
+import os
 from collections.abc import Mapping
 from urllib.parse import quote_plus
+
+from durablehost.settings.percent_names import resolve
 
 WEBHOOKS = "/runtime/webhooks/durabletask"
 
@@ -35,8 +38,8 @@ def client_payload(
     origin: str, rpc: str, hub: str, connection: str, key: str, binding: Mapping[str, object]
 ) -> str:
     """What the SDK's client is made from, as the host hands it to a function."""
-    hub = str(binding.get("taskHub") or hub)
-    connection = str(binding.get("connectionName") or connection)
+    hub = resolve(str(binding.get("taskHub") or ""), os.environ) or hub
+    connection = resolve(str(binding.get("connectionName") or ""), os.environ) or connection
     base = origin + WEBHOOKS
     start = f"{base}/orchestrators/{{functionName}}[/{{instanceId}}]"
     waiting = "timeout={timeoutInSeconds}&pollingInterval={intervalInSeconds}"

@@ -87,6 +87,29 @@ def test_a_schedule_may_come_from_a_setting(
     assert '`"WHEN": "..."`' in unresolved.left_out[0].advice
 
 
+@pytest.mark.parametrize(
+    "binding",
+    [
+        'durable_client_input(client_name="other", task_hub="%WHERE%")',
+        'queue_output(arg_name="other", queue_name="%WHERE%", connection="")',
+        'blob_output(arg_name="other", path="c/%WHERE%", connection="")',
+        'blob_input(arg_name="other", path="c/b", connection="%WHERE%")',
+    ],
+)
+def test_a_binding_that_names_a_setting_which_is_not_there_leaves_its_function_out(
+    load: LoadText, binding: str
+) -> None:
+    table = load(f"""
+@app.{binding}
+@app.route(route="r")
+async def hello(req: func.HttpRequest, other) -> str: ...
+""")
+
+    [left_out] = table.left_out
+    assert "'%WHERE%' does not resolve to a value" in left_out.says
+    assert '`"WHERE": "..."`' in left_out.advice
+
+
 def test_a_durable_name_with_an_at_sign_is_left_out_for_an_orchestrator(load: LoadText) -> None:
     table = load("""
 @app.orchestration_trigger(context_name="context", orchestration="@o")

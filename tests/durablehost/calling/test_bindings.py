@@ -14,7 +14,7 @@ from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of
 from durablehost.calling.invoker import Invoker
 from durablehost.errors import FunctionFailed
-from tests.durablehost.calling.declared import only
+from tests.durablehost.calling.declared import activity, only
 
 TIMER = converter_of("timerTrigger").decode(
     Datum('{"IsPastDue": true, "Schedule": {"AdjustForDST": true}}', "json"), trigger_metadata={}
@@ -188,3 +188,23 @@ async def test_a_function_with_an_input_binding_fails_and_says_which(invoker: In
 
     with pytest.raises(FunctionFailed, match=r"does not read the input binding rows \(table\)"):
         await invoker.http(only(app), func.HttpRequest("GET", "/", body=b""), "")
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        (float("nan"), '"NaN"'),
+        ([1e308 * 10, -1e308 * 10], '["Infinity","-Infinity"]'),
+        ({"a": "\ud800", "b": "\ud83d\ude00"}, '{"a":"\ufffd","b":"\U0001f600"}'),
+        ("NaN", '"NaN"'),
+        (-0.0, "-0.0"),
+        (2**70, str(2**70)),
+    ],
+)
+async def test_the_result_of_an_activity_is_what_the_host_writes_again(
+    invoker: Invoker, value: Any, result: str
+) -> None:
+    def act(x: str) -> Any:
+        return value
+
+    assert await invoker.activity(activity(act), '"x"', "i") == result
