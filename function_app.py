@@ -34,6 +34,7 @@ from blueprints import (
     document_pipeline_reviews,
     durable_http,
     entity_counter,
+    entity_counter_numbers,
     eternal,
     fan_out,
     human_approval,
@@ -73,6 +74,7 @@ app.register_functions(transfers.bp)
 
 # entity_counter: count, and number documents without a gap
 app.register_functions(entity_counter.bp)
+app.register_functions(entity_counter_numbers.bp)
 
 # sub_orchestrations: close a month, with one child for each vendor
 app.register_functions(sub_orchestrations.bp)

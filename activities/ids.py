@@ -74,9 +74,9 @@ def month_end_id(month: str) -> str:
     return _joined("month-end", month)
 
 
-def number_id(counter: str, document: str) -> str:
-    """The number of one document, drawn from a counter."""
-    return _joined("number", counter, document)
+def number_id(series: str, document: str) -> str:
+    """The number of one document in a series."""
+    return _joined("number", series, document)
 
 
 def ranking_id(name: str) -> str:

@@ -280,7 +280,6 @@ TOO_MANY = {
     "aggregator": 1,
     "async_http": 6,
     "document_pipeline": 4,
-    "entity_counter": 2,
     "eternal": 3,
     "fan_out": 5,
     "monitor": 2,

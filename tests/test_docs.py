@@ -145,7 +145,6 @@ WITHOUT_TABLE = {
     "async_http",
     "document_pipeline",
     "durable_http",
-    "entity_counter",
     "eternal",
     "fan_out",
     "monitor",

@@ -65,7 +65,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
         "bytes": 1,
         "settings": {"sure_percent": 90, "review_hours": 72},
     },
-    "document_number": {"counter": "invoices", "document": "INV-1"},
+    "document_number": {"series": "invoices", "document": "INV-1"},
     "exchange_rates": RATES,
     "invoice_batch": {"name": "november", "prefix": "", "settings": {"at_once": 4}},
     "invoice_intake": INVOICE,

@@ -22,7 +22,6 @@ MISSING = {
     "closing_page",
     "day_closing",
     "document_intake",
-    "document_number",
     "invoice_batch",
     "invoice_intake",
     "ledger_sweep",

@@ -31,7 +31,7 @@ WORK: list[tuple[str, dict[str, Any]]] = [
     ("/api/closings", {"day": "2025-12-31"}),
     ("/api/month-ends", {"month": "2025-12"}),
     (f"/api/counters/{NAME}", {"amount": 1}),
-    (f"/api/counters/{NAME[1:]}x/numbers", {"document": NAME}),
+    (f"/api/numbers/{NAME[1:]}x", {"document": NAME}),
     ("/api/sweeps", {}),
 ]
 
