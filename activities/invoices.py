@@ -1,4 +1,4 @@
-"""Invoices, as vendors send them."""
+"""Invoices of vendors."""
 
 from typing import Final, TypedDict
 
@@ -23,7 +23,7 @@ class Invoice(TypedDict):
 
 @bp.activity_trigger(input_name="invoice")
 def validate_invoice(invoice: Invoice) -> Invoice:
-    """Return the invoice if its currency is known. Only looks, so may run twice."""
+    """Return the invoice if its currency is known. Changes nothing, so it may run twice."""
     if invoice["currency"] not in CURRENCIES:
         known = ", ".join(sorted(CURRENCIES))
         raise Failure(

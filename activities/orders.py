@@ -12,18 +12,18 @@ bp = df.Blueprint()
 
 
 class MatchedInvoice(Invoice):
-    """An invoice that its order allows."""
+    """An invoice, and the amount of its order."""
 
     ordered_cents: int
 
 
 @bp.activity_trigger(input_name="invoice")
 async def match_order(invoice: Invoice) -> MatchedInvoice:
-    """Return the invoice with what was ordered. Only looks, so may run twice."""
+    """Return the invoice with the amount of its order. Reads only, so it may run twice."""
     order = await ask("orders", "GET", f"/{quote(invoice['order'], safe='')}")
     name = f"order {invoice['order']}"
     if order["vendor"] != invoice["vendor"]:
-        raise Failure("other_vendor", f"{name} is not one of {invoice['vendor']}'s")
+        raise Failure("other_vendor", f"{name} belongs to another vendor than {invoice['vendor']}")
     if not order["open"]:
         raise Failure("order_closed", f"{name} is closed")
     if order["currency"] != invoice["currency"]:

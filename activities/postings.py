@@ -13,14 +13,14 @@ bp = df.Blueprint()
 
 
 class PostingOrder(TypedDict):
-    """What to post, and the key that makes it one posting."""
+    """An invoice to post, and the idempotency key of the posting."""
 
     invoice: Invoice
     key: str
 
 
 class Posting(TypedDict):
-    """What was posted."""
+    """A posting in the books."""
 
     id: str
     amount_cents: int

@@ -1,4 +1,4 @@
-"""Transfers at the bank, which take a while to settle."""
+"""Bank transfers, which take some time to settle."""
 
 from typing import Literal, TypedDict
 from urllib.parse import quote
@@ -11,13 +11,13 @@ bp = df.Blueprint()
 
 
 class Look(TypedDict):
-    """Which transfer to look at."""
+    """The transfer to look at."""
 
     transfer: str
 
 
 class Transfer(TypedDict):
-    """A transfer as it stands; `reason` says why it failed."""
+    """The state of a transfer; `reason` says why it failed."""
 
     status: Literal["pending", "settled", "failed"]
     reason: str | None
@@ -25,6 +25,6 @@ class Transfer(TypedDict):
 
 @bp.activity_trigger(input_name="look")
 async def look_at_transfer(look: Look) -> Transfer:
-    """Return how a transfer stands at the bank. Only looks, so may run twice."""
+    """Return the state of a transfer. Reads only, so it may run twice."""
     found = await ask("bank", "GET", f"/transfers/{quote(look['transfer'], safe='')}")
     return Transfer(status=found["status"], reason=found["reason"])

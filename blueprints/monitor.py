@@ -1,7 +1,8 @@
-"""Monitor: look at a bank transfer, less and less often, until it settles or it takes too long.
+"""Monitor: poll a bank transfer at growing intervals until it settles or a deadline has passed.
 
-POST /api/settlements starts one watch a transfer: 202; 200 or 202 with the same answer where it is
-asked again; 409 where it is watched for another time. Cancelling it takes effect between two looks.
+POST /api/settlements starts the watch of a transfer. Returns 202; repeating the request returns the
+existing operation (202 while it runs, 200 when it has ended); a different time limit for the same
+transfer returns 409. A cancel takes effect before the next look.
 """
 
 import logging
@@ -20,40 +21,35 @@ from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
-from orchestration.deadlines import wait_any
-from orchestration.failures import Failure
-from orchestration.retrying import Retry, call_with_retry
+from orchestration.failures import failure_of
 from orchestration.showing import time_text
 
-FIRST_PAUSE: Final = timedelta(seconds=2)
+FIRST_PAUSE: Final = timedelta(seconds=2)  # the platform rounds timers down: one second may be none
 LONGEST_PAUSE: Final = timedelta(minutes=5)
 LOOKS_A_GENERATION: Final = 20
 
-# A look that fails is followed by the next one, in its time.
-_ONCE: Final = Retry(attempts=1)
-
-Ending = Literal["settled", "failed", "overdue", "cancelled"]
+Outcome = Literal["settled", "failed", "overdue", "cancelled"]
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
 class SettlementBody(Body):
-    """Which transfer to watch, and for how long."""
+    """The transfer to watch, and for how long."""
 
     transfer: IdPart
     within_hours: int = Field(72, ge=1, le=limits.WATCH_HOURS.most)
 
 
 class SoFar(TypedDict):
-    """What one generation of a watch hands to the next."""
+    """The state that one generation passes to the next."""
 
     looks: int
     until: str
 
 
 class Watch(TypedDict):
-    """What is asked for, and in later generations what has become of it."""
+    """The input of a watch; later generations also have `so_far`."""
 
     transfer: str
     within_hours: int
@@ -61,10 +57,10 @@ class Watch(TypedDict):
 
 
 class Settlement(TypedDict):
-    """How a watch ended; `reason` says why it did not settle."""
+    """The output of a watch; `reason` says why the transfer did not settle."""
 
     transfer: str
-    outcome: Ending
+    outcome: Outcome
     looks: int
     reason: str | None
 
@@ -75,10 +71,10 @@ class Settlement(TypedDict):
 async def start_settlement_watch(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the watch of the transfer in the body, once."""
-    asked = read_body(req, SettlementBody)
-    work = asked.model_dump(mode="json")
-    return await start_once(req, client, "settlement_watch", settlement_id(asked.transfer), work)
+    """Start the watch of the transfer in the body, unless it was started before."""
+    body = read_body(req, SettlementBody)
+    work = body.model_dump(mode="json")
+    return await start_once(req, client, "settlement_watch", settlement_id(body.transfer), work)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
@@ -86,45 +82,54 @@ async def start_settlement_watch(
 def settlement_watch(
     context: df.DurableOrchestrationContext,
 ) -> Generator[Any, Any, Settlement | None]:
-    """Look, wait, and look again; begin anew every so many looks, so that the history is short."""
+    """Look at the transfer, wait, and look again; continue as new to keep the history short."""
     watch = cast(Watch, context.get_input())
-    latest = context.current_utc_datetime + timedelta(hours=watch["within_hours"])
-    so_far = watch.get("so_far") or SoFar(looks=0, until=latest.isoformat())
-    looks, until = so_far["looks"], datetime.fromisoformat(so_far["until"])
+    name, now = watch["transfer"], context.current_utc_datetime
+    until = now + timedelta(hours=watch["within_hours"])
+    so_far = watch.get("so_far") or SoFar(looks=0, until=until.isoformat())
 
-    cancel = context.wait_for_external_event(CANCEL_EVENT)
+    cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
     for _ in range(LOOKS_A_GENERATION):
-        transfer = yield from _look(context, watch["transfer"])
-        looks += 1
+        transfer = yield from _look(context, name)
+        so_far["looks"] += 1
         if transfer["status"] != "pending":
-            return _end(context, watch, transfer["status"], looks, transfer["reason"])
-        left = until - context.current_utc_datetime
+            return _end(context, name, transfer["status"], so_far["looks"], transfer["reason"])
+        left = datetime.fromisoformat(so_far["until"]) - context.current_utc_datetime
         if left <= timedelta(0):
-            return _end(context, watch, "overdue", looks, transfer["reason"])
-        pause = min(pause_after(looks), left)
-        next_look = time_text(context.current_utc_datetime + pause)
-        context.set_custom_status({"step": "waiting", "looks": looks, "next_look": next_look})
-        if (yield from wait_any(context, [cancel], pause)):
-            return _end(context, watch, "cancelled", looks, cancel_reason(cancel.result))
+            return _end(context, name, "overdue", so_far["looks"], transfer["reason"])
 
-    # The last thing was a race: an event that came since then is carried into the next generation,
-    # but one that had come before and was not listened to would be dropped.
-    context.continue_as_new({**watch, "so_far": SoFar(looks=looks, until=so_far["until"])})
+        pause = min(pause_after(so_far["looks"]), max(left, FIRST_PAUSE))
+        next_look = context.current_utc_datetime + pause
+        context.set_custom_status(
+            {"step": "waiting", "looks": so_far["looks"], "next_look": time_text(next_look)}
+        )
+        timer: Any = context.create_timer(next_look)
+        winner = yield context.task_any([cancel, timer])
+        if winner == cancel:
+            timer.cancel()
+            reason = cancel_reason(cancel.result)
+            return _end(context, name, "cancelled", so_far["looks"], reason)
+
+    # The host passes on an event that arrived during the wait just before this call, but drops an
+    # older one that nobody waited for.
+    context.continue_as_new({**watch, "so_far": so_far})
     return None
 
 
 def pause_after(looks: int) -> timedelta:
-    """The pause after so many looks: each is twice the last, up to the longest."""
+    """The pause after this many looks: it doubles, up to LONGEST_PAUSE."""
     doublings = min(looks - 1, 30)
     return min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE)
 
 
-def _look(context: df.DurableOrchestrationContext, transfer: str) -> Generator[Any, Any, Transfer]:
-    """Look once; while the bank is out of order a transfer counts as pending."""
-    look = Look(transfer=transfer)
+def _look(context: df.DurableOrchestrationContext, name: str) -> Generator[Any, Any, Transfer]:
+    """Look at the transfer. During an outage of the bank it counts as pending."""
     try:
-        return cast(Transfer, (yield from call_with_retry(context, look_at_transfer, look, _ONCE)))
-    except Failure as failure:
+        # No retry: the next look is the next attempt.
+        transfer: Transfer = yield context.call_activity(look_at_transfer, Look(transfer=name))
+        return transfer
+    except Exception as error:  # the SDK raises nothing narrower
+        failure = failure_of(error)
         if not failure.retriable:
             raise
         if not context.is_replaying:
@@ -134,12 +139,12 @@ def _look(context: df.DurableOrchestrationContext, transfer: str) -> Generator[A
 
 def _end(
     context: df.DurableOrchestrationContext,
-    watch: Watch,
-    outcome: Ending,
+    transfer: str,
+    outcome: Outcome,
     looks: int,
     reason: str | None,
 ) -> Settlement:
     context.set_custom_status({"step": outcome, "looks": looks})
     if not context.is_replaying:
         log.info("%s: %s after %d looks", context.instance_id, outcome, looks)
-    return Settlement(transfer=watch["transfer"], outcome=outcome, looks=looks, reason=reason)
+    return Settlement(transfer=transfer, outcome=outcome, looks=looks, reason=reason)

@@ -282,7 +282,6 @@ TOO_MANY = {
     "document_pipeline": 4,
     "eternal": 3,
     "fan_out": 5,
-    "monitor": 2,
     "sub_orchestrations": 3,
 }
 

@@ -147,7 +147,6 @@ WITHOUT_TABLE = {
     "durable_http",
     "eternal",
     "fan_out",
-    "monitor",
     "sub_orchestrations",
 }
 

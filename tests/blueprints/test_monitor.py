@@ -1,4 +1,4 @@
-"""Monitor: a transfer is looked at, ever less often, until it settles or it takes too long."""
+"""Monitor: a transfer is polled at growing intervals until it settles or is overdue."""
 
 import asyncio
 from datetime import timedelta
@@ -70,9 +70,7 @@ async def test_a_transfer_that_the_bank_rejects_ends_with_its_reason(
     assert (output["outcome"], output["reason"], output["looks"]) == ("failed", "rejected", 3)
 
 
-async def test_a_transfer_that_nobody_knows_ends_with_a_code(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_an_unknown_transfer_fails_with_a_code(hub: ManualHub, sandbox: Sandbox) -> None:
     await watch(hub)
 
     shown = (await hub.request("GET", HERE)).json()
@@ -98,7 +96,7 @@ async def test_the_status_says_when_the_next_look_is(hub: ManualHub, pending: No
     assert hub.custom_status(ID) == {"step": "waiting", "looks": 3, "next_look": next_look}
 
 
-async def test_a_watch_ends_at_its_deadline_with_a_last_look(hub: ManualHub, pending: None) -> None:
+async def test_a_watch_looks_once_more_at_its_deadline(hub: ManualHub, pending: None) -> None:
     await watch(hub, within_hours=1)
 
     await hub.run_until_ended(ID)
@@ -117,7 +115,7 @@ async def test_the_deadline_is_kept_over_generations(hub: ManualHub, pending: No
 
 
 @pytest.mark.parametrize("fault", ["fail_next", "lose_answer_next"])
-async def test_an_outage_of_the_bank_is_waited_out(
+async def test_the_watch_continues_after_an_outage_of_the_bank(
     hub: ManualHub, sandbox: Sandbox, fault: str
 ) -> None:
     await send_transfer(sandbox)
@@ -132,7 +130,7 @@ async def test_an_outage_of_the_bank_is_waited_out(
     assert hub.output(ID)["outcome"] == "settled"
 
 
-async def test_a_watch_that_sees_nothing_but_an_outage_says_so(
+async def test_a_watch_that_is_overdue_because_of_an_outage_says_so(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("bank", fail_next=1000)
@@ -159,10 +157,10 @@ async def test_the_history_stays_small_however_long_it_takes(hub: ManualHub, pen
     assert max(lengths) < 12 * LOOKS_A_GENERATION
 
 
-# One watch a transfer
+# One watch for each transfer
 
 
-async def test_many_who_ask_in_one_moment_start_one_watch(hub: ManualHub, pending: None) -> None:
+async def test_concurrent_requests_start_one_watch(hub: ManualHub, pending: None) -> None:
     body = {"transfer": TRANSFER}
     asked = [hub.request("POST", "/api/settlements", json=body) for _ in range(20)]
     answers = await asyncio.gather(*asked)
@@ -172,7 +170,7 @@ async def test_many_who_ask_in_one_moment_start_one_watch(hub: ManualHub, pendin
     assert len(hub.calls("look_at_transfer")) == 1
 
 
-async def test_asking_again_at_any_time_finds_the_one_watch(
+async def test_repeating_the_request_at_any_time_finds_the_same_watch(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await send_transfer(sandbox, after_looks=3 * LOOKS_A_GENERATION)
@@ -188,7 +186,7 @@ async def test_asking_again_at_any_time_finds_the_one_watch(
     assert hub.output(ID)["looks"] == len(hub.calls("look_at_transfer"))
 
 
-async def test_asking_for_another_deadline_is_a_conflict_in_every_generation(
+async def test_a_different_time_limit_is_a_conflict_in_every_generation(
     hub: ManualHub, pending: None
 ) -> None:
     await watch(hub)
@@ -210,7 +208,7 @@ async def test_asking_for_another_deadline_is_a_conflict_in_every_generation(
         ({"transfer": "a", "every": 5}, "every"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, body: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/settlements", json=body)
@@ -224,9 +222,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 
 
 @pytest.mark.parametrize("hours", [0, 1, 30])
-async def test_a_cancelled_watch_ends_at_once_and_looks_no_more(
-    hub: ManualHub, pending: None, hours: int
-) -> None:
+async def test_a_cancelled_watch_ends_at_once(hub: ManualHub, pending: None, hours: int) -> None:
     await watch(hub)
     await hub.advance(timedelta(hours=hours, seconds=17))
     looks = len(look_seconds(hub))
@@ -241,9 +237,7 @@ async def test_a_cancelled_watch_ends_at_once_and_looks_no_more(
 
 
 @pytest.mark.parametrize("look", [1, 2, LOOKS_A_GENERATION, LOOKS_A_GENERATION + 1])
-async def test_a_cancel_that_comes_during_a_look_takes_effect_after_it(
-    hub: ManualHub, look: int
-) -> None:
+async def test_a_cancel_during_a_look_takes_effect_after_it(hub: ManualHub, look: int) -> None:
     async def pend(_: object) -> dict[str, Any]:
         if len(look_seconds(hub)) == look:
             await hub.raise_event(ID, CANCEL_EVENT, {"reason": "x"}, after=timedelta(0))
@@ -260,7 +254,7 @@ async def test_a_cancel_that_comes_during_a_look_takes_effect_after_it(
 # The last look of the first generation is at 3810 seconds, the first of the second at 4110.
 @pytest.mark.parametrize("moment", [0, 1, 2, 6, 3809, 3810, 3811, 4109, 4110, 4111, 4410])
 @pytest.mark.parametrize("sent_before", [0, 1], ids=["at once", "a second ahead"])
-async def test_a_cancel_is_heard_whenever_it_comes(
+async def test_a_cancel_takes_effect_whenever_it_arrives(
     hub: ManualHub, pending: None, moment: int, sent_before: int
 ) -> None:
     ahead = timedelta(seconds=min(sent_before, moment))
@@ -273,7 +267,7 @@ async def test_a_cancel_is_heard_whenever_it_comes(
     assert hub.output(ID)["outcome"] == "cancelled"
 
 
-async def test_a_cancel_in_the_moment_a_generation_turns_is_carried_over(
+async def test_a_cancel_that_arrives_with_the_last_timer_reaches_the_next_generation(
     hub: ManualHub, pending: None
 ) -> None:
     await watch(hub)
@@ -289,7 +283,7 @@ async def test_a_cancel_in_the_moment_a_generation_turns_is_carried_over(
 
 @pytest.mark.parametrize("as_http", [False, True])
 @pytest.mark.parametrize("data", [None, {}, "please", [1], {"reason": 5}])
-async def test_a_cancel_without_a_reason_that_can_be_read_cancels_all_the_same(
+async def test_a_cancel_without_a_readable_reason_takes_effect(
     hub: ManualHub, pending: None, data: Any, as_http: bool
 ) -> None:
     await watch(hub)
