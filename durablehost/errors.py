@@ -78,3 +78,10 @@ class FunctionTimedOut(FunctionFailed):
         super().__init__(
             "", f"Timeout value of {span} was exceeded by function: Functions.{name}", ""
         )
+
+
+class FunctionDisabled(FunctionFailed):
+    """An activity is disabled by a setting."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("", f"Activity function '{name}' is disabled.", "")

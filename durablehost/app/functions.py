@@ -3,8 +3,8 @@
 `loading.py` fills these from a folder or an app object.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -55,6 +55,7 @@ class Function:
     user_function: Callable[..., Any] | None = None  # what the app's author wrote
     takes_context: bool = False  # has a parameter `context` that is a `func.Context`
     retry: RetryPolicy | None = None
+    is_disabled: bool = False  # by the setting `AzureWebJobs.NAME.Disabled`
 
     @property
     def unserved_bindings(self) -> tuple[Mapping[str, Any], ...]:
@@ -90,9 +91,9 @@ class LeftOut:
 class Known(Protocol):
     """Which durable functions there are, and what they are called; names ignore case."""
 
-    def orchestrator(self, name: str) -> object | None: ...
-    def activity(self, name: str) -> object | None: ...
-    def entity(self, name: str) -> object | None: ...
+    def orchestrator(self, name: str) -> Function | None: ...
+    def activity(self, name: str) -> Function | None: ...
+    def entity(self, name: str) -> Function | None: ...
     def durable_names(self, kind: Kind) -> list[str]: ...
     def why_left_out(self, kind: Kind, durable_name: str) -> str: ...
 
@@ -111,6 +112,14 @@ class FunctionTable:
         for function in self.functions:
             if function.durable_name:
                 self._durable[function.kind, function.durable_name.lower()] = function
+
+    def with_disabled(self, names: Collection[str]) -> "FunctionTable":
+        """The same functions, of which those with these names in lower case are disabled."""
+        functions = tuple(
+            replace(function, is_disabled=True) if function.name.lower() in names else function
+            for function in self.functions
+        )
+        return replace(self, functions=functions)
 
     def of_kind(self, kind: Kind) -> list[Function]:
         return [function for function in self.functions if function.kind == kind]

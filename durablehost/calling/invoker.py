@@ -20,7 +20,7 @@ from durablehost.calling.invocation_context import RetryContext, RpcException
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.calling.threads import DaemonPool, LoopThread
-from durablehost.errors import FunctionFailed
+from durablehost.errors import FunctionDisabled, FunctionFailed
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,12 @@ class Invoker:
     async def activity(
         self, function: Function, input_text: str, instance_id: str, client_payload: str = ""
     ) -> str:
-        """Run an activity for an instance: JSON text in, JSON text out."""
+        """Run an activity for an instance: JSON text in, JSON text out.
+
+        Raises FunctionFailed, FunctionDisabled.
+        """
+        if function.is_disabled:
+            raise FunctionDisabled(function.durable_name)
         return cast(str, await self._run(function, Call(input_text, client_payload, instance_id)))
 
     async def http(

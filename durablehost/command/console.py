@@ -138,7 +138,7 @@ def _http(table: FunctionTable, origin: str, prefix: str) -> Sequence[str]:
 def _aligned(functions: Sequence[Function], where: Callable[[Function], str]) -> Sequence[str]:
     width = max((len(function.name) for function in functions), default=0) + 1
     by_name = sorted(functions, key=lambda function: function.name.lower())
-    return [f"{function.name + ':':{width}} {where(function)}" for function in by_name]
+    return [f"{f.name + ':':{width}} {where(f)}{_mark(f)}" for f in by_name]
 
 
 def _wrapped(names: Iterable[str]) -> Sequence[str]:
@@ -149,7 +149,11 @@ def _wrapped(names: Iterable[str]) -> Sequence[str]:
 def _name(function: Function) -> str:
     """The name it is called by, and the function's own where that is another."""
     own = "" if function.durable_name == function.name else f" ({function.name})"
-    return f"{function.durable_name}{own}"
+    return f"{function.durable_name}{own}{_mark(function)}"
+
+
+def _mark(function: Function) -> str:
+    return " [disabled]" if function.is_disabled else ""
 
 
 def _unserved(function: Function) -> str:

@@ -88,7 +88,8 @@ class Host:
             self._at = _authority(options.host, self.port)
             # An app may ask for it while it is imported, as under `func start`.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
-            self._table: FunctionTable = load_app(options.folder, _script())
+            table = load_app(options.folder, _script())
+            self._table: FunctionTable = table.with_disabled(self._settings.disabled)
             self._ends.enter_context(so_far.pop_all())
         self.ended = asyncio.Event()  # set where the work loop has died
 
@@ -141,7 +142,6 @@ class Host:
             os.environ,
             _Kept(backend),
             options=options,
-            disabled=settings.disabled,
         )
         admin = Admin(
             self._table,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from durablehost.app.functions import Function, FunctionTable
+from durablehost.app.functions import Function, FunctionTable, no_such_function
 from durablehost.engine.code_threads import CodeCall, CodeThreads
 from durablehost.engine.postponed_episodes import PostponedEpisodes
 from durablehost.episodes.entity_batch import failed_batch, run_entity_batch
@@ -22,6 +22,7 @@ from durablehost.errors import DurablehostError, FunctionTimedOut
 from durablehost.hub import problems
 from durablehost.hub.backend import Backend, Decision, EntityWork, OrchestrationWork
 from durablehost.hub.clock import Clock
+from durablehost.hub.history import failed_function
 from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 
@@ -185,7 +186,8 @@ class Rounds:
     def _run_episode(self, work: OrchestrationWork) -> Commit:
         """Run an episode; this may be on another thread."""
         function = self._table.orchestrator(work.instance.name)
-        orchestrate = partial(self._caller.orchestrate, function) if function else None
+        runs = function is not None and not function.is_disabled
+        orchestrate = partial(self._caller.orchestrate, function) if function and runs else None
         began = time.perf_counter()
         try:
             decision = run_episode(work, orchestrate, self._table, self._clock, self._settings)
@@ -220,6 +222,8 @@ class Rounds:
             function = self._table.entity(name)
             if function is None:
                 yield partial(self._pass_over_unknown, work, name)
+            elif function.is_disabled:
+                yield partial(self._refuse_operations, work, name)
             else:
                 run = partial(self._run_entity_batch, work, function)
                 yield from self._call(work, f"entity {function.durable_name}", run)
@@ -228,6 +232,18 @@ class Rounds:
         known, why = self._table.durable_names("entity"), self._table.why_left_out("entity", name)
         self._backend.abandon(work)
         self._note_for_callers(work, problems.unknown_function("entity", name, known, why))
+
+    def _refuse_operations(self, work: EntityWork, name: str) -> None:
+        """Fail the operations of an entity whose function is disabled; signals are lost."""
+        words = no_such_function("entity", name, self._table.durable_names("entity"))
+        lost = sum(bool(request["signal"]) for request in work.requests)
+        if lost:
+            log.warning(
+                "%s: %d signals are lost, as on Azure: the entity function is disabled",
+                work.id,
+                lost,
+            )
+        self._commit_entity(work, failed_batch(work, failed_function(words), self._clock))
 
     def _run_entity_batch(self, work: EntityWork, function: Function) -> Commit:
         operate = partial(self._caller.operate, function)

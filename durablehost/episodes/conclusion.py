@@ -18,7 +18,7 @@ from durablehost.hub.backend import (
     Parent,
     started,
 )
-from durablehost.hub.history import Event, compact
+from durablehost.hub.history import Event, compact, failed_function
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,8 @@ class Conclusion:
         if self.walk.fault is not None:
             return self.walk.fault.details()
         words = (reason or "").partition(" failed: ")[2]
+        if self.state.is_refused:
+            return compact(failed_function(words))
         return f"Message: {words}, StackTrace: "
 
     # What was scheduled

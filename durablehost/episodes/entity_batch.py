@@ -36,9 +36,9 @@ def run_entity_batch(work: EntityWork, operate: Callable[[str], str], clock: Clo
     return _decision(work, state, replies, clock)
 
 
-def failed_batch(work: EntityWork, words: str, clock: Clock) -> Decision:
-    """The decision if all operations fail with these words and the state stays as it was."""
-    replies = [_failure(words) for _ in work.requests]
+def failed_batch(work: EntityWork, failure: str | Event, clock: Clock) -> Decision:
+    """The decision if all operations fail in this way and the state stays as it was."""
+    replies = [_failure(failure) for _ in work.requests]
     return _decision(work, _State.of(work.instance), replies, clock)
 
 
@@ -61,8 +61,8 @@ def _words_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _failure(words: str) -> Event:
-    return {"isError": True, "result": json.dumps(words)}
+def _failure(failure: str | Event) -> Event:
+    return {"isError": True, "result": json.dumps(failure)}
 
 
 def _run(

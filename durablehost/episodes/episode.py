@@ -53,7 +53,7 @@ def run_episode(
         words = no_such_function(
             "orchestrator", instance.name, table.durable_names("orchestration")
         )
-        state = failed(instance.name, words)
+        state = replace(failed(instance.name, words), is_refused=True)
     else:
         state = replay_by_sdk(work, new, orchestrate)
     walk = Walk(state.actions, table, instance)

@@ -31,6 +31,7 @@ class OrchestratorState:
     error: str | None = None
     custom_status: Any = None
     raised: str | None = None  # the message of a failure without actions
+    is_refused: bool = False  # the host has no such orchestrator, or it is disabled
 
 
 def replay_by_sdk(

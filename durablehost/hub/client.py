@@ -64,7 +64,11 @@ class HubClient:
         input_text: str | None = None,
         version: str | None = None,
     ) -> str:
-        """Start an instance. Returns its id. Raises InstanceExists while one of this id runs."""
+        """Start an instance. Returns its id.
+
+        Raises InstanceExists while one of this id runs, UnknownFunction if the orchestrator is
+        disabled.
+        """
         instance_id = instance_id or uuid.uuid4().hex
         existing = self._backend.instance(instance_id)
         if existing is not None and not existing.ended and not self._may_replace_running:
@@ -96,7 +100,10 @@ class HubClient:
 
     def _proper_name(self, name: str) -> str:
         function = self._table.orchestrator(name)
-        return str(getattr(function, "durable_name", name)) if function else name
+        if function is not None and function.is_disabled:
+            known = self._table.durable_names("orchestration")
+            raise UnknownFunction(no_such_function("orchestrator", name, known))
+        return function.durable_name if function else name
 
     def status(self, instance_id: str) -> Instance:
         """Raises InstanceNotFound."""

@@ -73,6 +73,18 @@ def compact(value: Any) -> str:
     return text
 
 
+def failed_function(words: str) -> Event:
+    """The host's own exception, which callers of a disabled function get."""
+    name = f"{EXTENSION}.FunctionFailedException"
+    return {
+        "$type": f"{name}, {EXTENSION}",
+        "ClassName": name,
+        "Message": words,
+        "Data": None,
+        "InnerException": None,
+    }
+
+
 def to_text(event: Event) -> str:
     return json.dumps(event)
 

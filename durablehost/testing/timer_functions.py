@@ -68,7 +68,7 @@ class TimerFunctions:
     def _read(self) -> list[_Timer]:
         timers = []
         for function in self._table.of_kind("timer"):
-            if function.name.lower() in self._settings.disabled:
+            if function.is_disabled:
                 continue
             try:
                 timers.append(_Timer(function, self._began))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from durablehost.app.functions import Function, FunctionTable
@@ -60,17 +60,14 @@ class Triggers:
         state: TriggerState,
         *,
         options: TriggerOptions | None = None,
-        disabled: Collection[str] = (),
         sleep_until: SleepUntil | None = None,
     ) -> None:
-        """`disabled` are names in lower case, whose triggers do not fire by themselves."""
         self._table = table
         self._invoke = invoke
         self._clock = clock
         self._environ = environ
         self._state = state
         self._options = options or TriggerOptions()
-        self._disabled = disabled
         self._sleep_until = sleep_until or sleeping_by(clock)
         self._storage: StorageTriggers | None = None
         self._triggers: dict[str, Trigger] = {}
@@ -129,7 +126,7 @@ class Triggers:
         trigger.take(blobs)
 
     def _start(self, function: Function) -> None:
-        if function.name.lower() in self._disabled:
+        if function.is_disabled:
             log.info("%s is disabled: its trigger does not fire", function.name)
             return
         try:

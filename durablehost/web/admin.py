@@ -182,7 +182,7 @@ class Admin:
             },
             "files": None,
             "test_data": None,
-            "isDisabled": function.name.lower() in self._settings.disabled,
+            "isDisabled": function.is_disabled,
             "isDirect": False,
             "isProxy": False,
         }

@@ -56,7 +56,7 @@ class HttpFunctions:
     ) -> web.Response:
         if not self._keys.open(level_of(function.trigger.get("authLevel")), request):
             return web.Response(status=401)
-        if function.name.lower() in self._settings.disabled and not self._keys.is_master(request):
+        if function.is_disabled and not self._keys.is_master(request):
             return web.Response(status=404)
         seen = await read_request(request, route_params, self._settings.body_limit)
         clients = function.client_bindings

@@ -217,14 +217,14 @@ async def _triggers(
 ) -> AsyncIterator[Listening]:
     listening = Listening(hub, queue)
     await queue.create_queue()
+    others = {each.name.lower() for each in app.functions if each.kind != "queue"}
     triggers = Triggers(
-        app,
+        app.with_disabled(others),
         listening.invoke,
         SystemClock(),
         {"AzureWebJobsStorage": connection, "VENDOR_EVENTS_QUEUE": queue.queue_name},
         KeptInMemory(),
         options=impatient(visibilityTimeout="00:00:00", maxDequeueCount=10),
-        disabled=[each.name.lower() for each in app.functions if each.kind != "queue"],
     )
     triggers.start()
     try:

@@ -64,6 +64,15 @@ def test_methods_and_urls_stand_below_one_another(capsys: pytest.CaptureFixture[
     )
 
 
+def test_disabled_functions_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    table = FunctionTable((function("off", "http"), function("work", "activity")))
+
+    assert shown(capsys, table.with_disabled({"off", "work"})) == (
+        "Functions:\n  off: [any] http://localhost:1/api/off [disabled]\n\n"
+        "Activities (1):\n  work [disabled]\n\n"
+    )
+
+
 def test_what_was_left_out_is_shown_with_the_hosts_words_and_what_to_write(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

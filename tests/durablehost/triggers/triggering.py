@@ -1,7 +1,7 @@
 """Sets off an app's triggers, for tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +107,7 @@ async def triggers_of(
     *,
     state: KeptInMemory | None = None,
     alarm: Alarm | None = None,
+    disabled: Collection[str] = (),
     **options: Any,
 ) -> AsyncIterator[Triggers]:
     """The triggers of an app, started; its async functions run on the test's own loop."""
@@ -117,7 +118,7 @@ async def triggers_of(
         await invoker.trigger(function, value, "{}")
 
     triggers = Triggers(
-        index_app(app),
+        index_app(app).with_disabled(disabled),
         invoke,
         clock,
         environ or {},

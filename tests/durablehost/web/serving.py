@@ -72,6 +72,7 @@ async def serving(
     """Serve an app as durablehost's public front does, without its webhooks."""
     settings, keys = settings or Settings(hub_name="TestHub"), keys or Keys()
     table = app if isinstance(app, FunctionTable) else index_app(app)
+    table = table.with_disabled(settings.disabled)
     invoker = Invoker(threads=2, own_loop=False)
     payloads = _payloads(settings, keys)
     functions = HttpFunctions(table, settings, invoker, payloads, keys)
