@@ -1,4 +1,4 @@
-"""Files of invoices: where they lie, and what a reader makes of them."""
+"""Files of invoices: list them, and let the reader read them."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import azure.durable_functions as df
 from activities import limits
 from activities.blobs import INVOICES, RESULTS, BlobRef, blob_names, read_blob, write_blob
 from activities.outside import ask
-from orchestration.failures import Failure
+from orchestration.failures import Failed, Failure
 
 MAX_FILES: Final = limits.BATCH_FILES.most
 MAX_FILE_BYTES: Final = limits.FILE_BYTES.most
@@ -65,7 +65,7 @@ class FileName(TypedDict):
 
 
 class InvoiceFile(TypedDict):
-    """What an invoice's file says, and how sure the reader is of it."""
+    """The invoice in a file, and how sure the reader is of it."""
 
     file: str
     vendor: str
@@ -75,9 +75,18 @@ class InvoiceFile(TypedDict):
     confidence: float
 
 
+class FileReading(TypedDict):
+    """The invoice in a file, or why it could not be read and whether to try again."""
+
+    file: str
+    invoice: InvoiceFile | None
+    failure: Failed | None
+    try_again: bool
+
+
 @bp.activity_trigger(input_name="batch")
 async def list_invoice_files(batch: BatchFiles) -> Lanes:
-    """Share the files out over lanes, and write a list for each. Overwrites what it wrote."""
+    """Divide the files among lanes and write a list for each. Running twice writes the same."""
     names = await blob_names(INVOICES, batch["prefix"], MAX_FILES + 1)
     if len(names) > MAX_FILES:
         advice = "choose a longer prefix"
@@ -99,25 +108,41 @@ async def load_file_names(query: PageQuery) -> FilePage:
 
 
 @bp.activity_trigger(input_name="name")
-async def read_invoice_file(name: FileName) -> InvoiceFile:
-    """Have a file read. Neither the file nor the reader keeps anything of it, so may run twice."""
-    content = await read_blob(INVOICES, name["file"], MAX_FILE_BYTES)
+async def read_invoice_file(name: FileName) -> FileReading:
+    """Let the reader read a file; a failure is a result as well. It changes nothing anywhere."""
+    try:
+        invoice = await _read(name["file"])
+    except Failure as failure:
+        return FileReading(
+            file=name["file"],
+            invoice=None,
+            failure=failure.as_data(),
+            try_again=failure.retriable,
+        )
+    return FileReading(file=name["file"], invoice=invoice, failure=None, try_again=False)
+
+
+async def _read(file: str) -> InvoiceFile:
+    content = await read_blob(INVOICES, file, MAX_FILE_BYTES)
     document = await ask("reader", "POST", "/documents", data=content)
-    fields: dict[str, Any] = {n: field["value"] for n, field in document["fields"].items()}
-    currency = str(fields.get("currency", "EUR"))
-    if not _CURRENCY.fullmatch(currency):
-        raise Failure("unreadable", f"the currency {currency[:20]} is none such as EUR")
-    return InvoiceFile(
-        file=name["file"],
-        vendor=str(fields["vendor"]),
-        number=str(fields["number"]),
-        amount_cents=int(fields["amount_cents"]),
-        currency=currency,
-        confidence=float(document["confidence"]),
-    )
+    try:
+        fields: dict[str, Any] = {n: field["value"] for n, field in document["fields"].items()}
+        currency = str(fields.get("currency", "EUR"))
+        if not _CURRENCY.fullmatch(currency):
+            raise Failure("unreadable", f"{currency[:20]} is not a currency such as EUR")
+        return InvoiceFile(
+            file=file,
+            vendor=str(fields["vendor"]),
+            number=str(fields["number"]),
+            amount_cents=int(fields["amount_cents"]),
+            currency=currency,
+            confidence=float(document["confidence"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Failure("unreadable", "the reader found no invoice in the file") from error
 
 
 def shares(names: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
-    """Share names out in their order, in proportion to the widths."""
+    """Divide names in their order, in proportion to the widths."""
     ends = [len(names) * sum(widths[:lane]) // sum(widths) for lane in range(len(widths) + 1)]
     return [list(names[start:end]) for start, end in pairwise(ends)]

@@ -1,4 +1,4 @@
-"""What was found in a batch of files: parts, and the summary of all parts."""
+"""The results of a batch of files: parts, and the summary of all parts."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ class FailedFile(TypedDict):
 
 
 class Part(TypedDict):
-    """What was found in some files, and the name of the blob for it."""
+    """The results of some files, and the name of the blob for them."""
 
     name: str
     invoices: list[InvoiceFile]
@@ -34,7 +34,7 @@ class Part(TypedDict):
 
 
 class Counts(TypedDict):
-    """How many files could be read, how many not, and the cents in each currency."""
+    """How many files were read, how many failed, and the cents in each currency."""
 
     read: int
     failed: int
@@ -51,7 +51,7 @@ class SummaryOrder(TypedDict):
 
 
 class Summary(TypedDict):
-    """Where the summary is, and the first files that could not be read."""
+    """The blob with the summary, and the first files that could not be read."""
 
     blob: BlobRef
     failures: list[FailedFile]
@@ -59,14 +59,14 @@ class Summary(TypedDict):
 
 @bp.activity_trigger(input_name="part")
 async def write_batch_part(part: Part) -> BlobRef:
-    """Keep what was found in some files. Overwrites what it wrote."""
+    """Write the results of some files. Running twice writes the same."""
     found = {"invoices": part["invoices"], "failures": part["failures"]}
     return await write_blob(RESULTS, part["name"], json.dumps(found).encode())
 
 
 @bp.activity_trigger(input_name="order")
 async def write_batch_summary(order: SummaryOrder) -> Summary:
-    """Join the parts, in the order of their names. Overwrites what it wrote."""
+    """Join the parts in the order of their names. Running twice writes the same."""
     names = await blob_names(RESULTS, order["parts"], limits.BATCH_FILES.most)
     parts = await asyncio.gather(*map(_load, names))
     invoices = [invoice for part in parts for invoice in part["invoices"]]

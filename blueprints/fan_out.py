@@ -1,4 +1,4 @@
-"""Fan-out, fan-in: read all invoice files below a prefix, some at once, and sum them up.
+"""Fan-out, fan-in: read all invoice files below a prefix, many in parallel, and sum them up.
 
 POST /api/batches starts the batch of that name and returns 202. Repeating the request returns the
 same operation (202 while it runs, 200 when it has ended). Returns 409 if the name was used for
@@ -8,7 +8,8 @@ another prefix, and 503 if there is no blob storage.
 import logging
 from collections import Counter
 from collections.abc import Generator, Iterable
-from typing import Any, Final, Literal, TypedDict, cast
+from datetime import timedelta
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -21,6 +22,7 @@ from activities.invoice_files import (
     BatchFiles,
     FileName,
     FilePage,
+    FileReading,
     LaneFiles,
     Lanes,
     PageQuery,
@@ -38,18 +40,20 @@ from activities.summaries import (
     write_batch_part,
     write_batch_summary,
 )
-from blueprints.operations_children import end_all_children, watch_children
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.failures import Failure
-from orchestration.retrying import call_with_retry
-from orchestration.settling import settle, settle_map
 
 AT_ONCE: Final = 20  # files, unless the setting BATCH_AT_ONCE says otherwise
 LANES: Final = 4  # a slow file delays only the files in its own lane
+# A file that could not be read is tried again after these pauses.
+PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
+# For work with blobs. It repeats `too_many_files` as well, which costs half a minute.
+RETRY: Final = df.RetryOptions(
+    first_retry_interval_in_milliseconds=10_000, max_number_of_attempts=4
+)
+LEFT: Final = "files with parts of results stay until the batch runs again"
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
@@ -63,13 +67,13 @@ class BatchBody(Body):
 
 
 class BatchSettings(TypedDict):
-    """What the settings say of a batch."""
+    """The settings when the batch was started."""
 
     at_once: int
 
 
 class Batch(TypedDict):
-    """What is asked for, and the settings of that moment."""
+    """The input of a batch."""
 
     name: str
     prefix: str
@@ -77,21 +81,19 @@ class Batch(TypedDict):
 
 
 class Lane(TypedDict):
-    """The files of one lane, the prefix of the blobs for their parts, and what was found so far."""
+    """The files of one lane, the prefix of the blobs for its results, and its counts so far."""
 
     files: LaneFiles
     parts: str
-    found: Counts
+    counts: Counts
 
 
 class BatchResult(Counts):
     """What was found in all files; the summary has every invoice and every failure."""
 
-    outcome: Literal["summed_up", "cancelled"]
-    reason: str | None
     files: int
     failures: list[FailedFile]
-    summary: BlobRef | None
+    summary: BlobRef
 
 
 @bp.route(route="batches", methods=["POST"])
@@ -100,7 +102,7 @@ class BatchResult(Counts):
 async def start_invoice_batch(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the batch in the body, once."""
+    """Start the batch in the body."""
     batch = read_body(req, BatchBody)
     with failures_as_503():
         await require_storage()
@@ -110,160 +112,122 @@ async def start_invoice_batch(
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
-@on_cancel("ends_itself", left="files with parts of results stay", starts_children=True)
+@on_cancel("terminate", left=LEFT, starts_children=True)
 def invoice_batch(context: df.DurableOrchestrationContext) -> Generator[Any, Any, BatchResult]:
-    """Share the files out over lanes, wait for all lanes, and sum up what was found."""
+    """Divide the files among lanes, wait for all lanes, and write one summary."""
     batch = cast(Batch, context.get_input())
-    cancellable = Cancellable(context)
-    # A lane of an earlier run may still write, so each run has a folder of its own.
-    folder = f"{context.instance_id}/{context.new_uuid()}"
-    lanes: dict[str, Any] = {}
-    files = 0
-    try:
-        context.set_custom_status({"step": "listing", "done": 0, "of": files})
-        widths = lane_widths(batch["settings"]["at_once"])
-        listing = BatchFiles(prefix=batch["prefix"], widths=widths, folder=folder)
-        shared_out: Lanes = yield from cancellable.call(list_invoice_files, listing)
-        files = sum(lane["files"] for lane in shared_out["lanes"])
+    parts = f"{context.instance_id}/parts/"
+    # Each run has its own folder and lanes: a lane of a terminated run may still write.
+    run = context.new_uuid()[:8]
+    folder = f"{parts}{run}"
 
-        context.set_custom_status({"step": "reading", "done": 0, "of": files})
-        # Each run has children of its own: those of a terminated run may still be running.
-        run = context.new_uuid()[:8]
-        lanes = {}
-        for name, lane in lane_orders(shared_out["lanes"], folder).items():
-            lane_id = child_id(context.instance_id, f"{name}-{run}")
-            lanes[lane_id] = context.call_sub_orchestrator(
-                batch_lane, lane, instance_id=lane_id, expected_type=dict
-            )
-        yield from watch_children(
-            context,
-            lanes,
-            cancellable.word,
-            lambda seen: context.set_custom_status(
-                {"step": "reading", "done": done_in(seen), "of": files}
-            ),
-        )
-        cancellable.check()
-        found = added_up((yield from _results(context, list(lanes.values()))))
+    context.set_custom_status({"step": "listing", "done": 0, "of": 0})
+    widths = lane_widths(batch["settings"]["at_once"])
+    listing = BatchFiles(prefix=batch["prefix"], widths=widths, folder=folder)
+    divided: Lanes = yield context.call_activity_with_retry(list_invoice_files, RETRY, listing)
+    files = sum(lane["files"] for lane in divided["lanes"])
 
-        context.set_custom_status({"step": "summing up", "done": files, "of": files})
-        order = SummaryOrder(
-            name=f"{context.instance_id}/summary.json",
-            prefix=batch["prefix"],
-            counts=found,
-            parts=f"{folder}/part-",
+    context.set_custom_status({"step": "reading", "done": 0, "of": files})
+    lanes = [
+        context.call_sub_orchestrator(
+            batch_lane,
+            Lane(files=lane, parts=f"{folder}/part-{number:02}", counts=NOTHING),
+            instance_id=child_id(context.instance_id, f"lane-{number}-{run}"),
+            expected_type=dict,
         )
-        summary: Summary = yield from cancellable.call(write_batch_summary, order)
-    except Cancelled as cancelled:
-        yield from end_all_children(context, cancelled.reason, lanes.values())
-        yield from _clean_up(context, folder)
-        context.set_custom_status({"step": "cancelled", "done": 0, "of": files})
-        return BatchResult(
-            **NOTHING,
-            outcome="cancelled",
-            reason=cancelled.reason,
-            files=files,
-            failures=[],
-            summary=None,
-        )
-    except Failure:
-        yield from _clean_up(context, folder)
-        raise
+        for number, lane in enumerate(divided["lanes"])
+    ]
+    # task_all([]) returns None.
+    counts = added_up((yield context.task_all(lanes)) if lanes else [])
 
-    yield from _clean_up(context, folder)
-    context.set_custom_status({"step": "summed up", "done": files, "of": files})
-    if not context.is_replaying:
-        log.info(
-            "%s: read %d files, failed on %d", context.instance_id, found["read"], found["failed"]
-        )
-    return BatchResult(
-        **found,
-        outcome="summed_up",
-        reason=None,
-        files=files,
-        failures=summary["failures"],
-        summary=summary["blob"],
+    context.set_custom_status({"step": "summing up", "done": files, "of": files})
+    order = SummaryOrder(
+        name=f"{context.instance_id}/summary.json",
+        prefix=batch["prefix"],
+        counts=counts,
+        parts=f"{folder}/part-",
     )
+    summary: Summary = yield context.call_activity_with_retry(write_batch_summary, RETRY, order)
+    try:
+        whole = Folder(container=RESULTS, prefix=parts)  # those of earlier runs as well
+        yield context.call_activity_with_retry(delete_blobs, RETRY, whole)
+    except Exception as error:  # the batch is done; only blobs that nobody needs are left
+        if not context.is_replaying:
+            log.info("%s: %s is not deleted: %s", context.instance_id, parts, error)
+    context.set_custom_status({"step": "summed up", "done": files, "of": files})
+    return BatchResult(**counts, files=files, failures=summary["failures"], summary=summary["blob"])
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
-@on_cancel("terminate", left="files with parts of results stay")
+@on_cancel("terminate", left=LEFT)
 def batch_lane(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Counts | None]:
-    """Read the next files of a lane, keep what was found, and continue as new with the rest."""
+    """Read the next files of a lane, then continue as new with the rest."""
     lane = cast(Lane, context.get_input())
-    done = lane["found"]["read"] + lane["found"]["failed"]
-    context.set_custom_status({"step": "reading", "done": done, "of": lane["files"]["files"]})
+    done = lane["counts"]["read"] + lane["counts"]["failed"]
+    of = lane["files"]["files"]
+    context.set_custom_status({"step": "reading", "done": done, "of": of})
     query = PageQuery(names=lane["files"]["names"], skip=done)
-    page: FilePage = yield from call_with_retry(context, load_file_names, query)
-    names = [FileName(file=file) for file in page["files"]]
-    ends = yield from settle_map(context, read_invoice_file, names, lane["files"]["at_once"])
+    page: FilePage = yield context.call_activity_with_retry(load_file_names, RETRY, query)
+    readings = yield from _read(context, page["files"], lane["files"]["at_once"])
 
-    invoices = [end.value for end in ends if not end.failure]
+    invoices = [reading["invoice"] for reading in readings if reading["invoice"]]
     failures = [
-        FailedFile(file=file, **end.failure.as_data())
-        for file, end in zip(page["files"], ends, strict=True)
-        if end.failure
+        FailedFile(file=reading["file"], **reading["failure"])
+        for reading in readings
+        if reading["failure"]
     ]
     part = Part(name=f"{lane['parts']}-{done:05}.json", invoices=invoices, failures=failures)
-    yield from call_with_retry(context, write_batch_part, part)
+    yield context.call_activity_with_retry(write_batch_part, RETRY, part)
 
-    totals: Counter[str] = Counter()
+    totals = Counter[str]()
     for invoice in invoices:
         totals[invoice["currency"]] += invoice["amount_cents"]
     here = Counts(read=len(invoices), failed=len(failures), totals=dict(totals))
-    found = added_up([lane["found"], here])
-    if done + len(names) >= lane["files"]["files"]:
-        return found
-    context.continue_as_new({**lane, "found": found})
+    counts = added_up([lane["counts"], here])
+    if done + len(readings) >= of:
+        return counts
+    context.continue_as_new({**lane, "counts": counts})
     return None
 
 
+def _read(
+    context: df.DurableOrchestrationContext, files: list[str], at_once: int
+) -> Generator[Any, Any, list[FileReading]]:
+    """Read files in windows of `at_once`; afterwards, read those again that may succeed then.
+
+    The activity returns a failure as data, so `task_all` never raises and no result is lost.
+    """
+    readings: dict[str, FileReading] = {}
+    waiting = files
+    for pause in (*PAUSES, None):
+        for first in range(0, len(waiting), at_once):
+            window = waiting[first : first + at_once]
+            calls = [
+                context.call_activity(read_invoice_file, FileName(file=name)) for name in window
+            ]
+            found: list[FileReading] = yield context.task_all(calls)
+            readings |= {reading["file"]: reading for reading in found}
+        waiting = [name for name in waiting if readings[name]["try_again"]]
+        if not waiting or pause is None:
+            break
+        yield context.create_timer(context.current_utc_datetime + pause)
+    return [readings[name] for name in files]
+
+
 def lane_widths(at_once: int) -> list[int]:
-    """How many files each lane reads at once: together as many as allowed."""
+    """How many files each lane reads in parallel; the sum is `at_once`."""
     lanes = min(LANES, at_once)
     return [at_once // lanes + (lane < at_once % lanes) for lane in range(lanes)]
 
 
-def lane_orders(lanes: list[LaneFiles], folder: str) -> dict[str, Lane]:
-    """The input of each lane, by its name."""
-    return {
-        f"lane-{number}": Lane(files=files, parts=f"{folder}/part-{number:02}", found=NOTHING)
-        for number, files in enumerate(lanes)
-    }
-
-
 def added_up(counts: Iterable[Counts]) -> Counts:
-    """All counts together."""
+    """The sum of all counts."""
     read, failed, totals = 0, 0, Counter[str]()
     for each in counts:
         read += each["read"]
         failed += each["failed"]
         totals.update(each["totals"])
     return Counts(read=read, failed=failed, totals=dict(totals))
-
-
-def done_in(lane_statuses: Iterable[dict[str, Any] | None]) -> int:
-    """How many files the lanes have done; a lane that has not begun has no status."""
-    return sum(status["done"] for status in lane_statuses if status)
-
-
-def _results(
-    context: df.DurableOrchestrationContext, lanes: list[Any]
-) -> Generator[Any, Any, list[Counts]]:
-    """What the lanes found. Raises the Failure of the first lane that failed."""
-    ends = yield from settle(context, lanes)
-    for end in ends:
-        if end.failure:
-            raise end.failure
-    return [end.value for end in ends]
-
-
-def _clean_up(context: df.DurableOrchestrationContext, folder: str) -> Generator[Any, Any, None]:
-    """Delete the files of this run. If that fails, the batch has ended all the same."""
-    order = Folder(container=RESULTS, prefix=f"{folder}/")
-    [end] = yield from settle_map(context, delete_blobs, [order], 1)
-    if end.failure and not context.is_replaying:
-        log.info("%s: %s is not cleaned up: %s", context.instance_id, folder, end.failure)
 
 
 NOTHING: Final = Counts(read=0, failed=0, totals={})

@@ -51,9 +51,10 @@ class Cabinet:
     def read(self, name: dict[str, str]) -> dict[str, Any]:
         file = name["file"]
         if "coffee" in file:
-            raise Failure("unreadable", f"coffee was spilled over {file}")
+            return failed(file, Failure("unreadable", f"coffee was spilled over {file}"))
         facts = {"amount_cents": self.files[file], "currency": "USD" if "usd" in file else "EUR"}
-        return {"file": file, "vendor": "acme", "number": file, "confidence": 0.98, **facts}
+        invoice = {"file": file, "vendor": "acme", "number": file, "confidence": 0.98, **facts}
+        return {"file": file, "invoice": invoice, "failure": None, "try_again": False}
 
     def keep_part(self, part: dict[str, Any]) -> BlobRef:
         return self.keep(part["name"], part)
@@ -86,6 +87,12 @@ class Cabinet:
         }
         for name, activity in activities.items():
             hub.replace_activity(name, activity)
+
+
+def failed(file: str, failure: Failure) -> dict[str, Any]:
+    """What `read_invoice_file` returns of a file that could not be read."""
+    reading = {"file": file, "invoice": None, "failure": failure.as_data()}
+    return {**reading, "try_again": failure.retriable}
 
 
 @pytest.fixture

@@ -281,7 +281,6 @@ TOO_MANY = {
     "async_http": 6,
     "document_pipeline": 4,
     "eternal": 3,
-    "fan_out": 5,
     "sub_orchestrations": 3,
 }
 

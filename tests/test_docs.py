@@ -146,7 +146,6 @@ WITHOUT_TABLE = {
     "document_pipeline",
     "durable_http",
     "eternal",
-    "fan_out",
     "sub_orchestrations",
 }
 

@@ -1,4 +1,4 @@
-"""Files are shared out over lanes, and each is read or says why it cannot be."""
+"""Files are divided among lanes; each is read, or the result says why it could not be."""
 
 import json
 
@@ -22,7 +22,7 @@ from tests.outside import Sandbox
 pytestmark = pytest.mark.azurite
 
 
-async def shared_out(filed: Filed, *widths: int) -> list[list[str]]:
+async def divided(filed: Filed, *widths: int) -> list[list[str]]:
     """The files of each lane, without their folder."""
     folder = f"{filed.name}-lists"
     batch = BatchFiles(prefix=filed.prefix, widths=list(widths), folder=folder)
@@ -41,12 +41,16 @@ async def shared_out(filed: Filed, *widths: int) -> list[list[str]]:
         await delete_blobs(Folder(container=RESULTS, prefix=f"{folder}/"))
 
 
-async def read(filed: Filed, content: bytes) -> invoice_files.InvoiceFile:
+async def read(filed: Filed, content: bytes) -> invoice_files.FileReading:
     await filed.put({"a.pdf": content})
-    found: invoice_files.InvoiceFile = await read_invoice_file(
+    found: invoice_files.FileReading = await read_invoice_file(
         FileName(file=f"{filed.prefix}a.pdf")
     )
     return found
+
+
+def code_of(reading: invoice_files.FileReading) -> str | None:
+    return reading["failure"] and reading["failure"]["code"]
 
 
 @pytest.mark.parametrize(
@@ -60,13 +64,13 @@ async def read(filed: Filed, content: bytes) -> invoice_files.InvoiceFile:
         (14, [2, 2, 2, 1], [4, 4, 4, 2]),
     ],
 )
-async def test_files_are_shared_out_by_the_widths_of_the_lanes(
+async def test_files_are_divided_by_the_widths_of_the_lanes(
     filed: Filed, files: int, widths: list[int], sizes: list[int]
 ) -> None:
     names = [f"{n:02}.pdf" for n in range(files)]
     await filed.put(dict.fromkeys(names, b""))
 
-    lanes = await shared_out(filed, *widths)
+    lanes = await divided(filed, *widths)
 
     assert [len(lane) for lane in lanes] == sizes
     assert sum(lanes, []) == names
@@ -78,17 +82,17 @@ async def test_a_lane_reads_its_list_in_pages(
     monkeypatch.setattr(invoice_files, "FILES_A_PAGE", 5)
     await filed.put({f"{n:02}.pdf": b"" for n in range(23)})
 
-    assert await shared_out(filed, 1) == [[f"{n:02}.pdf" for n in range(23)]]
+    assert await divided(filed, 1) == [[f"{n:02}.pdf" for n in range(23)]]
 
 
 async def test_too_many_files_are_refused(filed: Filed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invoice_files, "MAX_FILES", 3)
     await filed.put({f"{n}.pdf": b"" for n in range(3)})
-    assert len(await shared_out(filed, 1, 1, 1)) == 3
+    assert len(await divided(filed, 1, 1, 1)) == 3
 
     await filed.put({"4.pdf": b""})
     with pytest.raises(Failure, match="over 3 files") as raised:
-        await shared_out(filed, 1)
+        await divided(filed, 1)
 
     assert (raised.value.code, raised.value.retriable) == ("too_many_files", False)
 
@@ -98,7 +102,8 @@ async def test_a_file_is_read(filed: Filed) -> None:
 
     found = await read(filed, content)
 
-    assert found == {
+    assert (found["failure"], found["try_again"]) == (None, False)
+    assert found["invoice"] == {
         "file": f"{filed.prefix}a.pdf",
         "vendor": "acme",
         "number": "INV-1",
@@ -109,7 +114,10 @@ async def test_a_file_is_read(filed: Filed) -> None:
 
 
 async def test_an_invoice_without_a_currency_is_in_euros(filed: Filed) -> None:
-    assert (await read(filed, write_invoice("acme", "1", 5)))["currency"] == "EUR"
+    invoice = (await read(filed, write_invoice("acme", "1", 5)))["invoice"]
+
+    assert invoice is not None
+    assert invoice["currency"] == "EUR"
 
 
 @pytest.mark.parametrize(
@@ -121,13 +129,12 @@ async def test_an_invoice_without_a_currency_is_in_euros(filed: Filed) -> None:
         (write_invoice("acme", "1", 5, currency="euro"), "unreadable"),
     ],
 )
-async def test_a_file_that_says_nothing_has_a_code_and_is_not_worth_another_attempt(
+async def test_a_file_without_an_invoice_has_a_code_and_is_not_tried_again(
     filed: Filed, content: bytes, code: str
 ) -> None:
-    with pytest.raises(Failure) as raised:
-        await read(filed, content)
+    found = await read(filed, content)
 
-    assert (raised.value.code, raised.value.retriable) == (code, False)
+    assert (found["invoice"], code_of(found), found["try_again"]) == (None, code, False)
 
 
 async def test_a_file_over_the_limit_is_not_sent_to_the_reader(
@@ -136,24 +143,23 @@ async def test_a_file_over_the_limit_is_not_sent_to_the_reader(
     monkeypatch.setattr(invoice_files, "MAX_FILE_BYTES", 5)
     await sandbox.fault("reader.documents", fail_next=1)
 
-    with pytest.raises(Failure, match="blob_too_large"):
-        await read(filed, b"%PDF-1.7")
+    assert code_of(await read(filed, b"%PDF-1.7")) == "blob_too_large"
 
 
 async def test_a_file_that_is_gone_is_named(filed: Filed) -> None:
-    with pytest.raises(Failure, match=f"no blob {filed.prefix}gone.pdf"):
-        await read_invoice_file(FileName(file=f"{filed.prefix}gone.pdf"))
+    found = await read_invoice_file(FileName(file=f"{filed.prefix}gone.pdf"))
+
+    assert f"no blob {filed.prefix}gone.pdf" in found["failure"]["message"]
 
 
-async def test_a_reader_that_is_out_of_order_is_worth_another_attempt(
+async def test_a_file_is_tried_again_if_the_reader_was_out_of_order(
     filed: Filed, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("reader.documents", fail_next=1)
 
-    with pytest.raises(Failure) as raised:
-        await read(filed, write_invoice("acme", "1", 5))
+    found = await read(filed, write_invoice("acme", "1", 5))
 
-    assert (raised.value.code, raised.value.retriable) == ("reader_unavailable", True)
+    assert (code_of(found), found["try_again"]) == ("reader_unavailable", True)
 
 
 async def test_listing_twice_leaves_one_list_for_each_lane(filed: Filed) -> None:

@@ -1,7 +1,8 @@
-"""Fan-out: all files of a batch are read, so many at once, and none that fails stops the others."""
+"""Fan-out: all files are read, no more at once than allowed, and a failure stops no other file."""
 
 import asyncio
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from activities.blobs import RESULTS, blob_names, read_blob
 from activities.invoice_files import FILES_A_PAGE
+from blueprints.fan_out import LEFT, PAUSES
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
 from orchestration.failures import Failure
 from sandbox.demo_files import sample_files
 from sandbox.documents import write_invoice
-from tests.filing import Cabinet, Filed
+from tests.filing import Cabinet, Filed, failed
 from tests.outside import Sandbox
 
 ID = "batch:november"
@@ -33,7 +35,7 @@ async def run(hub: ManualHub, **how: Any) -> dict[str, Any]:
     return operation
 
 
-# Without a storage: a cabinet stands in for the activities that read and write blobs.
+# Without a storage: a cabinet replaces the activities that read and write blobs.
 
 
 @pytest.fixture
@@ -54,8 +56,6 @@ async def test_every_file_is_read_and_counts_and_totals_are_merged(
     assert operation["runtimeStatus"] == "Completed"
     summary = {"container": "results", "name": f"{ID}/summary.json", "bytes": 1}
     assert operation["output"] == {
-        "outcome": "summed_up",
-        "reason": None,
         "files": 22,
         "read": 22,
         "failed": 0,
@@ -87,7 +87,7 @@ async def test_an_unreadable_file_is_named_and_does_not_stop_the_rest(
     assert len(hub.calls("read_invoice_file")) == 21
 
 
-async def test_where_no_file_can_be_read_all_are_named(hub: ManualHub, cabinet: Cabinet) -> None:
+async def test_if_no_file_can_be_read_all_are_named(hub: ManualHub, cabinet: Cabinet) -> None:
     cabinet.files = {f"coffee-{n}": 1 for n in range(7)}
     cabinet.serve(hub)
 
@@ -97,9 +97,7 @@ async def test_where_no_file_can_be_read_all_are_named(hub: ManualHub, cabinet: 
     assert [failure["file"] for failure in output["failures"]] == sorted(cabinet.files)
 
 
-async def test_where_there_is_no_file_the_summary_is_empty(
-    hub: ManualHub, cabinet: Cabinet
-) -> None:
+async def test_a_batch_without_files_has_an_empty_summary(hub: ManualHub, cabinet: Cabinet) -> None:
     cabinet.serve(hub)
 
     output = (await run(hub))["output"]
@@ -109,7 +107,7 @@ async def test_where_there_is_no_file_the_summary_is_empty(
     assert cabinet.results == {f"{ID}/summary.json": empty}
 
 
-async def test_of_a_thousand_files_each_is_read_once(hub: ManualHub, cabinet: Cabinet) -> None:
+async def test_each_of_a_thousand_files_is_read_once(hub: ManualHub, cabinet: Cabinet) -> None:
     cabinet.fill(1000)
     cabinet.files_a_page = FILES_A_PAGE
     cabinet.serve(hub)
@@ -123,7 +121,7 @@ async def test_of_a_thousand_files_each_is_read_once(hub: ManualHub, cabinet: Ca
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5, 7, 20, 100])
-async def test_as_many_are_read_at_once_as_the_setting_says_and_no_more(
+async def test_the_setting_limits_how_many_files_are_read_at_once(
     hub: ManualHub, cabinet: Cabinet, at_once: int
 ) -> None:
     reading, most = 0, 0
@@ -146,18 +144,22 @@ async def test_as_many_are_read_at_once_as_the_setting_says_and_no_more(
     assert most == at_once
 
 
-async def test_the_custom_status_says_how_far_it_is(hub: ManualHub, cabinet: Cabinet) -> None:
+async def test_the_custom_status_of_each_lane_shows_its_progress(
+    hub: ManualHub, cabinet: Cabinet
+) -> None:
     cabinet.fill(200)
     cabinet.serve(hub)
     hub.slow_activity("read_invoice_file", timedelta(seconds=3))
     await start(hub, at_once=4)
-    before = hub.custom_status(ID)
     await hub.advance(timedelta(minutes=1))
-    amid = hub.custom_status(ID)
+    batch = hub.custom_status(ID)
+    answer = await hub.request("GET", f"/api/operations/{ID}/children")
     await hub.run_until_ended(ID)
 
-    assert before == {"step": "reading", "done": 0, "of": 200}
-    assert (amid["step"], 30 < amid["done"] < 80) == ("reading", True)
+    lanes = [child["customStatus"] for child in answer.json()["children"]]
+    assert batch == {"step": "reading", "done": 0, "of": 200}
+    assert [(lane["step"], lane["of"]) for lane in lanes] == [("reading", 50)] * 4
+    assert 30 < sum(lane["done"] for lane in lanes) < 80
     assert hub.custom_status(ID) == {"step": "summed up", "done": 200, "of": 200}
 
 
@@ -174,7 +176,7 @@ async def test_a_slow_file_delays_only_the_files_in_its_own_lane(
 
     def read(name: dict[str, str]) -> dict[str, Any]:
         if name["file"] == "00000.pdf":
-            raise out_of_order
+            return failed(name["file"], out_of_order)
         return cabinet.read(name)
 
     hub.replace_activity("read_invoice_file", read)
@@ -186,15 +188,25 @@ async def test_a_slow_file_delays_only_the_files_in_its_own_lane(
     assert (hub.output(ID)["read"], hub.output(ID)["failed"]) == (40 * pages - 1, 1)
 
 
-async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabinet) -> None:
+async def test_a_file_that_could_not_be_read_is_tried_again(
+    hub: ManualHub, filled: Cabinet
+) -> None:
     busy = Failure("reader_unavailable", "the reader answered 503", retriable=True)
-    for call in (2, 3, 17):
-        hub.fail_activity("read_invoice_file", busy, on_call=call)
+    attempts: Counter[str] = Counter()
+
+    def read(name: dict[str, str]) -> dict[str, Any]:
+        file = name["file"]
+        attempts[file] += 1
+        if file in ("00001.pdf", "00016.pdf") and attempts[file] <= len(PAUSES):
+            return failed(file, busy)
+        return filled.read(name)
+
+    hub.replace_activity("read_invoice_file", read)
 
     output = (await run(hub))["output"]
 
     assert (output["read"], output["failed"]) == (20, 0)
-    assert len(hub.calls("read_invoice_file")) == 23
+    assert attempts.total() == 18 + 2 * (len(PAUSES) + 1)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +218,7 @@ async def test_a_reader_that_hiccups_is_asked_again(hub: ManualHub, filled: Cabi
         "write_batch_summary",
     ],
 )
-async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_once_it_is_over(
+async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_files(
     hub: ManualHub, filled: Cabinet, activity: str
 ) -> None:
     gone = Failure("storage_unavailable", "the blob storage answered 503", retriable=True)
@@ -224,14 +236,16 @@ async def test_an_outage_of_the_storage_ends_with_a_code_and_a_retry_reads_all_o
 
 
 async def test_too_many_files_end_with_a_code(hub: ManualHub, filled: Cabinet) -> None:
-    hub.fail_activity("list_invoice_files", Failure("too_many_files", "there are over 10000"))
+    for call in range(1, 5):
+        too_many = Failure("too_many_files", "there are over 10000")
+        hub.fail_activity("list_invoice_files", too_many, on_call=call)
 
     operation = await run(hub)
 
     assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "too_many_files")
 
 
-async def test_what_was_found_is_kept_in_blobs_and_in_no_message_of_the_batch(
+async def test_invoices_are_in_blobs_and_not_in_the_history_of_the_batch(
     hub: ManualHub, filled: Cabinet
 ) -> None:
     await run(hub)
@@ -240,13 +254,13 @@ async def test_what_was_found_is_kept_in_blobs_and_in_no_message_of_the_batch(
     assert "00007.pdf" in json.dumps(filled.results[f"{ID}/summary.json"])
 
 
-async def test_nothing_but_the_summary_is_left(hub: ManualHub, filled: Cabinet) -> None:
+async def test_only_the_summary_is_left(hub: ManualHub, filled: Cabinet) -> None:
     await run(hub)
 
     assert set(filled.results) == {f"{ID}/summary.json"}
 
 
-async def test_what_cannot_be_deleted_does_not_fail_the_batch(
+async def test_blobs_that_cannot_be_deleted_do_not_fail_the_batch(
     hub: ManualHub, filled: Cabinet
 ) -> None:
     for call in range(1, 50):
@@ -256,7 +270,7 @@ async def test_what_cannot_be_deleted_does_not_fail_the_batch(
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 7, 20])
-async def test_a_cancel_ends_a_batch_and_its_lanes_and_leaves_nothing(
+async def test_a_cancel_ends_a_batch_and_its_lanes(
     hub: ManualHub, filled: Cabinet, seconds: int
 ) -> None:
     hub.slow_activity("read_invoice_file", timedelta(seconds=10))
@@ -264,16 +278,13 @@ async def test_a_cancel_ends_a_batch_and_its_lanes_and_leaves_nothing(
     await hub.advance(timedelta(seconds=seconds))
 
     answer = await hub.request("POST", f"/api/operations/{ID}/cancel?reason=moving")
-    await hub.run_until_ended(ID, within=timedelta(minutes=2))
     read = len(hub.calls("read_invoice_file"))
     await hub.advance(timedelta(minutes=5))
 
-    assert (answer.status, hub.status(ID)) == (202, "Completed")
-    output = hub.output(ID)
-    assert (output["outcome"], output["reason"], output["files"]) == ("cancelled", "moving", 20)
-    assert (output["summary"], filled.results) == (None, {})
-    assert hub.custom_status(ID)["step"] == "cancelled"
-    assert all(instance.ended for instance in hub.instances(f"{ID}:"))
+    assert (answer.status, answer.json()["warning"]) == (202, LEFT)
+    assert (hub.status(ID), hub.output(ID)) == ("Terminated", "moving")
+    lanes = hub.instances(f"{ID}:")
+    assert [lane.status for lane in lanes] == ["Terminated"] * 4
     assert len(hub.calls("read_invoice_file")) <= read + 4  # those that were being read
 
 
@@ -284,25 +295,37 @@ async def test_a_cancel_while_files_are_listed_starts_no_lane(
     await start(hub)
 
     await hub.request("POST", f"/api/operations/{ID}/cancel")
-    await hub.run_until_ended(ID)
+    await hub.advance(timedelta(minutes=5))
 
-    assert hub.output(ID)["outcome"] == "cancelled"
+    assert hub.status(ID) == "Terminated"
     assert hub.instances(f"{ID}:") == []
-    assert filled.results == {}
+
+
+async def test_the_next_run_of_a_cancelled_batch_ignores_its_parts_and_deletes_them(
+    hub: ManualHub, filled: Cabinet
+) -> None:
+    await start(hub)
+    written = dict(filled.results)
+    await hub.request("DELETE", f"/api/operations/{ID}")
+    filled.results |= {f"{ID}/parts/0/part-00-00000.json": {"invoices": [1], "failures": []}}
+    filled.files = {"00000.pdf": 7}
+    await hub.advance(timedelta(seconds=1))
+
+    output = (await run(hub))["output"]
+
+    assert (list(written), output["totals"]) == ([f"{ID}/summary.json"], {"EUR": 7})
+    assert list(filled.results) == [f"{ID}/summary.json"]
 
 
 async def test_a_lane_of_a_batch_that_was_terminated_does_not_disturb_the_next_run(
     hub: ManualHub, filled: Cabinet
 ) -> None:
-    later = Failure("reader_unavailable", "the reader answered 503", retriable=True)
-    hub.fail_activity("read_invoice_file", later, on_call=1)
+    hub.slow_activity("read_invoice_file", timedelta(seconds=10))
     await start(hub)
     await hub.terminate(ID)
     await hub.request("DELETE", f"/api/operations/{ID}")
     await hub.advance(timedelta(seconds=1))
     filled.files = {"00000.pdf": 7}
-    for call in (1, 2):
-        hub.fail_activity("write_batch_summary", later, on_call=call)
 
     output = (await run(hub))["output"]
 
@@ -358,7 +381,7 @@ async def test_without_a_storage_the_answer_is_503_and_nothing_is_started(
         ({"name": "n", "settings": {"at_once": 1000}}, "settings"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, body: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/batches", json=body)
@@ -429,7 +452,7 @@ async def test_no_file_below_the_prefix_is_an_empty_batch(hub: ManualHub, filed:
 
 
 @pytest.mark.azurite
-async def test_asking_twice_is_one_batch_whatever_the_setting_became(
+async def test_repeating_the_request_finds_the_batch_although_the_setting_changed(
     hub: ManualHub, filed: Filed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await send(hub, filed)
@@ -452,7 +475,7 @@ async def test_a_name_used_for_another_prefix_is_a_conflict(hub: ManualHub, file
 
 @pytest.mark.azurite
 @pytest.mark.parametrize(("setting", "at_once"), [("", 20), ("3", 3), ("5000", 100)])
-async def test_the_starter_hands_the_setting_on_up_to_its_cap(
+async def test_the_starter_passes_the_setting_on_up_to_its_limit(
     hub: ManualHub, filed: Filed, monkeypatch: pytest.MonkeyPatch, setting: str, at_once: int
 ) -> None:
     monkeypatch.setenv("BATCH_AT_ONCE", setting)

@@ -49,7 +49,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
     "batch_lane": {
         "files": {"names": BLOB, "files": 1, "at_once": 1},
         "parts": "part",
-        "found": {"read": 0, "failed": 0, "totals": {}},
+        "counts": {"read": 0, "failed": 0, "totals": {}},
     },
     "closing_page": {
         "page": "0",

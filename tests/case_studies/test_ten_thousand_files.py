@@ -25,7 +25,7 @@ REAL_FILES: Final = int(os.environ.get("CASE_FILES", "150"))
 
 @pytest.fixture
 async def batch(hub: ManualHub, cabinet: Cabinet) -> dict[str, Any]:
-    """What came of ten thousand files, each of which the reader takes three seconds for."""
+    """The output of a batch of ten thousand files. The reader takes three seconds for each."""
     cabinet.fill(FILES - 3)
     cabinet.files |= dict.fromkeys(("coffee-1.pdf", "coffee-2.pdf", "coffee-3.pdf"), 1)
     cabinet.files_a_page = FILES_A_PAGE

@@ -18,11 +18,9 @@ MOST_EVENTS = 60  # so that a person can read it
 
 # These orchestrators have no recorded history yet.
 MISSING = {
-    "batch_lane",
     "closing_page",
     "day_closing",
     "document_intake",
-    "invoice_batch",
     "invoice_intake",
     "ledger_sweep",
     "month_end_close",
