@@ -165,7 +165,8 @@ class App:
                 parent = self.source.parents.get(node)
                 if isinstance(parent, ast.Attribute):
                     continue
-                if isinstance(target := self.meaning.of(node, function), External):
+                target = self.meaning.of(node, function)
+                if isinstance(target, External) and "()" not in target.name:
                     yield Use(node, target.name, step)
 
     def _is_annotation(self, node: ast.AST) -> bool:

@@ -33,11 +33,13 @@ class Effects:
         for outer in self._source.ancestors(node):
             match outer:
                 case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
-                    return inner is test
-                case ast.Assert() | ast.Match() | ast.Raise():
-                    return isinstance(outer, ast.Assert) or inner is getattr(outer, "subject", None)
+                    return inner is test and self._decided(function, seen, depth)
+                case ast.Match(subject=subject):
+                    return inner is subject and self._decided(function, seen, depth)
                 case ast.For(iter=iterated):
-                    return inner is iterated
+                    return inner is iterated and self._decided(function, seen, depth)
+                case ast.Assert():
+                    return True
                 case ast.comprehension(iter=iterated, ifs=tests):
                     if inner is iterated or inner in tests:
                         return True
@@ -48,10 +50,7 @@ class Effects:
                     if self._decides_inside(outer, inner, function, seen, depth):
                         return True
                 case ast.Return():
-                    return any(
-                        self._decides(call, caller, seen, depth + 1)
-                        for call, caller in self._reach.callers(function)
-                    )
+                    return self._returned(function, seen, depth)
                 case ast.Assign(targets=targets):
                     return self._named(targets, function, seen, depth)
                 case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
@@ -63,6 +62,16 @@ class Effects:
                     return False
             inner = outer
         return False
+
+    def _decided(self, function: Function, seen: set[ast.AST], depth: int) -> bool:
+        """A branch in a function that yields decides; elsewhere, what the function returns may."""
+        return function.is_generator or self._returned(function, seen, depth)
+
+    def _returned(self, function: Function, seen: set[ast.AST], depth: int) -> bool:
+        return any(
+            self._decides(call, caller, seen, depth + 1)
+            for call, caller in self._reach.callers(function)
+        )
 
     def _named(
         self, targets: list[ast.expr], function: Function, seen: set[ast.AST], depth: int

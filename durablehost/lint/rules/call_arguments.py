@@ -49,8 +49,7 @@ RULE = Rule(
     sentence="An orchestrator gives an activity more than one input.",
     why="""\
 `call_activity(name, input)` takes one input. The SDK takes the next argument for the type of the
-result, so a second value is dropped, and nothing says so. Put several values into one
-dictionary.""",
+result, so a second value is dropped, and nothing says so. Put them into one dictionary.""",
     valid=[
         Example("""\
 @app.orchestration_trigger(context_name="context")

@@ -84,6 +84,8 @@ def _may_have_nothing(app: App, iterated: ast.expr, function: Function) -> bool:
     match iterated:
         case ast.Call(func=ast.Attribute(value=value, attr="items" | "keys" | "values")):
             return _may_have_nothing(app, value, function)
+        case ast.Call(func=ast.Name(id="filter")):
+            return True
         case ast.Call(func=called, args=[first, *_]):
             target = app.meaning.of(called, function)
             if isinstance(target, External) and target.name in (
@@ -93,8 +95,7 @@ def _may_have_nothing(app: App, iterated: ast.expr, function: Function) -> bool:
                 "builtins.range",
             ):
                 if target.name == "builtins.range":
-                    stop = iterated.args[min(1, len(iterated.args) - 1)]
-                    return app.constants.of(stop, function) is None
+                    return _range_may_be_empty(app, iterated, function)
                 return _may_have_nothing(app, first, function)
         case ast.Call() if method_of(iterated) == "get_input":
             return True
@@ -109,6 +110,15 @@ def _may_have_nothing(app: App, iterated: ast.expr, function: Function) -> bool:
         case ast.Yield():
             return True
     return False
+
+
+def _range_may_be_empty(app: App, call: ast.Call, function: Function) -> bool:
+    stop = call.args[min(1, len(call.args) - 1)]
+    if app.constants.of(stop, function) is not None:
+        return False
+    names = {node.id for node in ast.walk(stop) if isinstance(node, ast.Name)}
+    values = [value for name in names for value in app.tasks.values(name, function)]
+    return not any(isinstance(value, ast.BoolOp) for value in values)  # `or 5`
 
 
 def _comes_from_outside(node: ast.expr) -> bool:

@@ -8,6 +8,7 @@ from durablehost.lint.app import App
 from durablehost.lint.declared import argument
 from durablehost.lint.findings import Found
 from durablehost.lint.meaning import External, Instance
+from durablehost.lint.reach import Step
 from durablehost.lint.rule import Example, Rule
 from durablehost.lint.source import Class, Function
 from durablehost.lint.tasks import method_of
@@ -57,6 +58,21 @@ def check(app: App) -> Iterator[Found]:
                     "fails. Convert it first."
                 )
                 yield app.found(node, step.function, says)
+        if step.previous is None:
+            yield from _returned(app, step)
+
+
+def _returned(app: App, step: Step) -> Iterator[Found]:
+    """What an orchestrator returns: the host takes JSON only, whatever methods a class has."""
+    for statement in step.function.nodes:
+        if isinstance(statement, ast.Return) and statement.value is not None:
+            for node, kind in _faults(app, statement.value, step.function):
+                says = (
+                    f"{step.path} returns {kind}. It is not JSON, and the instance fails with "
+                    "words "
+                    "that hide the cause. Convert it first."
+                )
+                yield app.found(node, step.function, says)
 
 
 def _faults(
@@ -84,6 +100,8 @@ def _faults(
         case ast.List(elts=values) | ast.Tuple(elts=values):
             for value in values:
                 yield from _faults(app, value, function, depth + 1)
+        case ast.Name(id=name) if _is_caught(function, name):
+            yield node, "an exception"
         case ast.Name(id=name):
             values = list(app.tasks.values(name, function))
             if len(values) == len(function.names.get(name, [])) == 1:
@@ -92,6 +110,12 @@ def _faults(
         case ast.Call():
             if kind := _made(app, node, function):
                 yield node, kind
+
+
+def _is_caught(function: Function, name: str) -> bool:
+    """Whether a name is the exception of `except ... as name`, and nothing else."""
+    bound = function.names.get(name, [])
+    return bool(bound) and all(isinstance(each, ast.ExceptHandler) for each in bound)
 
 
 def _made(app: App, node: ast.Call, function: Function) -> str:
@@ -153,6 +177,7 @@ def order(context):
     context.set_custom_status({"began": context.current_utc_datetime})  # here
     yield context.call_activity("ship", Item("tea"))  # here
     yield context.call_activity("ship", {"tea", "cup"})  # here
+    return {"ended": context.current_utc_datetime}  # here
 """),
     ],
     check=check,

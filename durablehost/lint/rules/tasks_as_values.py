@@ -13,7 +13,7 @@ from durablehost.lint.tasks import method_of
 
 # What a task has of its own.
 _OF_TASKS: Final = frozenset(
-    [
+    {
         "result",
         "is_completed",
         "is_faulted",
@@ -29,7 +29,11 @@ _OF_TASKS: Final = frozenset(
         "children",
         "parent",
         "exception",
-    ]
+        "is_complete",
+        "is_failed",
+        "get_result",
+        "get_exception",
+    }
 )
 _READ_VALUES: Final = frozenset(
     f"builtins.{name}"
@@ -85,8 +89,21 @@ def _value_use(app: App, node: ast.expr, function: Function, *, is_root: bool) -
             if method_of(call) in _TAKES_DATA and (node is not args[0] or len(args) == 1):
                 return f"passes to {method_of(call)}"
         case ast.Return():
-            return "returns" if is_root and function.is_generator else ""
+            return "returns" if is_root else ""
+        case ast.List() | ast.Tuple() | ast.Dict() as group:
+            return "returns" if is_root and _is_returned(app, group, function) else ""
     return ""
+
+
+def _is_returned(app: App, group: ast.expr, function: Function) -> bool:
+    """Whether a collection is only returned, there or by its name."""
+    if isinstance(app.source.parents.get(group), ast.Return):
+        return True
+    name = app.tasks.assigned_name(group)
+    loads = app.tasks.loads(name, function) if name else []
+    return bool(loads) and all(
+        isinstance(app.source.parents.get(load), ast.Return) for load in loads
+    )
 
 
 def _is_data(node: ast.expr) -> bool:
@@ -121,6 +138,11 @@ def order(context):
 def order(context):
     price = context.call_activity("price", None)
     yield context.call_activity("ship", price)  # here
+"""),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    return context.call_activity("price", None)  # here
 """),
     ],
     check=check,
