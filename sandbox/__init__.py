@@ -1,1 +1,1 @@
-"""The outside world to run against: bank, document reader, tax office, rates, mail, orders."""
+"""The systems that the app calls: bank, document reader, tax office, rates, mail and orders."""

@@ -1,4 +1,4 @@
-"""What every part of the sandbox answers: JSON, a refusal as `{code, message}`, once per key."""
+"""Answers of all parts of the sandbox: JSON, refusals as `{code, message}`, idempotency keys."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ KEY_HEADER = "Idempotency-Key"
 
 
 class Part(Protocol):
-    """One party of the outside world: its routes, and its state of the first moment."""
+    """One system of the sandbox: its routes and its initial state."""
 
     def routes(self) -> list[web.RouteDef]: ...
 
@@ -23,7 +23,7 @@ class Part(Protocol):
 
 
 class Refused(Exception):
-    """The request is understood and not done; nothing has changed."""
+    """A request that is understood and refused. It changes nothing."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -32,13 +32,13 @@ class Refused(Exception):
 
 
 class Body(BaseModel):
-    """A request's body; fields nobody knows are refused, and "5" is no number."""
+    """The body of a request. Unknown fields are errors, and so is "5" for a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=10_000)
 
 
 class KeyToReverse(Body):
-    """What is to be reversed, by the key it was asked for with, be it done or not."""
+    """The idempotency key of the request to reverse, whether it took effect or not."""
 
     key: str = Field(min_length=1, max_length=255)
 
@@ -47,7 +47,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 async def body(request: web.Request, model: type[BodyT]) -> BodyT:
-    """The request's body as the model says, or a refusal that names the field."""
+    """Return the body as this model. Raises a refusal that names the field."""
     try:
         return model.model_validate_json(await request.read() or b"{}")
     except ValidationError as error:
@@ -76,7 +76,7 @@ async def refusals_as_json(request: web.Request, handler: Handler) -> web.Stream
 
 
 class Answers:
-    """The first answer to each idempotency key, given again to whoever asks again.
+    """The first answer to each idempotency key. A repeated request gets it again.
 
     A refusal changed nothing and is not kept: the same key may ask anew, unless it is barred.
     """
@@ -86,13 +86,13 @@ class Answers:
         self._barred: set[str] = set()
 
     def bar(self, key: str) -> None:
-        """Do nothing more under this key: what asks for it is on its way still, and too late."""
+        """Refuse later requests with this key: they were sent earlier and arrive too late."""
         self._barred.add(key)
 
     async def once(
         self, request: web.Request, work: Callable[[str], Mapping[str, Any]]
     ) -> web.Response:
-        """Do the work unless its key is known; `work` is given the key and must not wait."""
+        """Do the work unless its key is known. `work` receives the key and must not await."""
         key = request.headers.get(KEY_HEADER, "")
         if not 0 < len(key) <= 255:
             message = f"send the header {KEY_HEADER} with 1 to 255 characters"

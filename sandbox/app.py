@@ -1,4 +1,4 @@
-"""The sandbox as one HTTP app: all parts, the faults before them, a page that lists it all."""
+"""The sandbox as one HTTP app: all parts, the faults before them, and a page that lists them."""
 
 import html
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def _now() -> datetime:
 def create_app(
     *, now: Callable[[], datetime] = _now, settle_after: float = 5.0, key: str = ""
 ) -> web.Application:
-    """A world of its own, in memory; `settle_after` is how many seconds a transfer takes.
+    """One sandbox, in memory. A transfer takes `settle_after` seconds.
 
     With a key, every path begins with it, and nobody is answered who does not know it.
     """
@@ -46,7 +46,7 @@ def create_app(
     faults.places = {place_name(route.path) for route in routes}
 
     async def reset(_: web.Request) -> web.Response:
-        """Forget all that happened, faults included."""
+        """Delete everything, faults included."""
         for part in (*parts, faults):
             part.reset()
         return web.json_response({})

@@ -1,4 +1,4 @@
-"""The bank: debits into suspense, credits out of it, reversals, and transfers that take a while."""
+"""The bank: debits into suspense, credits from suspense, reversals, and slow transfers."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -37,11 +37,11 @@ class AccountChange(Body):
 
 
 class Nothing(Body):
-    """A body with no field."""
+    """A body without fields."""
 
 
 class Bank:
-    """Accounts in cents. Every request that moves money is done once per idempotency key."""
+    """Accounts in cents. A request that moves money takes effect once per idempotency key."""
 
     def __init__(self, now: Callable[[], datetime], settle_after: float) -> None:
         self._now = now
@@ -72,7 +72,7 @@ class Bank:
         ]
 
     async def debit(self, request: web.Request) -> web.Response:
-        """Take money from an account into suspense."""
+        """Move money from an account into suspense."""
         order = await body(request, MoneyMove)
 
         def work(key: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Bank:
         return await self._answers.once(request, work)
 
     async def credit(self, request: web.Request) -> web.Response:
-        """Give money out of suspense to an account."""
+        """Move money from suspense to an account."""
         order = await body(request, MoneyMove)
 
         def work(key: str) -> dict[str, Any]:
@@ -92,31 +92,31 @@ class Bank:
         return await self._answers.once(request, work)
 
     async def reverse_debit(self, request: web.Request) -> web.Response:
-        """Give back what a debit took."""
+        """Reverse a debit."""
         return await self._reverse(request, "debit")
 
     async def reverse_credit(self, request: web.Request) -> web.Response:
-        """Take back what a credit gave."""
+        """Reverse a credit."""
         return await self._reverse(request, "credit")
 
     async def reverse_debit_of_key(self, request: web.Request) -> web.Response:
-        """Give back what a debit with this key took, or never do it."""
+        """Reverse the debit with this key, and refuse it if it arrives later."""
         return await self._reverse_key(request, "debit")
 
     async def reverse_credit_of_key(self, request: web.Request) -> web.Response:
-        """Take back what a credit with this key gave, or never do it."""
+        """Reverse the credit with this key, and refuse it if it arrives later."""
         return await self._reverse_key(request, "credit")
 
     async def show_debit(self, request: web.Request) -> web.Response:
-        """One debit, and what reversed it."""
+        """Show a debit and its reversal."""
         return self._show_entry(request, "debit")
 
     async def show_credit(self, request: web.Request) -> web.Response:
-        """One credit, and what reversed it."""
+        """Show a credit and its reversal."""
         return self._show_entry(request, "credit")
 
     async def transfer(self, request: web.Request) -> web.Response:
-        """Send money from one account to another; it arrives when the transfer settles."""
+        """Transfer money to another account. It arrives when the transfer settles."""
         order = await body(request, TransferOrder)
         if OUTSIDE in (order.giver, order.taker) or order.giver == order.taker:
             raise Refused(400, "bad_request", "giver, taker: two accounts of this bank")
@@ -130,16 +130,16 @@ class Bank:
         return await self._answers.once(request, work)
 
     async def show_transfer(self, request: web.Request) -> web.Response:
-        """Whether a transfer is pending, settled or failed."""
+        """Show whether a transfer is pending, settled or failed."""
         return web.json_response(_transfer_json(self._transfers.look(request.match_info["id"])))
 
     async def show_account(self, request: web.Request) -> web.Response:
-        """An account's balance."""
+        """Show the balance of an account."""
         self._transfers.settle_due()
         return web.json_response(asdict(self._books.account(request.match_info["name"])))
 
     async def change_account(self, request: web.Request) -> web.Response:
-        """Freeze or thaw an account, pay money in, or say how transfers to it settle."""
+        """Freeze or thaw an account, pay money in, or set how transfers to it settle."""
         change = await body(request, AccountChange)
         account = self._books.account(request.match_info["name"])
         if change.add_cents is not None:
@@ -151,7 +151,7 @@ class Bank:
         return web.json_response(asdict(account))
 
     async def ledger(self, request: web.Request) -> web.Response:
-        """Every entry, or those of one `payment`, `key` or `account`."""
+        """List all entries, or those of one `payment`, `key` or `account`."""
         self._transfers.settle_due()
         wanted = request.query
         entries = [
@@ -164,7 +164,7 @@ class Bank:
         return web.json_response({"entries": entries})
 
     async def audit(self, request: web.Request) -> web.Response:
-        """Whether money was made or lost, and each payment, or those of one `state`."""
+        """Check that the ledger balances. List all payments, or those in one `state`."""
         self._transfers.settle_due()
         return web.json_response(self._books.audit(request.query.get("state")))
 

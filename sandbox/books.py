@@ -1,4 +1,4 @@
-"""Double-entry books: what one account loses another gains, and nothing else ever changes them."""
+"""Double-entry books: each entry moves money from one account to another."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Entry:
-    """Money that went from one account to another."""
+    """Money that was moved from one account to another."""
 
     id: str
     time: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 class Books:
-    """The bank's accounts and every entry that made them what they are."""
+    """The bank's accounts and all their entries."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -52,7 +52,7 @@ class Books:
         self.move("opening", OUTSIDE, OPERATING, OPENING_CENTS, "opening", "opening")
 
     def account(self, name: str) -> Account:
-        """The account of this name; a vendor's comes into being when first spoken of."""
+        """Return an account. A vendor's account is created at its first use."""
         if name.startswith(VENDOR) and name not in self.accounts:
             self.accounts[name] = Account(name)
         if name not in self.accounts:
@@ -69,7 +69,7 @@ class Books:
         payment: str,
         reverses: str | None = None,
     ) -> Entry:
-        """Move money and write it down, or refuse and change nothing."""
+        """Move money and record it. A refusal changes nothing."""
         source, target = self.account(giver), self.account(taker)
         for account in (source, target):
             if account.frozen:
@@ -93,7 +93,7 @@ class Books:
         return entry
 
     def done_with(self, kind: Kind, key: str) -> Entry | None:
-        """What was done under a key."""
+        """Return the entry with this key."""
         done = (each for each in self.entries.values() if (each.kind, each.key) == (kind, key))
         return next(done, None)
 
@@ -111,7 +111,7 @@ class Books:
         return {**asdict(entry), "reversed_by": self.reversed_by.get(entry.id)}
 
     def audit(self, state: str | None = None) -> dict[str, Any]:
-        """Whether money was made or lost, and what became of each payment, or those of a state."""
+        """Check that the ledger balances, and return the state of each payment."""
         payments = dict(self._payments())
         balances = {name: account.balance_cents for name, account in self.accounts.items()}
         return {
@@ -124,7 +124,7 @@ class Books:
         }
 
     def _recounted(self) -> Counter[str]:
-        """The balances that the entries add up to, those above zero."""
+        """The balances above zero, summed from the entries."""
         counted: Counter[str] = Counter()
         for entry in self.entries.values():
             counted[entry.giver] -= entry.amount_cents
@@ -140,7 +140,7 @@ class Books:
             yield payment, self._outcome(entries)
 
     def _outcome(self, entries: list[Entry]) -> dict[str, Any]:
-        """`open` has money in suspense, `undone` moved none in the end, `paid` did."""
+        """`open`: money is in suspense; `undone`: all was moved back; `paid`: it was moved."""
         gained: Counter[str] = Counter()
         for entry in entries:
             gained[entry.giver] -= entry.amount_cents

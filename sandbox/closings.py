@@ -1,4 +1,4 @@
-"""The ends of months: which vendors have postings in a month, and which of them are closed."""
+"""Month-end closings: the vendors with postings in a month, and which of them are closed."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ class Closing(Body):
 
 
 class Closings:
-    """A vendor's month is closed once, over the sums that its postings then have."""
+    """Closes each vendor's month once, with the sums of its postings at that time."""
 
     def __init__(self, orders: Orders, now: Callable[[], datetime]) -> None:
         self._orders = orders
@@ -44,7 +44,7 @@ class Closings:
         ]
 
     async def show_vendors(self, request: web.Request) -> web.Response:
-        """The vendors whose `month` is open, in order, `after` one and `through` another."""
+        """List the vendors whose `month` is open, in order, `after` one and `through` another."""
         wanted = request.query
         month, after, through = (wanted.get(name, "") for name in ("month", "after", "through"))
         top = wanted.get("top", str(MOST_VENDORS))
@@ -59,12 +59,12 @@ class Closings:
         return web.json_response(answer)
 
     async def close(self, request: web.Request) -> web.Response:
-        """Close a vendor's month: it takes no more postings."""
+        """Close a vendor's month. It accepts no more postings."""
         closing = await body(request, Closing)
         return await self._answers.once(request, lambda key: self._close(closing, key))
 
     async def show_closings(self, request: web.Request) -> web.Response:
-        """Every closing, or those of one `month` or `vendor`."""
+        """List all closings, or those of one `month` or `vendor`."""
         wanted = {n: v for n, v in request.query.items() if n in ("month", "vendor")}
         found = [
             closing

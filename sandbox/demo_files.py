@@ -15,7 +15,7 @@ FOLDER = "2026-11"
 
 
 def sample_files() -> dict[str, bytes]:
-    """An invoice for each seeded order, three of them with something to notice."""
+    """Return an invoice for each order of the sandbox. Three of them have a fault."""
     files = {}
     for n, (order, what) in enumerate(seeded_orders().items(), 1):
         number = f"INV-{1000 + n}"

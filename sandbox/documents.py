@@ -1,4 +1,4 @@
-"""Sample documents: how an invoice's file is written here, and what can be read in it.
+"""Sample documents: write an invoice file, and read its fields.
 
 After a first line `%PDF-1.7` each line is `field: value`. A `?` and a number behind the value
 say how legible it is: `amount: 1250.00 ?0.6`.
@@ -25,7 +25,7 @@ class Field:
 
 
 def write_invoice(vendor: str, number: str, amount_cents: int, **others: str) -> bytes:
-    """An invoice's file; a value may end in ` ?0.6`, as may others such as `order`."""
+    """Return an invoice file. A value may end with its confidence, ` ?0.6`."""
     amount = f"{amount_cents // 100}.{amount_cents % 100:02}"
     fields = {"vendor": vendor, "number": number, "amount": amount, **others}
     lines = [f"{name}: {value}" for name, value in fields.items()]
@@ -33,7 +33,7 @@ def write_invoice(vendor: str, number: str, amount_cents: int, **others: str) ->
 
 
 def read_invoice(content: bytes) -> dict[str, Field]:
-    """The fields of a file; refused where it is no document or says too little."""
+    """Return the fields of a file. Raises a refusal if it is not a document or has too few."""
     if not content.startswith(MAGIC):
         raise Refused(422, "not_a_document", "the file does not begin with %PDF-")
     try:
@@ -50,7 +50,7 @@ def read_invoice(content: bytes) -> dict[str, Field]:
 
 
 def misread(fields: dict[str, Field]) -> dict[str, Field]:
-    """The fields as a tired reader gets them: ten times the amount, and not sure of it."""
+    """Return wrong fields: ten times the amount, with a low confidence."""
     return fields | {"amount_cents": Field(int(fields["amount_cents"].value) * 10, 0.55)}
 
 

@@ -1,4 +1,4 @@
-"""Faults to switch on: fail, lose the answer, be slow, be wrong; the next N times, or one in N."""
+"""Faults: fail, lose the answer, be slow or be wrong; for the next N requests, or one in N."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Fault(Body):
-    """What goes wrong, where, and how often.
+    """The kind of a fault, where it happens, and how often.
 
     `on` is a place such as `bank.debits`, or a whole part such as `bank`; `about` picks requests
     whose path or body holds that text, `method` those of one method.
@@ -48,7 +48,7 @@ class Fault(Body):
 
 @dataclass
 class Switched:
-    """A fault that is on, and how often it still happens."""
+    """An active fault, and how often it still happens."""
 
     fault: Fault
     left: int | None
@@ -79,7 +79,7 @@ class Switched:
         )
 
     def happens(self) -> bool:
-        """Whether it goes wrong this time; counts."""
+        """Decide whether the fault happens this time, and count it."""
         if self.fault.one_in is not None:
             return self.dice.randrange(self.fault.one_in) == 0
         if self.left is not None:
@@ -88,10 +88,10 @@ class Switched:
 
 
 class Faults:
-    """The faults that are on, the oldest first."""
+    """The active faults, oldest first."""
 
     def __init__(self, prefix: str = "") -> None:
-        """`prefix` is what every path of the sandbox begins with."""
+        """All paths of the sandbox begin with `prefix`."""
         self._prefix = prefix
         self.places: set[str] = set()
         self.reset()
@@ -107,7 +107,7 @@ class Faults:
         ]
 
     async def switch_on(self, request: web.Request) -> web.Response:
-        """Switch a fault on."""
+        """Create a fault."""
         fault = await body(request, Fault)
         known = self.places | {place.split(".")[0] for place in self.places}
         if fault.on not in known:
@@ -119,17 +119,17 @@ class Faults:
         return self._shown(201)
 
     async def show(self, _: web.Request) -> web.Response:
-        """The faults that are on."""
+        """List the faults."""
         return self._shown(200)
 
     async def switch_off(self, _: web.Request) -> web.Response:
-        """Switch all faults off."""
+        """Delete all faults."""
         self.reset()
         return self._shown(200)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let go wrong what is to go wrong."""
+        """Apply the faults to a request."""
         place = self._place_of(request)
         if place not in self.places or not self._on:
             return await handler(request)
@@ -165,7 +165,7 @@ class Faults:
         return answer
 
     def _place_of(self, request: web.Request) -> str:
-        """The dotted name of what is asked: bank.debits.reversal for /bank/debits/{id}/reversal."""
+        """The dotted name of a path: bank.debits.reversal for /bank/debits/{id}/reversal."""
         resource = request.match_info.route.resource
         return place_name(resource.canonical.removeprefix(self._prefix)) if resource else ""
 

@@ -1,4 +1,4 @@
-"""The mail: what is sent stays here, to be read by whoever wants to see it."""
+"""The mail server. It keeps all messages, and anybody can read them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ class Message(Body):
 
 
 class Mail:
-    """All mailboxes. A message is sent once per idempotency key."""
+    """All mailboxes. A message is stored once per idempotency key."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -46,7 +46,7 @@ class Mail:
         return await self._answers.once(request, work)
 
     async def show(self, request: web.Request) -> web.Response:
-        """Every message, or those to one address (`to`), oldest first."""
+        """List all messages, or those to one address (`to`), oldest first."""
         to = request.query.get("to")
         found = [message for message in self._messages if to in (None, message["to"])]
         return web.json_response({"messages": found})

@@ -1,4 +1,4 @@
-"""The books of accounts payable: purchase orders to match invoices with, and postings."""
+"""The books of accounts payable: purchase orders and postings."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -31,7 +31,7 @@ class Posting(Body):
 
 
 def seeded_orders() -> dict[str, Order]:
-    """PO-1001 to PO-1020, of the vendors in turn: PO-1001 is acme's, over 1250.00."""
+    """Return PO-1001 to PO-1020, of the vendors in turn. PO-1001 is acme's, 1250.00 euros."""
     return {
         f"PO-{1001 + n}": Order(vendor=VENDORS[n % 4], amount_cents=125_000 + 25_000 * n)
         for n in range(20)
@@ -39,7 +39,7 @@ def seeded_orders() -> dict[str, Order]:
 
 
 class Orders:
-    """Orders by number, and one posting for each document, however often it is asked for."""
+    """Orders by number, and one posting for each document."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -63,24 +63,24 @@ class Orders:
         ]
 
     async def show_order(self, request: web.Request) -> web.Response:
-        """A purchase order."""
+        """Show a purchase order."""
         number = request.match_info["number"]
         if number not in self._orders:
             raise Refused(404, "order_unknown", f"there is no order {number}")
         return web.json_response({"number": number, **self._orders[number].model_dump()})
 
     async def put_order(self, request: web.Request) -> web.Response:
-        """Write a purchase order."""
+        """Create or change a purchase order."""
         self._orders[request.match_info["number"]] = await body(request, Order)
         return await self.show_order(request)
 
     async def post(self, request: web.Request) -> web.Response:
-        """Post an invoice or a payment; each document once."""
+        """Post an invoice or a payment. Each document is posted once."""
         posting = await body(request, Posting)
         return await self._answers.once(request, lambda key: self._post(posting, key))
 
     async def reverse(self, request: web.Request) -> web.Response:
-        """Take a posting back; its document may then be posted again."""
+        """Reverse a posting. Its document can then be posted again."""
         posting = self._postings.get(request.match_info["id"])
         if posting is None:
             raise Refused(404, "posting_unknown", f"there is no posting {request.match_info['id']}")
@@ -94,7 +94,7 @@ class Orders:
         return await self._answers.once(request, work)
 
     async def reverse_key(self, request: web.Request) -> web.Response:
-        """Take back what was posted with this key, or never post it."""
+        """Reverse the posting with this key, and refuse it if it arrives later."""
         key = (await body(request, KeyToReverse)).key
         self._answers.bar(key)
         posting = next((each for each in self._postings.values() if each["key"] == key), None)
@@ -107,7 +107,7 @@ class Orders:
         del self._standing[posting["kind"], posting["vendor"], posting["number"]]
 
     async def show_postings(self, request: web.Request) -> web.Response:
-        """Every posting, or those of one `vendor`, `number` or `kind`, or `posted` in one month."""
+        """List all postings, or those of a `vendor`, `number` or `kind`, or `posted` in a month."""
         wanted = {n: v for n, v in request.query.items() if n in ("vendor", "number", "kind")}
         found = [
             posting
@@ -118,7 +118,7 @@ class Orders:
         return web.json_response({"postings": found})
 
     def of_month(self, month: str) -> list[dict[str, Any]]:
-        """The postings of a month such as 2026-10 that were not taken back."""
+        """The postings of a month such as 2026-10 that were not reversed."""
         postings = self._postings.values()
         return [each for each in postings if each["day"][:7] == month and not each["reversed"]]
 

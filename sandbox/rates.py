@@ -1,4 +1,4 @@
-"""The partners for exchange rates; what makes them interesting is `POST /faults`."""
+"""Two partners for exchange rates. Create faults to make them fail."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -12,13 +12,13 @@ PUBLISHED = {"EUR": 1.0, "USD": 1.08, "GBP": 0.84, "CHF": 0.94, "JPY": 164.0, "N
 
 
 class Rates:
-    """How much of each currency one euro buys, at the dealer and at the central bank."""
+    """The rates of the dealer and of the central bank, per euro."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
 
     def reset(self) -> None:
-        """There is nothing to forget."""
+        """Do nothing: there is no state."""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -27,11 +27,11 @@ class Rates:
         ]
 
     async def show(self, request: web.Request) -> web.Response:
-        """What one euro buys of a currency, today or on a `date` before, at the dealer's."""
+        """Show the dealer's rate of a currency, today or on an earlier `date`."""
         return self._rate(request, RATES)
 
     async def show_published(self, request: web.Request) -> web.Response:
-        """The same as the central bank has published it; it knows other currencies."""
+        """Show the central bank's rate. It knows other currencies than the dealer."""
         return self._rate(request, PUBLISHED)
 
     def _rate(self, request: web.Request, rates: Mapping[str, float]) -> web.Response:

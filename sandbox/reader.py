@@ -1,4 +1,4 @@
-"""The document reader: bytes in, the fields of an invoice out, each with how sure it is."""
+"""The document reader: returns the fields of an invoice file, each with a confidence."""
 
 import hashlib
 
@@ -9,10 +9,10 @@ from sandbox.faults import WRONG
 
 
 class Reader:
-    """Keeps nothing: the same file is read the same, unless a fault makes it wrong."""
+    """Reads the same file in the same way each time, unless a fault makes it wrong."""
 
     def reset(self) -> None:
-        """There is nothing to forget."""
+        """Do nothing: there is no state."""
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/reader/documents", self.read)]

@@ -1,4 +1,4 @@
-"""The tax office: asks for patience with 202 before it says whether a VAT number is valid."""
+"""The tax office: answers 202 until it knows whether a VAT number is valid."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ class Check(Body):
 
 
 class Office(Body):
-    """How the office works: whom it lets in, how long it takes, what it says of where and when."""
+    """How the office works: the token it requires, how long it takes, and what its answers say."""
 
     token: str | None = None
     ready_after_looks: Annotated[int, Field(ge=0)] = 2
@@ -35,14 +35,14 @@ class Office(Body):
 
 @dataclass(frozen=True)
 class Ticket:
-    """Opens the checks of one number, once, to whoever has it."""
+    """A ticket for one request about one number."""
 
     vat_id: str
     until: datetime
 
 
 class TaxOffice:
-    """Checks that are ready once somebody has looked often enough."""
+    """Checks that are ready after some requests for their result."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -65,7 +65,7 @@ class TaxOffice:
         ]
 
     async def give_ticket(self, request: web.Request) -> web.Response:
-        """A ticket, to be sent as bearer instead of the token, for one request about `vat_id`."""
+        """Return a ticket: a bearer token for one request about `vat_id`."""
         check = await body(request, Check)
         if not self._has_token(request):
             raise Refused(401, "token_missing", "send Authorization: Bearer and the office's token")
@@ -76,7 +76,7 @@ class TaxOffice:
         return web.json_response(answer, status=201)
 
     async def ask(self, request: web.Request) -> web.Response:
-        """Ask for a check of `vat_id`, once per key if there is one; the answer comes at Location.
+        """Request a check of `vat_id`, once per key if there is one. Location has the result.
 
         The key may be left out: whoever asks again then has another check.
         """
@@ -95,11 +95,11 @@ class TaxOffice:
         return self._patience(request, number)
 
     async def list_checks(self, _: web.Request) -> web.Response:
-        """The numbers that were asked for, in order."""
+        """List the numbers of all checks, in order."""
         return web.json_response({"checks": self._checks})
 
     async def look(self, request: web.Request) -> web.Response:
-        """202 while the check runs, then 200 with `valid`."""
+        """Return 202 while the check runs, then 200 with `valid`."""
         name = request.match_info["id"]
         number = int(name) if re.fullmatch(r"[0-9]{1,9}", name) else 0
         vat_id = self._checks[number - 1] if 0 < number <= len(self._checks) else None
@@ -117,7 +117,7 @@ class TaxOffice:
         return web.json_response(answer)
 
     async def change(self, request: web.Request) -> web.Response:
-        """Ask for a bearer `token`, or change what the office says and when."""
+        """Require a bearer `token`, or change the answers and their delay."""
         self._office = await body(request, Office)
         return web.json_response(self._office.model_dump())
 
@@ -126,7 +126,7 @@ class TaxOffice:
         return token is None or request.headers.get("Authorization") == f"Bearer {token}"
 
     def _let_in(self, request: web.Request, vat_id: str | None) -> None:
-        """Let in who has the token, or a ticket for this number, which is spent by it."""
+        """Accept the token, or a ticket for this number, which is then used up."""
         if self._has_token(request):
             return
         shown = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -15,7 +15,7 @@ from sandbox.books import SUSPENSE, Books
 
 
 class Settlement(Body):
-    """How the transfers to one account settle: after some looks, or some seconds."""
+    """How transfers to one account settle: after some requests or some seconds."""
 
     after_looks: Annotated[int, Field(ge=0)] | None = None
     after_seconds: Annotated[float, Field(ge=0)] | None = None
@@ -38,7 +38,7 @@ class Transfer:
 
 
 class Transfers:
-    """The transfers of a bank. Nothing runs beside: they settle when somebody looks."""
+    """The transfers of a bank. They settle when somebody requests their status."""
 
     def __init__(self, books: Books, now: Callable[[], datetime], settle_after: float) -> None:
         self._books = books
@@ -64,7 +64,7 @@ class Transfers:
         return transfer
 
     def look(self, transfer_id: str) -> Transfer:
-        """The transfer as it is now; the look counts."""
+        """Return the transfer as it is now, and count the request."""
         transfer = self._transfers.get(transfer_id) or self._credit(transfer_id)
         if transfer is None:
             raise Refused(404, "transfer_unknown", f"there is no transfer {transfer_id}")
@@ -73,7 +73,7 @@ class Transfers:
         return transfer
 
     def _credit(self, entry_id: str) -> Transfer | None:
-        """A credit as a transfer that is pending. Its money was moved when it was made."""
+        """Return a credit as a pending transfer. Its money was moved when it was created."""
         entry = self._books.entries.get(entry_id)
         if entry is None or entry.kind != "credit":
             return None
