@@ -25,8 +25,8 @@ from activities import (
 )
 from blueprints import (
     aggregator,
-    aggregator_closing,
-    aggregator_queue,
+    aggregator_directory,
+    aggregator_poison,
     aggregator_ranking,
     async_http,
     chaining,
@@ -91,8 +91,8 @@ app.register_functions(payments.bp)
 
 # aggregator: keep running totals for each vendor
 app.register_functions(aggregator.bp)
-app.register_functions(aggregator_queue.bp)
-app.register_functions(aggregator_closing.bp)
+app.register_functions(aggregator_poison.bp)
+app.register_functions(aggregator_directory.bp)
 app.register_functions(aggregator_ranking.bp)
 
 # resilience: get exchange rates from partners that fail

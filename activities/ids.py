@@ -84,11 +84,6 @@ def ranking_id(name: str) -> str:
     return _joined("ranking", name)
 
 
-def closing_id(day: str) -> str:
-    """The closing of one day."""
-    return _joined("closing", day)
-
-
 def rates_id(date: str, currencies: Sequence[str]) -> str:
     """The rates of some currencies on a day."""
     return _joined("rates", date, "-".join(currencies))

@@ -121,9 +121,6 @@ FILES_AT_ONCE: Final = Limit(
     "other work uses the document reader too",
     _SETTING,
 )
-SHARDS: Final = Limit(
-    64, "shards of a hot vendor (`HOT_SHARDS`)", "reading a total asks each shard", _SETTING
-)
 LANES: Final = Limit(
     50,
     "lanes of a month-end close (`MONTH_END_LANES`)",
@@ -198,21 +195,6 @@ REMEMBERED_EVENTS: Final = Limit(
     "event ids that a shard of a total remembers",
     "each event reads and writes the whole state, about 25 KB",
     "an event that is repeated after that many others counts again",
-)
-OPEN_DAYS: Final = Limit(
-    62,
-    "open days in a shard",
-    "same reason",
-    "amounts of the oldest day count for the day after it",
-)
-CLOSED_DAYS: Final = Limit(
-    62,
-    "closed days that a shard remembers",
-    "same reason",
-    "forgotten; the total still contains them",
-)
-CALENDAR_DAYS: Final = Limit(
-    200, "closed days whose totals the calendar keeps", "same reason", "the oldest is forgotten"
 )
 STUCK_NAMED: Final = Limit(
     100,

@@ -14,12 +14,6 @@ def number_setting(name: str, usually: int, most: int) -> int:
     return min(int(text[:18]), most)
 
 
-def names_setting(name: str) -> frozenset[str]:
-    """The names in a setting, parted by commas; none where it is missing."""
-    parts = os.environ.get(name, "").split(",")
-    return frozenset(part.strip() for part in parts) - {""}
-
-
 def flag_setting(name: str) -> bool:
     """Whether a setting is `true`; not where it is missing. Raises Failure `not_configured`."""
     text = os.environ.get(name) or "false"

@@ -1,66 +1,88 @@
-"""Aggregator: running totals for each vendor, of events from many senders; each counts once.
+"""Aggregator: running totals for each vendor, from events of many senders. Each event counts once.
 
-POST /api/totals takes an event and returns 202. GET /api/totals/{vendor} reads all shards of a
-vendor as one; `?day=` shows what is booked on a day. Events from a queue, rankings of vendors and
-closings of days are in files of their own.
+POST /api/totals accepts an event and returns 202; the queue VENDOR_EVENTS_QUEUE takes the same
+JSON. GET /api/totals/{vendor} returns the total. The events of a vendor are split over several
+entities, its shards, because an entity runs one operation at a time.
 """
 
 import asyncio
-import logging
-from datetime import timedelta
-from typing import Final, cast
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from activities import clock, limits
+from activities import limits
 from activities.ids import IdPart, is_id_part
-from activities.settings import names_setting, number_setting
-from blueprints import aggregator_booking as booking
-from blueprints import aggregator_sharding as sharding
-from blueprints.aggregator_booking import Day, Total
-from blueprints.aggregator_sharding import (
-    MOST_KEYS,
-    Page,
-    Registration,
-    SplitOrder,
-    Splits,
-    directory_id,
-    page_of,
-    shard_id,
-    splits_id,
-)
+from blueprints import aggregator_directory as directory
+from blueprints.aggregator_directory import number_of, page_id, page_of
 from http_api.answers import json_answer, url_of
-from http_api.bodies import Body, Query, read_body, read_query
+from http_api.bodies import Body, read_body, read_message
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from orchestration.failures import Failure
-from orchestration.operating import operate
 
-HOT_SHARDS: Final = 8  # unless the setting HOT_SHARDS says otherwise
+# The shards of each vendor. With another number, an event that is sent again would reach another
+# shard, and count again.
+SHARDS: Final = 4
 
-# Before another number of shards holds, in days: no event may be dated later than tomorrow, and
-# the clocks of two workers may part at midnight.
-_NOTICE: Final = timedelta(days=3)
+# A shard forgets older events, because each operation reads and writes its whole state.
+REMEMBERED: Final = limits.REMEMBERED_EVENTS.most
 
-log = logging.getLogger(__name__)
 bp = df.Blueprint()
 
 
 class VendorEvent(Body):
-    """Something that changes what a vendor's events come to; a credit note is below zero."""
+    """Something that changes the total of a vendor. The amount of a credit note is negative."""
 
     event: IdPart
     vendor: IdPart
-    day: Day
     amount_cents: int = Field(ge=-limits.CENTS.most, le=limits.CENTS.most)
 
 
-class DayQuery(Query):
-    """Which day to show, in place of all of them."""
+class Recording(BaseModel):
+    """The input of the operation `record`."""
 
-    day: Day | None = None
+    event: str
+    amount_cents: int
+
+
+class Tally(TypedDict):
+    """How many events there are, and the sum of their amounts."""
+
+    events: int
+    amount_cents: int
+
+
+class Total(Tally):
+    """What a shard holds. `seen` recognizes an event that is sent again."""
+
+    repeats: int
+    seen: list[str]
+
+
+@bp.entity_trigger(context_name="context")
+def vendor_total(context: df.DurableEntityContext) -> None:
+    """Count an event once, or return what was counted."""
+    # A shard that was saved by an older deployment may lack a field of today's state.
+    total = cast(Total, {**_new(), **context.get_state(_new, expected_type=dict)})
+    match context.operation_name:
+        case "record":
+            recording = Recording.model_validate(context.get_input(expected_type=object))
+            mark = sha256(recording.event.encode()).hexdigest()[:16]  # shorter than most names
+            if mark in total["seen"]:
+                total["repeats"] += 1
+            else:
+                total["events"] += 1
+                total["amount_cents"] += recording.amount_cents
+                total["seen"] = [*total["seen"], mark][-REMEMBERED:]
+            context.set_state(total)
+        case "read":
+            context.set_result(summed([total]))
+        case unknown:
+            raise Failure("unknown_operation", f"a total has no operation {str(unknown)[:64]!r}")
 
 
 @bp.route(route="totals", methods=["POST"])
@@ -69,12 +91,23 @@ class DayQuery(Query):
 async def record_vendor_event(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Take the event in the body; whether it was counted before, only its shard knows."""
+    """Accept the event in the body. Only its shard knows whether it was counted before."""
     event = read_body(req, VendorEvent)
     await record_event(client, event)
     here = url_of(req, f"/api/totals/{event.vendor}")
-    shown = {"event": event.event, "vendor": event.vendor, "statusQueryGetUri": here}
-    return json_answer(shown, 202, {"Location": here})
+    accepted = {"event": event.event, "vendor": event.vendor, "statusQueryGetUri": here}
+    return json_answer(accepted, 202, {"Location": here})
+
+
+@bp.queue_trigger(
+    arg_name="msg", queue_name="%VENDOR_EVENTS_QUEUE%", connection="AzureWebJobsStorage"
+)
+@bp.durable_client_input(client_name="client")
+async def record_queued_vendor_event(
+    msg: func.QueueMessage, client: df.DurableOrchestrationClient
+) -> None:
+    """Record the event in a message. If this raises, the host tries the message again."""
+    await record_event(client, read_message(msg.get_body(), VendorEvent))
 
 
 @bp.route(route="totals/{vendor}", methods=["GET"])
@@ -83,89 +116,50 @@ async def record_vendor_event(
 async def show_vendor_total(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show what a vendor's events come to; what was taken a moment ago may not be in it yet."""
-    vendor, day = req.route_params["vendor"], read_query(req, DayQuery).day
-    splits = await state_of(client, splits_id(vendor)) if is_id_part(vendor) else None
-    if splits is None:
-        detail = f"vendor {vendor[:64]!r} is unknown: no event of it has arrived"
+    """Return the total of a vendor. Events accepted just before may not be in it yet."""
+    vendor = req.route_params["vendor"]
+    totals: list[Total] = []
+    if is_id_part(vendor):
+        states = await asyncio.gather(*(state_of(client, shard) for shard in shards_of(vendor)))
+        totals = [{**_new(), **state} for state in states if state]
+    if not totals:
+        detail = f"vendor {vendor[:64]!r} is unknown: no event of it was counted yet"
         raise Problem(404, "unknown_vendor", detail)
-    states: list[Total | None] = await asyncio.gather(
-        *(state_of(client, shard_id(vendor, shard)) for shard in range(splits["most"]))
-    )
-    shards = [state for state in states if state]
-    try:
-        shown = booking.as_one_on(shards, day) if day else booking.as_one(shards)
-    except Failure as failure:
-        raise Problem(404, failure.code, failure.message) from failure
-    return json_answer({"vendor": vendor, **shown})
-
-
-@bp.entity_trigger(context_name="context")
-def vendor_total(context: df.DurableEntityContext) -> None:
-    """One shard of a vendor's total."""
-    operations = {"record": booking.record, "close": booking.close, "read": booking.read}
-    operate(context, booking.new_total, operations)
-
-
-@bp.entity_trigger(context_name="context")
-def vendor_splits(context: df.DurableEntityContext) -> None:
-    """Over how many shards a vendor is split."""
-    operate(context, sharding.new_splits, {"split": sharding.split})
-
-
-@bp.entity_trigger(context_name="context")
-def vendor_directory(context: df.DurableEntityContext) -> None:
-    """One page of the vendors there are."""
-    operate(
-        context,
-        sharding.new_page,
-        {
-            "register": sharding.register,
-            "close": sharding.close,
-            "list_after": sharding.list_after,
-        },
-    )
+    repeats = sum(total["repeats"] for total in totals)
+    return json_answer({"vendor": vendor, **summed(totals), "repeats": repeats})
 
 
 async def record_event(client: df.DurableOrchestrationClient, event: VendorEvent) -> None:
-    """Signal the shard that this event always meets. Raises Problem."""
-    if event.day > (clock.now().date() + timedelta(days=1)).isoformat():
-        raise Problem(422, "day_to_come", f"the day {event.day} is to come: send the event then")
-    splits: Splits | None = await state_of(client, splits_id(event.vendor))
-    shards = _wanted_shards(event.vendor, splits)
-    if splits is None or sharding.newest_shards(splits) != shards:
-        splits = await _split(client, event.vendor, shards, splits)
-    shard = sharding.shard_of(splits, event.event, event.day)
-    told = event.model_dump() | {"closed_through": splits["closed_through"]}
-    await client.signal_entity(shard_id(event.vendor, shard), "record", told)
+    """Signal the shard of an event. An event that is sent again reaches the same shard."""
+    shard = shards_of(event.vendor)[number_of(event.event) % SHARDS]
+    if await state_of(client, shard) is None:
+        await _register(client, event.vendor)  # before its first event: it may be asked for then
+    recording = Recording(event=event.event, amount_cents=event.amount_cents)
+    await client.signal_entity(shard, "record", recording.model_dump())
 
 
-async def _split(
-    client: df.DurableOrchestrationClient, vendor: str, shards: int, before: Splits | None
-) -> Splits:
-    """Split a vendor over other shards, before the event: no total may be in an unknown shard.
-
-    Returns how the event is to be split: another number of shards is for the events of later days.
-    """
-    found = await state_of(client, directory_id(page_of(vendor)))
-    page = cast(Page, found) if found else sharding.new_page()
-    if vendor not in page["shards"] and len(page["shards"]) >= MOST_KEYS:
-        why = "there are too many vendors: look for names that are none"
-        raise Problem(409, "directory_full", f"vendor {vendor!r} is new, and {why}")
-    since = (clock.now().date() + _NOTICE).isoformat()
-    registration = Registration(key=vendor, shards=shards)
-    order = SplitOrder(shards=shards, since=since, closed_through=page["closed_through"])
-    await client.signal_entity(directory_id(page_of(vendor)), "register", registration)
-    await client.signal_entity(splits_id(vendor), "split", order)
-    return before or sharding.first_splits(shards, page["closed_through"])
+async def _register(client: df.DurableOrchestrationClient, vendor: str) -> None:
+    """Add a vendor to the directory. Raises Problem 409 if its page is full."""
+    page = page_id(page_of(vendor))
+    vendors = (await state_of(client, page) or directory.new_page())["vendors"]
+    if vendor in vendors:
+        return
+    if len(vendors) >= directory.MOST_VENDORS:
+        detail = f"vendor {vendor!r} is new, and the directory is full: look for misspelt names"
+        raise Problem(409, "directory_full", detail)
+    await client.signal_entity(page, "register", vendor)
 
 
-def _wanted_shards(vendor: str, splits: Splits | None) -> int:
-    """Over how many shards a vendor is to be split. A wrong setting changes nothing."""
-    if vendor not in names_setting("HOT_VENDORS"):
-        return 1
-    try:
-        return number_setting("HOT_SHARDS", HOT_SHARDS, limits.SHARDS.most)
-    except Failure as failure:
-        log.error("vendor %s stays as it is split: %s", vendor, failure)
-        return sharding.newest_shards(splits) if splits else HOT_SHARDS
+def shards_of(vendor: str) -> list[df.EntityId]:
+    return [df.EntityId("vendor_total", f"{vendor}:{shard}") for shard in range(SHARDS)]
+
+
+def summed(tallies: Sequence[Tally]) -> Tally:
+    return Tally(
+        events=sum(each["events"] for each in tallies),
+        amount_cents=sum(each["amount_cents"] for each in tallies),
+    )
+
+
+def _new() -> Total:
+    return Total(events=0, amount_cents=0, repeats=0, seen=[])

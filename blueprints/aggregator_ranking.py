@@ -1,10 +1,12 @@
-"""The first vendors by what their events come to: rankings made in parts, put together to a whole.
+"""Map-reduce: the vendors with the largest totals.
 
-POST /api/rankings starts one ranking a name: 202; 200 once it has ended.
+POST /api/rankings starts the ranking of a name. Returns 202, and 200 once it has ended. One child
+for each page of the directory ranks the vendors of the page (map); the parent merges the rankings
+of the pages (reduce).
 """
 
-from collections.abc import Generator, Sequence
-from typing import Any, Final, TypedDict, cast
+from collections.abc import Generator
+from typing import Any, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -12,8 +14,8 @@ from pydantic import Field
 
 from activities import limits
 from activities.ids import IdPart, child_id, ranking_id
-from blueprints.aggregator_booking import Tally, summed
-from blueprints.aggregator_sharding import PAGES, Listed, ask_shards, directory_id
+from blueprints.aggregator import SHARDS, Tally, shards_of, summed
+from blueprints.aggregator_directory import PAGES, Listed, page_id
 from http_api.bodies import Body, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
@@ -23,45 +25,37 @@ bp = df.Blueprint()
 
 
 class RankingBody(Body):
-    """How many vendors to name; a ranking is as of when it was asked for, under its name."""
+    """The name of a ranking, and how many vendors it lists."""
 
     name: IdPart
     top: int = Field(10, ge=1, le=limits.RANKED.most)
 
 
 class Line(Tally):
-    """One vendor and what its events come to."""
+    """A vendor and its total."""
 
     vendor: str
 
 
-class Ranking(TypedDict):
-    """The first so many, and how many more have just as much as the last of them."""
-
-    lines: list[Line]
-    tied_with_last: int
-
-
 class RankedLine(Line):
-    """A line and its place; those with the same amount share one, and the next is left out."""
+    """A line and its place."""
 
     rank: int
 
 
-class Ranked(TypedDict):
-    """A ranking with places."""
+class Ranking(TypedDict):
+    """The vendors with the largest totals, the largest first."""
 
     lines: list[RankedLine]
-    tied_with_last: int
 
 
-class RankingOrder(TypedDict):
-    """How many vendors of a page of the directory to name, and the ranking of those before one."""
+class PageOrder(TypedDict):
+    """A page to rank: what was found so far, of the vendors up to `after`."""
 
-    page: str
+    page: int
     top: int
     after: str
-    so_far: Ranking
+    lines: list[Line]
 
 
 @bp.route(route="rankings", methods=["POST"])
@@ -70,79 +64,59 @@ class RankingOrder(TypedDict):
 async def start_vendor_ranking(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the ranking in the body, once a name."""
-    asked = read_body(req, RankingBody)
-    work = asked.model_dump(mode="json")
-    return await start_once(req, client, "vendor_ranking", ranking_id(asked.name), work)
+    """Start the ranking in the body, once for each name."""
+    body = read_body(req, RankingBody)
+    work = body.model_dump(mode="json")
+    return await start_once(req, client, "vendor_ranking", ranking_id(body.name), work)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", starts_children=True)
-def vendor_ranking(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Ranked]:
-    """Rank the vendors of each page of the directory, side by side; merge what they found."""
+def vendor_ranking(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Ranking]:
+    """Rank the vendors of all pages at the same time, and merge the rankings."""
     top = cast(dict[str, int], context.get_input())["top"]
     context.set_custom_status({"step": "ranking", "done": 0, "of": PAGES})
-    orders = {
-        f"page-{page}": RankingOrder(page=str(page), top=top, after="", so_far=_NOTHING)
-        for page in range(PAGES)
-    }
     # Each run has children of its own: those of a run that was terminated may still be running.
     run = context.new_uuid()[:8]
     pages = [
         context.call_sub_orchestrator(
             ranking_page,
-            order,
-            instance_id=child_id(context.instance_id, f"{name}-{run}"),
-            expected_type=dict,
+            PageOrder(page=page, top=top, after="", lines=[]),
+            instance_id=child_id(context.instance_id, f"page-{page}-{run}"),
+            expected_type=list,
         )
-        for name, order in orders.items()
+        for page in range(PAGES)
     ]
-    rankings: list[Ranking] = yield context.task_all(pages)
+    rankings: list[list[Line]] = yield context.task_all(pages)
     context.set_custom_status({"step": "ranked", "done": PAGES, "of": PAGES})
-    return with_ranks(merged(rankings, top))
+    lines = largest([line for ranking in rankings for line in ranking], top)
+    return Ranking(lines=[RankedLine(**line, rank=rank) for rank, line in enumerate(lines, 1)])
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate")
-def ranking_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Ranking | None]:
-    """Rank the next vendors of one page of the directory, and continue as new with the rest."""
-    order = cast(RankingOrder, context.get_input())
-    listed: Listed = yield context.call_entity(
-        directory_id(order["page"]), "list_after", order["after"]
-    )
-    shards = yield from ask_shards(context, listed["shards"], "read")
-    lines = [Line(vendor=vendor, **summed(tallies)) for vendor, tallies in shards.items()]
-    ranking = merged([order["so_far"], Ranking(lines=lines, tied_with_last=0)], order["top"])
+def ranking_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, list[Line] | None]:
+    """Rank the next vendors of a page, and continue as new with the rest of the page."""
+    order = cast(PageOrder, context.get_input())
+    listed: Listed = yield context.call_entity(page_id(order["page"]), "list_after", order["after"])
+    lines = order["lines"]
+    if listed["vendors"]:  # task_all([]) returns None
+        reads = [
+            context.call_entity(shard, "read")
+            for vendor in listed["vendors"]
+            for shard in shards_of(vendor)
+        ]
+        tallies: list[Tally] = yield context.task_all(reads)
+        for number, vendor in enumerate(listed["vendors"]):
+            total = summed(tallies[number * SHARDS : (number + 1) * SHARDS])
+            lines.append(Line(vendor=vendor, **total))
+    lines = largest(lines, order["top"])
     if not listed["more"]:
-        return ranking
-    context.continue_as_new({**order, "after": max(listed["shards"]), "so_far": ranking})
+        return lines
+    context.continue_as_new({**order, "after": listed["vendors"][-1], "lines": lines})
     return None
 
 
-def merged(rankings: Sequence[Ranking], top: int) -> Ranking:
-    """The ranking of all that these rankings are made of; names decide who of equals is named."""
-    lines = sorted(
-        (line for ranking in rankings for line in ranking["lines"]),
-        key=lambda line: (-line["amount_cents"], line["vendor"]),
-    )
-    if not lines:
-        return _NOTHING
-    least = lines[:top][-1]["amount_cents"]
-    # What a part has left out has no more than the last that it named.
-    tied = sum(line["amount_cents"] == least for line in lines[top:]) + sum(
-        ranking["tied_with_last"]
-        for ranking in rankings
-        if ranking["lines"] and ranking["lines"][-1]["amount_cents"] == least
-    )
-    return Ranking(lines=lines[:top], tied_with_last=tied)
-
-
-def with_ranks(ranking: Ranking) -> Ranked:
-    lines: list[RankedLine] = []
-    for place, line in enumerate(ranking["lines"], 1):
-        is_tied = lines and lines[-1]["amount_cents"] == line["amount_cents"]
-        lines.append(RankedLine(**line, rank=lines[-1]["rank"] if is_tied else place))
-    return Ranked(lines=lines, tied_with_last=ranking["tied_with_last"])
-
-
-_NOTHING: Final = Ranking(lines=[], tied_with_last=0)
+def largest(lines: list[Line], top: int) -> list[Line]:
+    """Return the lines with the largest amounts. Equal amounts are in the order of the names."""
+    return sorted(lines, key=lambda line: (-line["amount_cents"], line["vendor"]))[:top]

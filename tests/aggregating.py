@@ -2,22 +2,17 @@
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any, Final
 
 import azure.functions as func
-import pytest
 
-from blueprints import aggregator_closing, aggregator_ranking, aggregator_sharding
 from durablehost.testing import Answer, ManualHub
 
-DAY: Final = "2026-01-01"  # when the hub's clock begins
-NEXT_DAY: Final = "2026-01-02"
 QUEUE_FUNCTION: Final = "record_queued_vendor_event"
 
 
-def an_event(event: str, vendor: str = "acme", day: str = DAY, amount_cents: int = 100) -> Any:
-    return {"event": event, "vendor": vendor, "day": day, "amount_cents": amount_cents}
+def an_event(event: str, vendor: str = "acme", amount_cents: int = 100) -> Any:
+    return {"event": event, "vendor": vendor, "amount_cents": amount_cents}
 
 
 async def post(hub: ManualHub, event: str, *args: Any, **more: Any) -> Answer:
@@ -30,36 +25,21 @@ async def enqueue(hub: ManualHub, content: object) -> None:
     await hub.fire(QUEUE_FUNCTION, func.QueueMessage(body=body))
 
 
-async def total(hub: ManualHub, vendor: str = "acme", day: str = "") -> Any:
-    answer = await hub.request("GET", f"/api/totals/{vendor}" + (f"?day={day}" if day else ""))
+async def total(hub: ManualHub, vendor: str = "acme") -> Any:
+    answer = await hub.request("GET", f"/api/totals/{vendor}")
     assert answer.status == 200, answer.text
     return answer.json()
 
 
-async def counted(hub: ManualHub, vendor: str = "acme", day: str = "") -> tuple[int, int]:
-    """How many events, and what they come to."""
-    shown = await total(hub, vendor, day)
+async def counted(hub: ManualHub, vendor: str = "acme") -> tuple[int, int]:
+    """How many events, and the sum of their amounts."""
+    shown = await total(hub, vendor)
     return shown["events"], shown["amount_cents"]
-
-
-async def close(hub: ManualHub, day: str) -> Answer:
-    return await hub.request("POST", "/api/closings", json={"day": day})
 
 
 async def rank(hub: ManualHub, name: str, **more: Any) -> Any:
     await hub.request("POST", "/api/rankings", json={"name": name, **more})
     return hub.output(f"ranking:{name}")
-
-
-async def next_day(hub: ManualHub, days: int = 1) -> None:
-    await hub.advance(timedelta(days=days))
-
-
-def use_few_pages(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Have a directory of three pages, so that what asks them all has few steps to crash at."""
-    for module in (aggregator_closing, aggregator_ranking, aggregator_sharding):
-        monkeypatch.setattr(module, "PAGES", 3)
-    return 3
 
 
 def shards(hub: ManualHub, vendor: str = "acme") -> list[Any]:

@@ -109,7 +109,7 @@ def api(
     """The app; it knows the sandbox by its settings, and Azurite where that is installed."""
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
     environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "TAX_TOKEN": TAX_TOKEN}
-    environ |= {"VENDOR_EVENTS_QUEUE": events_queue, "HOT_VENDORS": "e2e-hot"}
+    environ["VENDOR_EVENTS_QUEUE"] = events_queue
     # A message that fails is tried again at once, and not half a minute later.
     queues = "AzureFunctionsJobHost__extensions__queues__"
     environ |= {f"{queues}visibilityTimeout": "00:00:00", f"{queues}maxPollingInterval": "00:00:01"}

@@ -22,7 +22,7 @@ ALL = {name: value for name, value in vars(limits).items() if isinstance(value, 
 OF_REQUESTS = {name for name, limit in ALL.items() if limit.over in ("413", "422")}
 
 INVOICE = {"vendor": "acme", "number": "INV-1", "order": "PO-1001", "amount_cents": 12_500}
-EVENT = {"event": "e-1", "vendor": "acme", "day": "2026-01-01", "amount_cents": 500}
+EVENT = {"event": "e-1", "vendor": "acme", "amount_cents": 500}
 RUNNING = "/api/operations/settlement:t-1"
 
 

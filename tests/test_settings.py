@@ -20,7 +20,6 @@ FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
 READERS = {
     "os.environ.get",
     "number_setting",
-    "names_setting",
     "flag_setting",
     "secret_setting",
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.settings import flag_setting, names_setting, number_setting, secret_setting
+from activities.settings import flag_setting, number_setting, secret_setting
 from orchestration.failures import Failure
 
 
@@ -32,24 +32,6 @@ def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, t
         number_setting("AT_ONCE", usually=20, most=100)
 
     assert (raised.value.code, raised.value.retriable) == ("not_configured", False)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [("", set()), (" , ,", set()), ("acme", {"acme"}), (" acme,globex , acme", {"acme", "globex"})],
-)
-def test_names_are_parted_by_commas(
-    monkeypatch: pytest.MonkeyPatch, text: str, names: set[str]
-) -> None:
-    monkeypatch.setenv("HOT_VENDORS", text)
-
-    assert names_setting("HOT_VENDORS") == names
-
-
-def test_names_that_are_missing_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOT_VENDORS", raising=False)
-
-    assert names_setting("HOT_VENDORS") == frozenset()
 
 
 @pytest.mark.parametrize(

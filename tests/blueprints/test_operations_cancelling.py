@@ -51,14 +51,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
         "parts": "part",
         "counts": {"read": 0, "failed": 0, "totals": {}},
     },
-    "closing_page": {
-        "page": "0",
-        "day": "2025-12-31",
-        "after": "",
-        "so_far": {"day": "2025-12-31", "vendors": 0, "events": 0, "amount_cents": 0},
-    },
     "currency_rate": {"currency": "USD", "date": "2026-01-01"},
-    "day_closing": {"day": "2025-12-31"},
     "delivery_intake": INVOICE,
     "document_intake": {
         "digest": "f" * 64,
@@ -84,12 +77,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
         "settings": TERMS,
     },
     "poisoned_event": {"text": "{}"},
-    "ranking_page": {
-        "page": "0",
-        "top": 1,
-        "after": "",
-        "so_far": {"lines": [], "tied_with_last": 0},
-    },
+    "ranking_page": {"page": 0, "top": 1, "after": "", "lines": []},
     "settlement_watch": {"transfer": "transfer-1", "within_hours": 72},
     "tax_check": {"vat_id": "DE1", "day": "2026-01-01", "within_minutes": 60},
     "tree_termination": {"root": "nobody", "created": "", "reason": ""},

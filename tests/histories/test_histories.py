@@ -18,20 +18,15 @@ MOST_EVENTS = 60  # so that a person can read it
 
 # These orchestrators have no recorded history yet.
 MISSING = {
-    "closing_page",
-    "day_closing",
     "document_intake",
     "invoice_intake",
     "ledger_sweep",
     "month_end_close",
     "month_end_lane",
     "month_end_vendor",
-    "poisoned_event",
-    "ranking_page",
     "settlement_watch",
     "tax_check",
     "tree_termination",
-    "vendor_ranking",
     "yearly_report",
 }
 

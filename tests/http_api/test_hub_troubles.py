@@ -28,7 +28,7 @@ from blueprints import (
 )
 
 INVOICE = {"vendor": "acme", "number": "INV-1", "order": "PO-1", "amount_cents": 1}
-EVENT = {"event": "e-1", "vendor": "acme", "day": "2026-01-01", "amount_cents": 1}
+EVENT = {"event": "e-1", "vendor": "acme", "amount_cents": 1}
 ID = {"id": "intake:acme:INV-1"}
 
 FAILED = {

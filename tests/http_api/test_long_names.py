@@ -12,7 +12,7 @@ from tests.outside import Sandbox
 
 NAME = "n" * limits.ID_PART_CHARS.most
 INVOICE = {"vendor": NAME, "number": NAME, "order": "PO-1001", "amount_cents": 500}
-EVENT = {"event": NAME, "vendor": NAME, "day": "2025-12-31", "amount_cents": 5}
+EVENT = {"event": NAME, "vendor": NAME, "amount_cents": 5}
 CURRENCIES = ["".join(letters) for letters in product(ascii_uppercase, repeat=3)]
 
 WORK: list[tuple[str, dict[str, Any]]] = [
@@ -28,7 +28,6 @@ WORK: list[tuple[str, dict[str, Any]]] = [
     ("/api/rates", {"date": "2025-12-31", "currencies": CURRENCIES[: limits.CURRENCIES.most]}),
     ("/api/totals", EVENT),
     ("/api/rankings", {"name": NAME}),
-    ("/api/closings", {"day": "2025-12-31"}),
     ("/api/month-ends", {"month": "2025-12"}),
     (f"/api/counters/{NAME}", {"amount": 1}),
     (f"/api/numbers/{NAME[1:]}x", {"document": NAME}),

@@ -1,15 +1,15 @@
-"""Vendor events from a queue, and messages whose event cannot be recorded.
+"""Orchestration started by a queue message: vendor events that could not be recorded.
 
-The host tries a message ten times, 30 seconds apart (host.json), and moves it to the queue
-`<name>-poison` then. An instance is started for it there: it tries again, informs accounts payable
-and fails. GET /api/operations?status=Failed&prefix=poison: lists these instances, and POST
-/api/operations/{id}/retry records the event once the cause is removed.
+The host tries a message of VENDOR_EVENTS_QUEUE ten times, 30 seconds apart (host.json), and then
+moves it to `<name>-poison`. One instance is started for each message there. It tries again, informs
+accounts payable and fails. GET /api/operations?status=Failed&prefix=poison: lists these instances,
+and POST /api/operations/{id}/retry records the event once the cause is removed.
 """
 
 import logging
 from collections.abc import Generator
 from hashlib import sha256
-from typing import Any, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -21,15 +21,17 @@ from http_api.bodies import read_message
 from http_api.problems import Problem
 from http_api.starting import ensure_started
 from orchestration.cancel_rules import on_cancel
-from orchestration.failures import Failure
-from orchestration.retrying import call_with_retry
+from orchestration.failures import Failure, failure_of
 
-TEXT = """\
+TEXT: Final = """\
 Messages of the queue of vendor events could not be recorded.
 
 GET /api/operations?status=Failed&prefix=poison: lists them, each with the reason.
 POST /api/operations/{id}/retry records the event once the cause is removed.
 """
+
+# The SDK's retry. It repeats refusals too, which here costs no more than four pauses.
+RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=5000, max_number_of_attempts=5)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
@@ -42,24 +44,13 @@ class QueuedEvent(TypedDict):
 
 
 @bp.queue_trigger(
-    arg_name="msg", queue_name="%VENDOR_EVENTS_QUEUE%", connection="AzureWebJobsStorage"
-)
-@bp.durable_client_input(client_name="client")
-async def record_queued_vendor_event(
-    msg: func.QueueMessage, client: df.DurableOrchestrationClient
-) -> None:
-    """Record the event in a message. If this raises, the host tries the message again."""
-    await record_event(client, read_message(msg.get_body(), VendorEvent))
-
-
-@bp.queue_trigger(
     arg_name="msg", queue_name="%VENDOR_EVENTS_QUEUE%-poison", connection="AzureWebJobsStorage"
 )
 @bp.durable_client_input(client_name="client")
 async def start_poisoned_event(
     msg: func.QueueMessage, client: df.DurableOrchestrationClient
 ) -> None:
-    """Start an instance for a message that failed too often; one instance for each message."""
+    """Start one instance for a message. A message that is delivered twice has the same id."""
     text = msg.get_body().decode(errors="replace")
     digest = sha256(f"{msg.id} {text}".encode()).hexdigest()[:32]
     await ensure_started(client, "poisoned_event", poison_id(digest), QueuedEvent(text=text))
@@ -71,9 +62,9 @@ def poisoned_event(context: df.DurableOrchestrationContext) -> Generator[Any, An
     """Record the event, or inform accounts payable and fail, so that somebody can retry it."""
     event = cast(QueuedEvent, context.get_input())
     try:
-        yield from call_with_retry(context, record_event_text, event)
-    except Failure:
-        # One mail an hour, however many messages fail: the mail server sends one for each key.
+        yield context.call_activity_with_retry(record_event_text, RETRY, event)
+    except Exception:  # the SDK raises nothing narrower
+        # One mail per hour, however many messages fail: the mail server sends one for each key.
         hour = context.current_utc_datetime.strftime("%Y-%m-%dT%H")
         mail = Message(
             to=PAYABLES,
@@ -82,10 +73,10 @@ def poisoned_event(context: df.DurableOrchestrationContext) -> Generator[Any, An
             key=f"poisoned-events:{hour}",
         )
         try:
-            yield from call_with_retry(context, send_message, mail)
-        except Failure as failure:
+            yield context.call_activity_with_retry(send_message, RETRY, mail)
+        except Exception as error:  # the SDK raises nothing narrower
             if not context.is_replaying:
-                log.info("%s: nobody was informed: %s", context.instance_id, failure)
+                log.info("%s: nobody was informed: %s", context.instance_id, failure_of(error))
         raise
 
 
