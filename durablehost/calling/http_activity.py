@@ -1,6 +1,8 @@
 """`context.call_http`: the activity that the host itself runs."""
 
 import json
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import MultiMapping
@@ -42,13 +44,15 @@ class HttpCaller:
         if content is not None and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = "text/plain"
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                skip_auto_headers=("User-Agent", "Accept", "Content-Type")
-            )
+            self._session = _new_session()
         data = None if content is None else content.encode()
         try:
             async with self._session.request(
-                request["method"], request["uri"], data=data, headers=headers
+                request["method"],
+                request["uri"],
+                data=data,
+                headers=headers,
+                proxy=proxy_for(request["uri"]),
             ) as response:
                 text = await response.text(errors="replace")
                 return compact(
@@ -71,6 +75,24 @@ class HttpCaller:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _new_session() -> aiohttp.ClientSession:
+    """A session as the host's: it adds no headers, keeps no cookies and decompresses nothing."""
+    return aiohttp.ClientSession(
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` name; none for this machine."""
+    address = urlsplit(url)
+    host = address.hostname or ""
+    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(address.netloc):
+        return None
+    return getproxies().get(address.scheme)
 
 
 def visible_headers(headers: MultiMapping[str]) -> dict[str, str | list[str]]:
