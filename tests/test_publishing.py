@@ -228,5 +228,5 @@ def test_the_host_knows_every_setting_of_host_json() -> None:
 
     # For Python on Azure Storage it has no effect: entities share the limit of orchestrators.
     assert "maxConcurrentEntityFunctions" not in host.section("extensions.durableTask")
-    assert not [name for name in unused_settings(host) if "no such setting" in name]
+    assert not [name for name in unused_settings(host, {}) if "no such setting" in name]
     assert all(re.fullmatch(r"00:0[0-9]:[0-9]{2}", str(text)) for text in durable.values())

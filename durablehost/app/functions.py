@@ -113,6 +113,14 @@ class FunctionTable:
             if function.durable_name:
                 self._durable[function.kind, function.durable_name.lower()] = function
 
+    def only(self, names: Collection[str]) -> "FunctionTable":
+        """Without the functions that are not among these names; all functions if there are none."""
+        wanted = {name.lower() for name in names}
+        if not wanted:
+            return self
+        functions = tuple(f for f in self.functions if f.name.lower() in wanted)
+        return replace(self, functions=functions)
+
     def with_disabled(self, names: Collection[str]) -> "FunctionTable":
         """The same functions, of which those with these names in lower case are disabled."""
         functions = tuple(

@@ -17,6 +17,7 @@ from durablehost.app.functions import Function
 from durablehost.calling.bindings import Call, FunctionBindings, Returned
 from durablehost.calling.interrupting import Interrupted
 from durablehost.calling.invocation_context import RetryContext, RpcException
+from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.calling.threads import DaemonPool, LoopThread
@@ -164,7 +165,8 @@ class Invoker:
 
 def _call_through_sdk(function: Function, context: object) -> str:
     try:
-        return cast(str, function.handler(context))
+        with runs(function.name):
+            return cast(str, function.handler(context))
     except (Exception, Interrupted):
         raise
     except BaseException as error:  # would end the thread it runs on
@@ -179,8 +181,9 @@ def _is_main_thread() -> bool:
 
 def _call_sync(bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]) -> Returned:
     try:
-        arguments = bindings.arguments(call, inputs)
-        return bindings.result(bindings.function.handler(**arguments), arguments, call)
+        with runs(bindings.function.name):
+            arguments = bindings.arguments(call, inputs)
+            return bindings.result(bindings.function.handler(**arguments), arguments, call)
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
 
@@ -189,9 +192,10 @@ async def _call_async(
     bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
 ) -> Returned:
     try:
-        arguments = bindings.arguments(call, inputs)
-        returned = await bindings.function.handler(**arguments)
-        return bindings.result(returned, arguments, call)
+        with runs(bindings.function.name):
+            arguments = bindings.arguments(call, inputs)
+            returned = await bindings.function.handler(**arguments)
+            return bindings.result(returned, arguments, call)
     except GeneratorExit:
         raise
     except asyncio.CancelledError as error:

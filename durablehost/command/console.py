@@ -6,27 +6,18 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut
+from durablehost.calling.running_function import running_function
 from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
+from durablehost.settings.log_levels import DURABLE_TASK, category_of, level_of
 from durablehost.web.routes import methods_of, route_of
 
 log = logging.getLogger("durablehost")
 
-_LEVELS: Final = {
-    "trace": logging.DEBUG,
-    "debug": logging.DEBUG,
-    "information": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-    "none": logging.CRITICAL + 1,
-}
-# The packages of durablehost that the real host logs under these names.
-_CATEGORIES: Final = {"default": "", "Host.Triggers.DurableTask": "durablehost"}
 # Of durable functions the name says all: many stand on one line.
 _NAMED: Final[tuple[tuple[Kind, str], ...]] = (
     ("orchestration", "Orchestrators"),
@@ -75,11 +66,29 @@ def set_up_logging() -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
-def set_levels(levels: Mapping[str, str]) -> None:
-    """Log at the levels of host.json (`logging.logLevel`)."""
-    for category, level in levels.items():
-        name = _CATEGORIES.get(category, category.removeprefix("Function."))
-        logging.getLogger(name).setLevel(_LEVELS.get(level.lower(), logging.INFO))
+class _AppLevels(logging.Filter):
+    """Passes on the lines of the app that host.json wants: each function has its own level."""
+
+    def __init__(self, levels: Mapping[str, str]) -> None:
+        super().__init__()
+        self._level_of = cache(lambda function: level_of(category_of(function), levels))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] == log.name:
+            return True
+        return bool(record.levelno >= self._level_of(running_function()))
+
+
+def set_levels(levels: Mapping[str, str], *, debug: bool) -> None:
+    """Log at the levels of host.json (`logging.logLevel`).
+
+    As in the Python worker, the app's debug messages are logged only with `debug`.
+    """
+    root = logging.getLogger()
+    root.setLevel(logging.DEBUG if debug else logging.INFO)
+    for handler in root.handlers:
+        handler.addFilter(_AppLevels(levels))
+    log.setLevel(level_of(DURABLE_TASK, levels))
 
 
 def say(text: str = "") -> None:

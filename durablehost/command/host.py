@@ -77,7 +77,7 @@ class Host:
         self._options = options
         console.set_up_logging()
         self._settings = load_settings(options.folder, os.environ)
-        console.set_levels(self._settings.log_levels)
+        console.set_levels(self._settings.log_levels, debug=self._settings.debug_logging)
         self._keys = load_keys(options.keys)
         self._ends = AsyncExitStack()
         with contextlib.ExitStack() as so_far:
@@ -89,6 +89,7 @@ class Host:
             # An app may ask for it while it is imported, as under `func start`.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
             table = load_app(options.folder, _script())
+            table = table.only(self._settings.functions)
             self._table: FunctionTable = table.with_disabled(self._settings.disabled)
             self._ends.enter_context(so_far.pop_all())
         self.ended = asyncio.Event()  # set where the work loop has died

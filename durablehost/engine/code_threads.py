@@ -50,9 +50,10 @@ class CodeCall:
 class CodeThreads:
     """The calls that wait, run or have ended. All methods are for the thread of the work loop."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        """`wake` is called when calls have ended."""
+    def __init__(self, wake: Callable[[], None], most: int) -> None:
+        """`wake` is called when calls have ended. At most so many run at the same time."""
         self._wake = wake
+        self._most = most
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._told_at = 0.0
@@ -98,8 +99,9 @@ class CodeThreads:
     def tend(self) -> None:
         """Have another thread take over from a long call, and start what such calls held up."""
         with self._lock:
-            worker = self._worker
-            if worker and any(call.thread_id == worker.ident for call in self.long()):
+            worker, holders = self._worker, [*self.long(), *self._given_up]
+            has_room = len(self._under_way) < self._most
+            if worker and has_room and any(call.thread_id == worker.ident for call in holders):
                 self._start_worker()
         self._given_up = [call for call in self._given_up if interrupt(call.thread_id)]
         held, self._held = self._held, []
@@ -111,12 +113,11 @@ class CodeThreads:
         if call in self._held:
             self._held.remove(call)
             return
-        self.tend()
         with self._lock:
             if call in self._under_way:
                 del self._under_way[call]
                 self._given_up.append(call)
-                interrupt(call.thread_id)
+        self.tend()  # another thread takes over before this one is interrupted
 
     async def stop(self) -> None:
         """Start no more, and give up the calls that do not end soon."""

@@ -58,7 +58,7 @@ class Engine:
         self._entities_first = True  # in the last round
         self._problems: list[tuple[str, str, Problem]] = []  # not yet on disk
         self._postponed = PostponedEpisodes()
-        self._code_threads = CodeThreads(self._wakeup.set)
+        self._code_threads = CodeThreads(self._wakeup.set, settings.max_concurrent_orchestrators)
         most = settings.max_concurrent_activities
         self._activities = Activities(backend, runner, most, self.wake)
         self._rounds = Rounds(

@@ -11,16 +11,15 @@ from typing import Any, Literal, cast
 from durablehost.errors import CannotStart
 from durablehost.settings.host_json import HostJson, read_host_json
 from durablehost.settings.local_settings import LocalHost, read_local_settings
+from durablehost.settings.log_levels import LEVELS
 from durablehost.settings.percent_names import resolve
-from durablehost.settings.unused_settings import unused_settings
+from durablehost.settings.unused_settings import is_debug_logging, unused_settings
 
 VersionMatch = Literal["None", "Strict", "CurrentOrOlder"]
 VersionFailure = Literal["Reject", "Fail"]
 
 DURABLE = "extensions.durableTask"
 BODY_LIMIT = 104_857_600  # the host's own: 100 MB
-
-_LEVELS = ("Trace", "Debug", "Information", "Warning", "Error", "Critical", "None")
 
 
 @dataclass(frozen=True)
@@ -31,12 +30,15 @@ class Settings:
     route_prefix: str = "api"
     connection_name: str = "Storage"
     max_concurrent_activities: int = 20
+    max_concurrent_orchestrators: int = 20  # entities share this limit
     default_version: str | None = None
     version_match: VersionMatch = "CurrentOrOlder"
     version_failure: VersionFailure = "Reject"
     may_replace_running: bool = False  # overridableExistingInstanceStates: AnyState
     function_timeout: timedelta | None = timedelta(minutes=30)
     log_levels: Mapping[str, str] = field(default_factory=dict)
+    debug_logging: bool = False  # PYTHON_ENABLE_DEBUG_LOGGING
+    functions: tuple[str, ...] = ()  # the only ones to load; all of them if empty
     port: int | None = None  # Host.LocalHttpPort; --port beats it
     cors: tuple[str, ...] = ()
     cors_credentials: bool = False
@@ -68,20 +70,23 @@ def _settings(host: HostJson, local: LocalHost, environ: Mapping[str, str]) -> S
         hub_name=_hub_name(host, environ),
         route_prefix=_route_prefix(host),
         connection_name=_connection_name(host),
-        max_concurrent_activities=_concurrent_activities(host),
+        max_concurrent_activities=_concurrent(host, "maxConcurrentActivityFunctions"),
+        max_concurrent_orchestrators=_concurrent(host, "maxConcurrentOrchestratorFunctions"),
         default_version=host.text(f"{DURABLE}.defaultVersion"),
         version_match=_version_match(host),
         version_failure=_version_failure(host),
         may_replace_running=_may_replace_running(host),
         function_timeout=_function_timeout(host),
         log_levels=_log_levels(host),
+        debug_logging=is_debug_logging(environ),
+        functions=_functions(host),
         port=local.port,
         cors=local.cors,
         cors_credentials=local.cors_credentials,
         disabled=_disabled(environ),
         homepage=environ.get("AzureWebJobsDisableHomepage", "").lower() != "true",
         body_limit=_body_limit(environ),
-        unused=tuple(unused_settings(host)),
+        unused=tuple(unused_settings(host, environ)),
         raw=host.values,
     )
 
@@ -148,9 +153,8 @@ def _connection_name(host: HostJson) -> str:
     return named or host.text(f"{provider}.connectionStringName") or "Storage"
 
 
-def _concurrent_activities(host: HostJson) -> int:
-    found = host.count(f"{DURABLE}.maxConcurrentActivityFunctions")
-    return found or 10 * (os.cpu_count() or 1)
+def _concurrent(host: HostJson, name: str) -> int:
+    return host.count(f"{DURABLE}.{name}") or 10 * (os.cpu_count() or 1)
 
 
 def _version_match(host: HostJson) -> VersionMatch:
@@ -188,11 +192,20 @@ def _log_levels(host: HostJson) -> dict[str, str]:
     host.section("logging")
     levels = {}
     for category, level in host.section("logging.logLevel").items():
-        known = next((k for k in _LEVELS if k.lower() == str(level).lower()), None)
+        known = next((k for k in LEVELS if k.lower() == str(level).lower()), None)
         if known is None:
-            raise host.wrong(f"logging.logLevel.{category}", level, f"one of {', '.join(_LEVELS)}")
+            raise host.wrong(f"logging.logLevel.{category}", level, f"one of {', '.join(LEVELS)}")
         levels[category] = known
     return levels
+
+
+def _functions(host: HostJson) -> tuple[str, ...]:
+    """`functions`, the list that `func start --functions` sets in the environment."""
+    found = host.value("functions") or []
+    names = list(found.values()) if isinstance(found, dict) else found
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise host.wrong("functions", found, 'a list of names such as ["start", "process"]')
+    return tuple(names)
 
 
 def _disabled(environ: Mapping[str, str]) -> frozenset[str]:

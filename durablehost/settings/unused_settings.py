@@ -1,8 +1,9 @@
 """Which settings of a `host.json` durablehost does nothing with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from durablehost.settings.host_json import HostJson
+from durablehost.settings.log_levels import has_effect
 
 # By section, in lower case: what is used, and what the real host knows besides.
 _USED = {
@@ -10,6 +11,7 @@ _USED = {
         "defaultversion",
         "hubname",
         "maxconcurrentactivityfunctions",
+        "maxconcurrentorchestratorfunctions",
         "overridableexistinginstancestates",
         "storageprovider",
         "versionfailurestrategy",
@@ -37,7 +39,6 @@ _KNOWN = {
         "httpsettings",
         "localrpcendpointenabled",
         "maxconcurrententityfunctions",
-        "maxconcurrentorchestratorfunctions",
         "maxentityoperationbatchsize",
         "maxgrpcmessagesizeinbytes",
         "maxorchestrationactions",
@@ -61,7 +62,6 @@ _KNOWN_AT_TOP = {
     "aggregator",
     "concurrency",
     "customhandler",
-    "functions",
     "healthmonitor",
     "isdefaulthostconfig",
     "manageddependencies",
@@ -75,13 +75,15 @@ _KNOWN_AT_TOP = {
     "watchfiles",
 }
 # Of these either all is used, or nothing in them would make a difference here.
-_SILENT = {"extensionbundle", "extensions", "functiontimeout", "logging", "version"}
+_SILENT = {"extensionbundle", "extensions", "functions", "functiontimeout", "logging", "version"}
+_DEBUG_LOGGING = "PYTHON_ENABLE_DEBUG_LOGGING"
 # Each store has settings of its own, so none can be said to be unknown.
 _OPEN = "extensions.durabletask.storageprovider"
 
 
-def unused_settings(host: HostJson) -> Iterator[str]:
+def unused_settings(host: HostJson, environ: Mapping[str, str]) -> Iterator[str]:
     """What the file sets in vain; of what the real host does not know either, that it is so."""
+    yield from _unused_logging(host, environ)
     for name in host.values:
         if name.lower() not in _SILENT:
             yield _described(name, name.lower() in _KNOWN_AT_TOP)
@@ -91,6 +93,23 @@ def unused_settings(host: HostJson) -> Iterator[str]:
             yield from _unused_below(host, path)
         else:
             yield path
+
+
+def is_debug_logging(environ: Mapping[str, str]) -> bool:
+    """Whether the Python worker passes on the debug messages of the app."""
+    return environ.get(_DEBUG_LOGGING, "").lower() in ("1", "true", "t", "y", "yes")
+
+
+def _unused_logging(host: HostJson, environ: Mapping[str, str]) -> Iterator[str]:
+    for name in host.section("logging"):
+        if name.lower() != "loglevel":
+            yield f"logging.{name}"
+    for category, level in host.section("logging.logLevel").items():
+        path = f"logging.logLevel.{category}"
+        if not has_effect(category):
+            yield path
+        elif str(level).lower() in ("trace", "debug") and not is_debug_logging(environ):
+            yield f"{path} for the app's debug messages: they need {_DEBUG_LOGGING}=1, as on Azure"
 
 
 def _unused_below(host: HostJson, path: str) -> Iterator[str]:

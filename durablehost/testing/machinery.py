@@ -79,7 +79,7 @@ def build(
         warnings.warn(misfits, stacklevel=4)
     table = table_of(app)
     settings = settings or settings_for_tests(table.folder)
-    table = table.with_disabled(settings.disabled)
+    table = table.only(settings.functions).with_disabled(settings.disabled)
     clock = ManualClock(start)
     log = CallLog(clock)
     storage = MemoryStorage()

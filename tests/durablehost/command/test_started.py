@@ -22,6 +22,7 @@ APP = (
     SOUND
     + f"""
 import json
+import logging
 import sys
 
 NAMES = {NAMES}
@@ -32,6 +33,20 @@ AT_IMPORT = {{name: os.environ.get(name) for name in NAMES}}
 def environment(req: func.HttpRequest) -> str:
     now = {{name: os.environ.get(name) for name in NAMES}}
     return json.dumps([AT_IMPORT, now, os.getcwd(), sys.path[0]])
+
+
+@app.route(route="talks", auth_level="anonymous")
+def talks(req: func.HttpRequest) -> str:
+    logging.debug("a debug line of talks")
+    logging.info("a line of talks")
+    return "done"
+
+
+@app.route(route="whispers", auth_level="anonymous")
+def whispers(req: func.HttpRequest) -> str:
+    logging.info("a line of whispers")
+    logging.getLogger("own").warning("a warning of whispers")
+    return "done"
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 0 5 1 1 *")
@@ -48,7 +63,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def without_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
-    folder = write_app(tmp_path_factory.mktemp("without-keys") / "app", APP)
+    host_json = {"version": "2.0", "logging": {"logLevel": {"Function.whispers": "Warning"}}}
+    folder = write_app(tmp_path_factory.mktemp("without-keys") / "app", APP, host_json)
     with running(folder) as host:
         yield host
 
@@ -135,6 +151,17 @@ def test_running_asks_for_the_master_key(with_keys: Started, keys: dict[str, str
     assert refused == [401, 401, 401]
     assert run(with_keys, "yearly", keys["master"]).status == 202
     with_keys.output.wait_for("a year has gone False")
+
+
+def test_each_function_logs_from_its_own_level_on(without_keys: Started) -> None:
+    for path in ("/api/whispers", "/api/talks"):
+        assert without_keys.ask("GET", path).status == 200
+
+    without_keys.output.wait_for("a line of talks")
+    said = without_keys.text
+    assert "warning: a warning of whispers" in said
+    assert "a line of whispers" not in said
+    assert "a debug line of talks" not in said
 
 
 def test_the_hosts_pages_are_open_without_keys(without_keys: Started) -> None:

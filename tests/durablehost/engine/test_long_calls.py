@@ -96,6 +96,33 @@ async def test_beside_a_loop_other_instances_run_and_a_termination_ends_it() -> 
     threads_end()
 
 
+async def test_no_more_orchestrators_run_at_once_than_host_json_allows() -> None:
+    stuck = Stuck()
+    async with working(stuck.app, settings=Settings(max_concurrent_orchestrators=1)) as work:
+        await stuck.block(work, "a")
+        await work.started("quick", "b")
+        await stuck.reported(work, "a", "runs-long")
+        waiting = work.client.status("b").status
+        stuck.hold.go_on.set()
+        ended = [await work.ended(name) for name in ("a", "b")]
+
+    assert waiting == "Pending"
+    assert [one.status for one in ended] == ["Completed", "Completed"]
+
+
+async def test_a_loop_that_holds_the_only_place_can_be_terminated() -> None:
+    stuck = Stuck()
+    async with working(stuck.app, settings=Settings(max_concurrent_orchestrators=1)) as work:
+        await work.started("loops", "loop")
+        await work.started("quick", "other")
+        await stuck.reported(work, "loop", "runs-long")
+        work.client.terminate("loop", "enough")
+        loop, other = await work.ended("loop"), await work.ended("other")
+
+    assert (loop.status, other.status) == ("Terminated", "Completed")
+    threads_end()
+
+
 async def test_code_that_cannot_be_interrupted_costs_a_thread_and_nothing_else() -> None:
     stuck = Stuck()
     async with working(stuck.app) as work:

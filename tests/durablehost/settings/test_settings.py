@@ -11,6 +11,7 @@ import pytest
 
 from durablehost.errors import CannotStart
 from durablehost.settings import Settings, load_settings
+from durablehost.settings.log_levels import LEVELS, level_of
 
 
 def settings_of(
@@ -39,6 +40,7 @@ def test_a_bare_host_json_gives_the_defaults_of_the_host(tmp_path: Path) -> None
     concurrent = 10 * (os.cpu_count() or 1)
     assert settings == Settings(
         max_concurrent_activities=concurrent,
+        max_concurrent_orchestrators=concurrent,
         raw={"version": "2.0"},
     )
 
@@ -47,11 +49,13 @@ def test_every_setting_that_means_something_is_read(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,
         functionTimeout="01:02:03",
-        logging={"logLevel": {"default": "warning", "Host.Results": "Error"}},
+        logging={"logLevel": {"default": "warning", "Function.pay": "Error"}},
+        functions=["pay", "book"],
         extensions={"http": {"routePrefix": "api/v1"}},
         durable={
             "hubName": "Payables",
             "maxConcurrentActivityFunctions": "3",
+            "maxConcurrentOrchestratorFunctions": 4,
             "defaultVersion": "2.0",
             "versionMatchStrategy": "strict",
             "versionFailureStrategy": "Fail",
@@ -64,12 +68,14 @@ def test_every_setting_that_means_something_is_read(tmp_path: Path) -> None:
     assert settings.route_prefix == "api/v1"
     assert settings.connection_name == "LedgerStorage"
     assert settings.max_concurrent_activities == 3
+    assert settings.max_concurrent_orchestrators == 4
     assert settings.default_version == "2.0"
     assert settings.version_match == "Strict"
     assert settings.version_failure == "Fail"
     assert settings.may_replace_running
     assert settings.function_timeout == timedelta(hours=1, minutes=2, seconds=3)
-    assert settings.log_levels == {"default": "Warning", "Host.Results": "Error"}
+    assert settings.log_levels == {"default": "Warning", "Function.pay": "Error"}
+    assert settings.functions == ("pay", "book")
     assert settings.unused == ()
 
 
@@ -337,7 +343,6 @@ def test_settings_durablehost_does_nothing_with_are_named_and_typing_errors_said
         "extenions (no such setting)",
         "extensions.durableTask.hubNam (no such setting)",
         "extensions.durableTask.maxConcurrentEntityFunctions",
-        "extensions.durableTask.maxConcurrentOrchestratorFunctions",
         "extensions.durableTask.storageProvider.partitionCount",
         "extensions.durableTask.tracing",
         "extensions.http.hsts",
@@ -467,3 +472,54 @@ def test_the_page_and_the_largest_body_are_settings_too(tmp_path: Path) -> None:
 
     assert not settings.homepage
     assert settings.body_limit == 12
+
+
+def test_the_environment_may_list_the_functions_to_load(tmp_path: Path) -> None:
+    environ = {
+        "AzureFunctionsJobHost__functions__0": "pay",
+        "AzureFunctionsJobHost__functions__1": "book",
+    }
+
+    assert settings_of(tmp_path, environ=environ).functions == ("pay", "book")
+
+
+@pytest.mark.parametrize(
+    ("category", "level"),
+    [
+        ("Function.pay.User", "Error"),
+        ("Function.paying.User", "Error"),  # .NET goes by how the name begins
+        ("Function.PAY.user", "Error"),
+        ("Function.book.User", "Debug"),
+        ("Host.Triggers.DurableTask", "Warning"),
+        ("default", "Warning"),
+    ],
+)
+def test_the_longest_beginning_of_a_category_has_its_level(category: str, level: str) -> None:
+    levels = {"default": "Warning", "Function": "Debug", "Function.pay": "Error"}
+
+    assert level_of(category, levels) == LEVELS[level]
+
+
+def test_levels_without_effect_are_listed(tmp_path: Path) -> None:
+    levels = {
+        "default": "Information",
+        "Host": "Warning",
+        "Host.Results": "Error",
+        "Function": "Debug",
+        "Worker": "Error",
+    }
+    section = {"logLevel": levels, "applicationInsights": {}}
+
+    settings = settings_of(tmp_path, logging=section)
+    environ = {"PYTHON_ENABLE_DEBUG_LOGGING": "1"}
+    debugging = settings_of(tmp_path, logging=section, environ=environ)
+
+    needs = "they need PYTHON_ENABLE_DEBUG_LOGGING=1, as on Azure"
+    assert sorted(settings.unused) == [
+        "logging.applicationInsights",
+        f"logging.logLevel.Function for the app's debug messages: {needs}",
+        "logging.logLevel.Host.Results",
+        "logging.logLevel.Worker",
+    ]
+    assert len(debugging.unused) == 3
+    assert debugging.debug_logging
