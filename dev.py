@@ -478,7 +478,7 @@ def demo_files(chosen: argparse.Namespace) -> int:
 
 
 def module(chosen: argparse.Namespace) -> int:
-    """Run a module of this repository; what follows -- goes to it."""
+    """Run a module of this repository with the arguments that follow."""
     set_up_python()
     with Children() as children:
         return children.run([PYTHON, "-m", chosen.module, *chosen.rest], {})
@@ -529,6 +529,8 @@ MODULES = {
     ),
     "blocks": ("tests.building_blocks", "Show the building blocks that each blueprint needs."),
     "bench": ("bench", "Measure durablehost beside a peer."),
+    "settings": ("deployment.settings", "Name or set what an app in Azure lacks."),
+    "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),
     "chaos": ("tests.chaos", "Kill durablehost at random under load, and audit what is left."),
 }
 
@@ -565,8 +567,12 @@ def command_line() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     rest = arguments.index("--") if "--" in arguments else len(arguments)
+    if arguments[:1] and arguments[0] in MODULES:
+        rest = min(rest, 1)  # a module reads its arguments itself, with -- before them or without
     chosen = command_line().parse_args(arguments[:rest])
-    chosen.rest = arguments[rest + 1 :]
+    chosen.rest = arguments[rest:]
+    if chosen.rest[:1] == ["--"]:
+        del chosen.rest[0]
     try:
         return int(chosen.command(chosen))
     except Failed as failure:

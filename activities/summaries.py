@@ -67,7 +67,9 @@ async def write_batch_part(part: Part) -> BlobRef:
 @bp.activity_trigger(input_name="order")
 async def write_batch_summary(order: SummaryOrder) -> Summary:
     """Join the parts in the order of their names. Running twice writes the same."""
-    names = await blob_names(RESULTS, order["parts"], limits.BATCH_FILES.most)
+    has_parts = order["counts"]["read"] + order["counts"]["failed"] > 0
+    # Without parts, the container may not exist yet.
+    names = await blob_names(RESULTS, order["parts"], limits.BATCH_FILES.most) if has_parts else []
     parts = await asyncio.gather(*map(_load, names))
     invoices = [invoice for part in parts for invoice in part["invoices"]]
     failures = [failure for part in parts for failure in part["failures"]]

@@ -1,9 +1,11 @@
 """A summary has all that was found in its parts; the answer names some failures only."""
 
 import json
+from uuid import uuid4
 
 import pytest
 
+from activities import summaries
 from activities.blobs import RESULTS, Folder, delete_blobs, read_blob
 from activities.invoice_files import InvoiceFile
 from activities.summaries import (
@@ -58,3 +60,17 @@ async def test_a_summary_joins_its_parts_and_names_the_first_failures(filed: Fil
     )
     assert summary["failures"] == kept["failures"][:NAMED_FAILURES]
     await delete_blobs(Folder(container=RESULTS, prefix=f"{filed.name}/"))
+
+
+async def test_a_summary_of_no_files_is_written_where_nothing_was_written_before(
+    filed: Filed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = f"c{uuid4().hex}"
+    monkeypatch.setattr(summaries, "RESULTS", container)
+    nothing = Counts(read=0, failed=0, totals={})
+    order = SummaryOrder(name="summary.json", prefix="p/", counts=nothing, parts="part-")
+
+    summary = await write_batch_summary(order)
+
+    kept = json.loads(await read_blob(container, summary["blob"]["name"], 2**20))
+    assert (kept["read"], kept["invoices"], summary["failures"]) == (0, [], [])
