@@ -1,4 +1,4 @@
-"""The yearly report: what was posted, month by month, in one file."""
+"""The yearly report: the postings of each month, in one file."""
 
 import csv
 import io
@@ -15,13 +15,13 @@ from orchestration.failures import Failure
 MAX_REPORT_BYTES: Final = limits.REPORT_BYTES.most
 
 _COLUMNS: Final = ("time", "id", "kind", "vendor", "number", "amount_cents", "reversed")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would execute the cell
 
 bp = df.Blueprint()
 
 
 class MonthOrder(TypedDict):
-    """Which month to collect, and the name to keep it under."""
+    """The month to collect, and the name of its blob."""
 
     year: int
     month: int
@@ -29,7 +29,7 @@ class MonthOrder(TypedDict):
 
 
 class Month(TypedDict):
-    """What was posted in a month: how much, and where it is kept."""
+    """The postings of a month: their totals, and the blob that contains them."""
 
     blob: BlobRef
     lines: int
@@ -37,7 +37,7 @@ class Month(TypedDict):
 
 
 class ReportOrder(TypedDict):
-    """Which months to join, and the name to keep the report under."""
+    """The months to join, and the name of the blob of the report."""
 
     months: list[BlobRef]
     name: str
@@ -45,7 +45,7 @@ class ReportOrder(TypedDict):
 
 @bp.activity_trigger(input_name="order")
 async def collect_report_month(order: MonthOrder) -> Month:
-    """Keep what was posted in a month. Running twice writes over what it wrote."""
+    """Write the postings of a month to a blob. Running twice overwrites the blob."""
     month = f"{order['year']:04}-{order['month']:02}"
     answer = await ask("postings", "GET", query={"posted": month})
     found: list[dict[str, Any]] = answer["postings"]
@@ -60,7 +60,7 @@ async def collect_report_month(order: MonthOrder) -> Month:
 
 @bp.activity_trigger(input_name="order")
 async def write_report(order: ReportOrder) -> BlobRef:
-    """Join the months into one file. Running twice writes over what it wrote."""
+    """Join the months into one file. Running twice overwrites the file."""
     content = _csv([list(_COLUMNS)])
     for month in order["months"]:
         content += await read_blob(month["container"], month["name"], MAX_REPORT_BYTES)
@@ -71,7 +71,7 @@ async def write_report(order: ReportOrder) -> BlobRef:
 
 
 async def read_report(report: BlobRef) -> bytes:
-    """Return a report's file. Raises Failure `unknown_blob` where it was deleted since."""
+    """Return the file of a report. Raises Failure `unknown_blob` if it was deleted."""
     return await read_blob(report["container"], report["name"], MAX_REPORT_BYTES)
 
 

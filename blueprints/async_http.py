@@ -1,8 +1,8 @@
-"""Async HTTP: a report that takes minutes, behind a resource of its own that says how far it is.
+"""Async HTTP API: a report that takes minutes; callers follow its progress at an own resource.
 
-POST /api/reports starts one report a year and edition: 202; 200 once it has ended; 409 for another
-body; 503 without a blob storage. GET /api/reports/{id} is 202 with Retry-After, or 200. Both take
-`?wait=SECONDS`. GET /api/reports/{id}/result is the file; 409 before it is written.
+POST /api/reports starts one report per year and edition: 202, or 200 when it has ended. GET
+/api/reports/{id} returns 202 with Retry-After, or 200. Both wait with `?wait=SECONDS`. GET
+/api/reports/{id}/result returns the file, or 409 before it is written. No storage: 503.
 """
 
 import logging
@@ -25,47 +25,45 @@ from activities.reports import (
     read_report,
     write_report,
 )
+from blueprints.async_http_progress import percent_of, retry_after_seconds, wait_until_ended
 from http_api.answers import json_answer, links_of, url_of
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, unknown
 from http_api.operations import known_operation
 from http_api.problems import Problem, answers_problems, failures_as_503
-from http_api.progress import percent_of, seconds_left
 from http_api.starting import ensure_started
-from http_api.waiting import wait_until_ended
-from orchestration.cancel_rules import on_cancel
-from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.failures import Failure
-from orchestration.settling import settle_map
+from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
+from orchestration.failures import Failure, failure_of
 
 STEPS: Final = 13  # twelve months, and the report itself
+RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=4)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
 class ReportBody(Body):
-    """Which report to write; another edition of the same year is another report."""
+    """The report to create. Another edition of the same year is another report."""
 
     year: int = Field(ge=2000, le=limits.YEAR.most)
     edition: IdPart = "final"
 
 
 class WaitQuery(Query):
-    """For how many seconds the caller would wait for the end."""
+    """How many seconds the caller waits for the end."""
 
     wait: int = Field(0, ge=0, le=limits.WAIT_SECONDS.most)
 
 
 class Order(TypedDict):
-    """What is asked for."""
+    """The input of a report."""
 
     year: int
     edition: str
 
 
 class Report(TypedDict):
-    """How the work on a report ended; the file is what travels by reference."""
+    """The output of a report; it refers to the file."""
 
     outcome: Literal["written", "cancelled"]
     reason: str | None
@@ -80,13 +78,13 @@ class Report(TypedDict):
 async def start_yearly_report(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the report in the body, once; wait for it as long as its caller wants to."""
-    asked = read_body(req, ReportBody)
+    """Start the report in the body, unless it was started before."""
+    body = read_body(req, ReportBody)
     wait = read_query(req, WaitQuery).wait
     with failures_as_503():
         await require_storage()
-    instance_id = report_id(asked.year, asked.edition)
-    await ensure_started(client, "yearly_report", instance_id, asked.model_dump(mode="json"))
+    instance_id = report_id(body.year, body.edition)
+    await ensure_started(client, "yearly_report", instance_id, body.model_dump(mode="json"))
     return _shown(req, await wait_until_ended(client, instance_id, wait))
 
 
@@ -96,8 +94,8 @@ async def start_yearly_report(
 async def show_report(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show how far a report is; wait for its end as long as the caller wants to."""
-    report = await _known(req, client)
+    """Show the progress of a report; wait for its end as long as the caller wants."""
+    report = await _report(req, client)
     wait = read_query(req, WaitQuery).wait
     return _shown(req, await wait_until_ended(client, report.id, wait) if wait else report)
 
@@ -108,10 +106,10 @@ async def show_report(
 async def download_report(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Give a report's file out of the blob storage, which callers need not know of."""
-    report = await _known(req, client)
+    """Return the file of a report. No key to the storage leaves the app."""
+    report = await _report(req, client)
     if not report.has_ended:
-        detail = f"report {report.id!r} is not written yet: look at it until it is"
+        detail = f"report {report.id!r} is not written yet: wait until it is completed"
         raise Problem(409, "not_written_yet", detail)
     if _state(report) != "completed":
         detail = f"report {report.id!r} is {_state(report)}: there is no result"
@@ -129,50 +127,66 @@ async def download_report(
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="files of the report stay in the storage")
 def yearly_report(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Report]:
-    """Collect each month, join them; whatever ends it, leave nothing that is half written."""
+    """Collect each month, then join the months. If it does not succeed, no file is left behind."""
     order = cast(Order, context.get_input())
-    cancellable = Cancellable(context)
-    here = f"{context.instance_id}/"
+    folder = f"{context.instance_id}/"
+    # A wait begins when it is yielded: here with a timer that fires at once. A race of the cancel
+    # with a retried call would confuse the host (#603), and a running activity cannot be stopped.
+    cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
+    yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
+
     months: list[Month] = []
+    file: BlobRef | None = None
     try:
-        for number in range(1, 13):
+        for number in range(1, STEPS):
             context.set_custom_status({"step": "collecting", "done": len(months), "of": STEPS})
-            name = f"{here}months/{number:02}.csv"
-            wanted = MonthOrder(year=order["year"], month=number, name=name)
-            months.append((yield from cancellable.call(collect_report_month, wanted)))
+            month_order = MonthOrder(
+                year=order["year"], month=number, name=f"{folder}months/{number:02}.csv"
+            )
+            month = yield context.call_activity_with_retry(collect_report_month, RETRY, month_order)
+            months.append(month)
+            if cancel.is_completed:
+                break
+        else:
+            context.set_custom_status({"step": "joining", "done": len(months), "of": STEPS})
+            blobs = [month["blob"] for month in months]
+            report_order = ReportOrder(months=blobs, name=f"{folder}report.csv")
+            file = yield context.call_activity_with_retry(write_report, RETRY, report_order)
+    except Exception:
+        if not cancel.is_completed:
+            yield from _delete(context, folder)
+            raise
 
-        context.set_custom_status({"step": "joining", "done": len(months), "of": STEPS})
-        joined = ReportOrder(months=[month["blob"] for month in months], name=f"{here}report.csv")
-        file: BlobRef = yield from cancellable.call(write_report, joined)
-    except Cancelled as cancelled:
-        yield from _clean_up(context, here)
+    if cancel.is_completed:
+        yield from _delete(context, folder)
         context.set_custom_status({"step": "cancelled", "done": len(months), "of": STEPS})
-        return Report(outcome="cancelled", reason=cancelled.reason, lines=0, totals={}, file=None)
-    except Failure:
-        yield from _clean_up(context, here)
-        raise
+        reason = cancel_reason(cancel.result)
+        return Report(outcome="cancelled", reason=reason, lines=0, totals={}, file=None)
+    yield from _delete(context, f"{folder}months/")
+    context.set_custom_status({"step": "written", "done": STEPS, "of": STEPS})
+    return _report_of(months, file)
 
-    yield from _clean_up(context, f"{here}months/")
+
+def _report_of(months: list[Month], file: BlobRef | None) -> Report:
     totals: Counter[str] = Counter()
     for month in months:
         totals.update(month["totals"])
-    context.set_custom_status({"step": "written", "done": STEPS, "of": STEPS})
     lines = sum(month["lines"] for month in months)
-    if not context.is_replaying:
-        log.info("%s: wrote %d lines", context.instance_id, lines)
     return Report(outcome="written", reason=None, lines=lines, totals=dict(totals), file=file)
 
 
-def _clean_up(context: df.DurableOrchestrationContext, prefix: str) -> Generator[Any, Any, None]:
-    """Delete what has this prefix; where that cannot be done, the work has ended all the same."""
+def _delete(context: df.DurableOrchestrationContext, prefix: str) -> Generator[Any, Any, None]:
+    """Delete the blobs with this prefix. If that fails, the report ends all the same."""
     folder = Folder(container=RESULTS, prefix=prefix)
-    [end] = yield from settle_map(context, delete_blobs, [folder], 1)
-    if end.failure and not context.is_replaying:
-        log.info("%s: %s is not cleaned up: %s", context.instance_id, prefix, end.failure)
+    try:
+        yield context.call_activity_with_retry(delete_blobs, RETRY, folder)
+    except Exception as error:  # the SDK raises nothing narrower
+        if not context.is_replaying:
+            log.info("%s: %s was not deleted: %s", context.instance_id, prefix, failure_of(error))
 
 
-async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
-    """The report that the route names. Raises Problem 404, also for what is no report."""
+async def _report(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> Instance:
+    """The report that the route names. Raises Problem 404, also for another operation."""
     report = await known_operation(req, client)
     if report.name != "yearly_report":
         raise unknown(report.id)
@@ -180,7 +194,7 @@ async def _known(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
 
 
 def _shown(req: func.HttpRequest, report: Instance) -> func.HttpResponse:
-    """How far a report is: 202 with when to look again, or 200 with how it ended."""
+    """The answer about a report: 202 and its progress, or 200 and its end."""
     here = url_of(req, f"/api/reports/{report.id}")
     state = _state(report)
     shown: dict[str, Any] = {
@@ -191,7 +205,7 @@ def _shown(req: func.HttpRequest, report: Instance) -> func.HttpResponse:
         "percent": percent_of(report),
     }
     if not report.has_ended:
-        headers = {"Location": here, "Retry-After": str(seconds_left(report))}
+        headers = {"Location": here, "Retry-After": str(retry_after_seconds(report))}
         return json_answer(shown, 202, headers)
     if state == "completed":
         counts = {name: report.output[name] for name in ("lines", "totals")}

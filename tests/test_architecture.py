@@ -277,7 +277,6 @@ def test_a_building_block_knows_nothing_of_accounts_payable(path):
 
 # How many more than allowed these patterns need today.
 TOO_MANY = {
-    "async_http": 6,
     "document_pipeline": 4,
     "eternal": 3,
     "sub_orchestrations": 3,

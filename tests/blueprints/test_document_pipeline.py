@@ -333,8 +333,9 @@ async def test_a_posting_whose_answer_was_lost_is_made_once(
 async def test_the_posting_of_a_refused_document_cannot_be_retried_on_its_own(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    await sandbox.fault("postings", method="POST", fail_next=1, status=409)
+    await sandbox.fault("postings", method="POST", fail_next=100, status=409)
     document = await take_in(hub, scanned())
+    await hub.run_until_ended(document)
     [child] = hub.instances(f"{document}:intake-")
 
     answer = await hub.request("POST", f"/api/operations/{child.id}/retry")

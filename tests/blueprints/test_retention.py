@@ -60,7 +60,7 @@ async def watch(hub: ManualHub, name: str) -> str:
 
 async def one_of_each_that_ended(hub: ManualHub) -> set[str]:
     completed = await intakes(hub, 3, "DONE")
-    hub.fail_activity("match_order", Failure("order_unknown", "there is no such order"))
+    hub.fail_activity("validate_invoice", Failure("currency_unknown", "no such currency"))
     failed = await intakes(hub, 1, "BAD")
     terminated = await watch(hub, "terminated")
     await hub.terminate(terminated, "no more")

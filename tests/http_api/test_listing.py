@@ -57,7 +57,7 @@ async def test_what_leads_to_the_next_page_goes_into_an_address_as_it_is(
 
 
 async def test_a_list_is_by_status(hub: ManualHub, steps: None) -> None:
-    hub.fail_activity("match_order", Failure("order_unknown", "no such order"))
+    hub.fail_activity("validate_invoice", Failure("currency_unknown", "no such currency"))
     bad, good = await start(hub, "INV-1"), await start(hub, "INV-2")
 
     assert await listed(hub, "?status=Failed") == ([bad], None)

@@ -1,12 +1,12 @@
-"""How far an instance is, and when to look again, follow from its steps and its times."""
+"""Async HTTP: percent and Retry-After follow from the steps and the times of an instance."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from blueprints.async_http_progress import percent_of, retry_after_seconds
 from http_api.instances import Instance
-from http_api.progress import percent_of, seconds_left
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def steps(done: object, of: object) -> dict[str, object]:
         (steps(4, 13), "Failed", 30),
     ],
 )
-def test_a_share_of_the_steps_is_done(status: Any, state: str, percent: int) -> None:
+def test_the_percentage_follows_from_the_steps(status: Any, state: str, percent: int) -> None:
     assert percent_of(an_instance(status, state)) == percent
 
 
@@ -61,7 +61,7 @@ def test_a_share_of_the_steps_is_done(status: Any, state: str, percent: int) -> 
         (steps(1, 10), 3600, 60),
     ],
 )
-def test_the_steps_that_are_left_take_as_long_as_the_others_within_bounds(
+def test_retry_after_follows_from_the_time_of_the_steps_so_far(
     status: Any, seconds: float, left: int
 ) -> None:
-    assert seconds_left(an_instance(status, seconds=seconds)) == left
+    assert retry_after_seconds(an_instance(status, seconds=seconds)) == left
