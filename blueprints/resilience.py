@@ -119,7 +119,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Generator[Any, An
         )
         for currency in wanted["currencies"]
     ]
-    answers: list[Any] = yield context.task_all(children)  # there is one currency at least
+    answers: list[Any] = (yield context.task_all(children)) or []  # task_all of nothing is None
 
     rates: list[Rate] = [answer for answer in answers if "per_euro" in answer]
     failures: list[Missing] = [answer for answer in answers if "code" in answer]

@@ -37,9 +37,14 @@ def lint_folder(folder: Path, options: Options, *, loads: bool = True) -> Linted
     return lint_source(source, options, load(folder) if loads else Loading())
 
 
-def lint_source(source: Source, options: Options, loading: Loading | None = None) -> Linted:
-    """Lint an app that was read."""
-    rules = options.chosen(all_rules())
+def lint_source(
+    source: Source,
+    options: Options,
+    loading: Loading | None = None,
+    rules: Sequence[Rule] | None = None,
+) -> Linted:
+    """Lint an app that was read, by all rules if none are given."""
+    rules = options.chosen(all_rules() if rules is None else rules)
     depth = sys.getrecursionlimit()
     with contextlib.ExitStack() as restored:
         restored.callback(sys.setrecursionlimit, depth)

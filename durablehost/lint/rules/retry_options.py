@@ -12,6 +12,8 @@ from durablehost.lint.rule import Example, Rule
 
 def check(app: App) -> Iterator[Found]:
     for module in app.source.modules.values():
+        if not any("RetryOptions" in line for line in module.lines):
+            continue
         scopes = [module, *(each for each in app.source.functions if each.module is module)]
         for scope in scopes:
             for node in scope.nodes:

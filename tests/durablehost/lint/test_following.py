@@ -1,0 +1,265 @@
+"""The linter follows calls from an orchestrator to where a rule is broken, and shows the way."""
+
+import pytest
+
+from tests.durablehost.lint.examples import lint_text
+
+CLOCK = "from datetime import datetime, timezone\n\n\n"
+
+
+def messages(code: str, **modules: str) -> list[str]:
+    linted = lint_text(code, None, **modules)
+    assert [note for note in linted.notes if "failed" in note.message] == []
+    return [f"{each.path}: {each.code} {each.message.split('.')[0]}" for each in linted.findings]
+
+
+def test_the_way_leads_through_modules_and_names_each_function():
+    code = """\
+from pricing import rates
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    if rates.price("tea"):
+        yield context.call_activity("ship", None)
+"""
+    rates = "from pricing.days import today\n\n\ndef price(item):\n    return today()\n"
+    days = CLOCK + "def today():\n    return datetime.now(timezone.utc)\n"
+
+    found = messages(code, **{"pricing.rates": rates, "pricing.days": days, "pricing": ""})
+
+    assert found == ["pricing/days.py: DUR101 order → price → today calls datetime"]
+
+
+def test_a_relative_import_is_followed():
+    code = """\
+from pricing.rates import rate
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", rate())
+"""
+    rates = "from .days import today\n\n\ndef rate():\n    return today()\n"
+    days = CLOCK + "def today():\n    return str(datetime.now())\n"
+
+    found = messages(code, **{"pricing.rates": rates, "pricing.days": days})
+
+    assert found == ["pricing/days.py: DUR101 order → rate → today calls datetime"]
+
+
+@pytest.mark.parametrize(
+    ("helper", "use", "way"),
+    [
+        (
+            "class Book:\n    def now(self):\n        return datetime.now()\n",
+            "Book().now()",
+            "order → now",
+        ),
+        (
+            "class Book:\n    @property\n    def now(self):\n        return datetime.now()\n",
+            "Book().now",
+            "order → now",
+        ),
+        (
+            "class Book:\n    def __init__(self):\n        self.at = datetime.now()\n",
+            "Book().at",
+            "order → __init__",
+        ),
+        (
+            "class Base:\n    def now(self):\n        return datetime.now()\n\n\n"
+            "class Book(Base):\n    pass\n",
+            "Book().now()",
+            "order → now",
+        ),
+        (
+            "class Book:\n    @staticmethod\n    def now():\n        return datetime.now()\n",
+            "Book.now()",
+            "order → now",
+        ),
+        (
+            "def twice(read):\n    return [read(), read()]\n\n\n"
+            "def now():\n    return datetime.now()\n",
+            "twice(now)",
+            "order → now",
+        ),
+        ("now = datetime.now\n", "now()", "order"),
+        ("def reader():\n    return datetime\n", "reader().now()", "order"),
+    ],
+)
+def test_each_form_of_a_call_is_followed(helper, use, way):
+    code = f"""\
+{CLOCK}{helper}
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", str({use}))
+"""
+
+    assert [each for each in messages(code) if "DUR101" in each] == [
+        f"function_app.py: DUR101 {way} calls datetime"
+    ]
+
+
+def test_a_wrapper_that_a_decorator_puts_around_an_orchestrator_is_followed():
+    code = f"""\
+import functools
+{CLOCK}
+def timed(function):
+    @functools.wraps(function)
+    def wrapper(context):
+        context.set_custom_status(str(datetime.now()))
+        return function(context)
+
+    return wrapper
+
+
+@app.orchestration_trigger(context_name="context")
+@timed
+def order(context):
+    yield context.call_activity("ship", None)
+"""
+
+    assert messages(code) == ["function_app.py: DUR101 order → wrapper calls datetime"]
+
+
+def test_what_a_decorator_does_at_import_is_no_part_of_a_replay():
+    code = f"""\
+{CLOCK}
+loaded = {{}}
+
+
+def noted(reason):
+    def note(function):
+        loaded[function.__name__] = (reason, datetime.now())
+        return function
+
+    return note
+
+
+@app.orchestration_trigger(context_name="context")
+@noted("it is new")
+def order(context):
+    yield context.call_activity("ship", None)
+"""
+
+    assert messages(code) == []
+
+
+def test_a_context_manager_is_followed():
+    code = f"""\
+{CLOCK}
+class Timed:
+    def __enter__(self):
+        self.began = datetime.now()
+
+    def __exit__(self, *_):
+        return None
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    with Timed():
+        yield context.call_activity("ship", None)
+"""
+
+    assert messages(code) == ["function_app.py: DUR101 order → __enter__ calls datetime"]
+
+
+def test_activities_are_not_followed():
+    code = f"""\
+{CLOCK}
+@app.activity_trigger(input_name="item")
+def stamp(item):
+    return datetime.now().isoformat()
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity(stamp, None)
+"""
+
+    assert messages(code) == []
+
+
+def test_functions_that_call_each_other_are_followed_once():
+    code = f"""\
+{CLOCK}
+def ping(n):
+    return pong(n - 1) if n else datetime.now().hour
+
+
+def pong(n):
+    return ping(n - 1)
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", ping(3))
+"""
+
+    assert messages(code) == ["function_app.py: DUR101 order → ping calls datetime"]
+
+
+def test_a_name_of_the_app_hides_one_of_the_library():
+    code = """\
+class datetime:
+    @staticmethod
+    def now():
+        return 0
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", datetime.now())
+"""
+
+    assert messages(code) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "effect"),
+    [
+        ('if hour > 12:\n        yield context.call_activity("price", None)', "changes which task"),
+        ("for _ in range(hour):\n        pass", "changes which task"),
+        ('yield context.call_activity("ship", hour)', "value is not safe"),
+        ("context.set_custom_status(hour)", "value is not safe"),
+        ('yield context.call_activity("ship" if hour > 12 else "price", 1)', "changes which task"),
+        ('name = "ship" if late(hour) else "price"\n    print(name)', "changes which task"),
+    ],
+)
+def test_a_value_that_decides_is_told_from_a_mere_value(line, effect):
+    code = f"""\
+{CLOCK}
+def late(hour):
+    return hour > 12
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    hour = datetime.now().hour
+    {line}
+    yield context.call_activity("ship", None)
+"""
+
+    [finding] = [each for each in lint_text(code).findings if each.code == "DUR101"]
+    assert effect in finding.message
+
+
+def test_what_cannot_be_followed_is_a_note():
+    code = """\
+HANDLERS = {"tea": len}
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    size = HANDLERS[context.get_input()]("tea")
+    yield context.call_activity("ship", size)
+"""
+
+    linted = lint_text(code)
+
+    assert linted.findings == []
+    assert [note.message for note in linted.notes] == [
+        "Cannot tell what HANDLERS[context.get_input()](...) calls."
+    ]
