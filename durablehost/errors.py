@@ -59,25 +59,28 @@ class UnknownFunction(DurablehostError):
 
 
 class FunctionFailed(DurablehostError):
-    """A function of the app raised; `kind` is its exception's name, `stack` where it happened."""
+    """A function of the app raised; `kind` is its exception's name, `stack` where it happened.
 
-    def __init__(self, kind: str, message: str, stack: str) -> None:
+    `place` is the last line of the app on the stack, such as `function_app.py:12 in fetch`.
+    """
+
+    def __init__(self, kind: str, message: str, stack: str, place: str = "") -> None:
         super().__init__(f"{kind}: {message}" if kind else message)
         self.kind = kind
         self.message = message
         self.stack = stack
+        self.place = place
 
 
 class FunctionTimedOut(FunctionFailed):
     """A function of the app ran for longer than `functionTimeout`."""
 
-    def __init__(self, name: str, limit: timedelta) -> None:
+    def __init__(self, name: str, limit: timedelta, place: str = "") -> None:
         hours, seconds = divmod(limit.seconds, 3600)
         days = f"{limit.days}." if limit.days else ""
         span = f"{days}{hours:02}:{seconds // 60:02}:{seconds % 60:02}"
-        super().__init__(
-            "", f"Timeout value of {span} was exceeded by function: Functions.{name}", ""
-        )
+        words = f"Timeout value of {span} was exceeded by function: Functions.{name}"
+        super().__init__("", words, "", place)
 
 
 class FunctionDisabled(FunctionFailed):

@@ -167,6 +167,13 @@ async def close_client_session() -> None:
     http._session_lock = asyncio.Lock()
 
 
+def forget_client_session() -> None:
+    """Let the durable clients open another session: the loop of theirs is blocked."""
+    if _session_fits():
+        http = _module(_HTTP)
+        http._client_session, http._session_lock = None, asyncio.Lock()
+
+
 # What the decorators declared
 
 

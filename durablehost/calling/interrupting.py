@@ -4,7 +4,9 @@ import ctypes
 import os
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Final
 
 from durablehost.app.functions import Place
@@ -35,14 +37,30 @@ def interrupt(thread_id: int) -> bool:
 
 def where_is(thread_id: int) -> str:
     """The line of the app that a thread is at, such as `function_app.py:12 in process`."""
-    innermost = frame = sys._current_frames().get(thread_id)
-    while frame is not None and not _is_of_the_app(frame.f_code.co_filename):
+    frame = sys._current_frames().get(thread_id)
+    places = []
+    while frame is not None:
+        places.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
-    frame = frame or innermost
-    if frame is None:
-        return "an unknown line"
-    place = Place(relative(frame.f_code.co_filename), frame.f_lineno)
-    return f"{place} in {frame.f_code.co_name}"
+    return _innermost_of_the_app(places)
+
+
+def place_in(error: BaseException) -> str:
+    """The line of the app that raised an exception, or called what raised it."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        places.append((trace.tb_frame.f_code, trace.tb_lineno))
+        trace = trace.tb_next
+    return _innermost_of_the_app(places[::-1])
+
+
+def _innermost_of_the_app(places: Sequence[tuple[CodeType, int]]) -> str:
+    """The first line of the app, or the first of all; `places` begin with the innermost."""
+    of_the_app = [one for one in places if _is_of_the_app(one[0].co_filename)]
+    for code, line in [*of_the_app, *places]:
+        return f"{Place(relative(code.co_filename), line)} in {code.co_name}"
+    return "an unknown line"
 
 
 def _is_of_the_app(file: str) -> bool:

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -15,13 +16,13 @@ import azure.functions as func
 from durablehost import sdk_patches
 from durablehost.app.functions import Function
 from durablehost.calling.bindings import Call, FunctionBindings, Returned
-from durablehost.calling.interrupting import Interrupted
+from durablehost.calling.interrupting import Interrupted, place_in
 from durablehost.calling.invocation_context import RetryContext, RpcException
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
-from durablehost.calling.threads import DaemonPool, LoopThread
-from durablehost.errors import FunctionDisabled, FunctionFailed
+from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong
+from durablehost.errors import FunctionDisabled, FunctionFailed, FunctionTimedOut
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +45,14 @@ class Invoker:
         own_loop: bool,
         storage: Storage | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limit: timedelta | None = None,
     ) -> None:
         """`storage` has the queues and blobs of bindings: without it, those that the app's
-        connections name. `pause` waits between the retries of a function."""
+        connections name. `pause` waits between the retries of a function. `limit` is how long a
+        function may run; it is not for orchestrators and entities."""
         self._storage = storage or StorageOnDemand(os.environ, encode_messages=True)
         self._pause = pause
+        self._limit = limit
         self._pool = DaemonPool(threads or _thread_count())
         self._loop_thread = LoopThread() if own_loop else None
         # By the id of the function, which stays in the value, so that no id is used again.
@@ -127,10 +131,20 @@ class Invoker:
     async def _call(
         self, bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
     ) -> Returned:
-        if not bindings.function.is_async:
-            return await self._pool.run(partial(_call_sync, bindings, call, inputs))
-        coroutine = _call_async(bindings, call, inputs)
-        return await (self._loop_thread.run(coroutine) if self._loop_thread else coroutine)
+        seconds = self._limit.total_seconds() if self._limit else None
+        try:
+            if not bindings.function.is_async:
+                called = partial(_call_sync, bindings, call, inputs)
+                return await self._pool.run(called, seconds)
+            coroutine = _call_async(bindings, call, inputs)
+            if self._loop_thread is None:
+                return await coroutine
+            return await self._loop_thread.run(coroutine, seconds)
+        except RanTooLong as ran:
+            assert self._limit is not None
+            if held := self._pool.lost:
+                log.warning("Threads held by functions that ignored their time-out: %d", held)
+            raise FunctionTimedOut(bindings.function.name, self._limit, str(ran)) from None
 
     async def disconnect(self) -> None:
         """Close what the SDK's clients have open on this event loop; their next call opens it."""
@@ -221,7 +235,8 @@ def _failure_of(error: BaseException) -> FunctionFailed:
     frames = traceback.extract_tb(error.__traceback__)
     while frames and os.path.dirname(frames[0].filename) == _PACKAGE:
         frames.pop(0)
-    return FunctionFailed(type(error).__name__, message, "".join(frames.format()))
+    stack = "".join(frames.format())
+    return FunctionFailed(type(error).__name__, message, stack, place_in(error))
 
 
 def _thread_count() -> int:

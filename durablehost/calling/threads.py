@@ -7,13 +7,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+from durablehost import sdk_patches
+from durablehost.calling.interrupting import Interrupted, interrupt, where_is
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_LOOK_EVERY: Final = 1.0  # seconds, whether a call has begun
+_ANSWERS_WITHIN: Final = 1.0  # seconds, an event loop that is not blocked
 
 
 class _Returns:
@@ -44,17 +51,25 @@ class _Returns:
                 settle(*outcome)
 
 
-@dataclass(frozen=True, slots=True)
+class RanTooLong(Exception):
+    """A function ran for longer than it may. Its words are the line of the app it was at."""
+
+
+@dataclass(eq=False, slots=True)
 class _Item:
     """A call, and who waits for it."""
 
     call: Callable[[], Any]
     waiting: asyncio.Future[Any]
     returns: _Returns
+    thread_id: int = 0
+    began: float = 0.0
+    ended: bool = False
 
     def run(self) -> None:
         if self.waiting.cancelled():
             return
+        self.thread_id, self.began = threading.get_ident(), time.perf_counter()
         try:
             result = self.call()
         except BaseException as error:  # it belongs to whoever waits, not to this thread
@@ -64,6 +79,11 @@ class _Item:
 
     def drop(self) -> None:
         self.returns.tell(self.waiting, self.waiting.cancel)
+
+
+def _left(began: float, limit: float) -> float:
+    """How many seconds a call may still run, or wait before somebody looks again."""
+    return limit - (time.perf_counter() - began) if began else min(limit, _LOOK_EVERY)
 
 
 class DaemonPool:
@@ -78,31 +98,76 @@ class DaemonPool:
         self._most = threads
         self._items: SimpleQueue[_Item | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
-        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()  # for the end of a call and of a thread
+        self._threads: dict[int, threading.Thread] = {}
+        self._lost: list[threading.Thread] = []  # held by calls that ran too long
         self._returns: _Returns | None = None
         self._is_closed = False
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Run it on the next free thread; RuntimeError once the pool is closed."""
+    @property
+    def lost(self) -> int:
+        """How many threads are held by calls that ran too long."""
+        return sum(thread.is_alive() for thread in self._lost)
+
+    async def run(self, call: Callable[[], T], limit: float | None = None) -> T:
+        """Run it on the next free thread; RuntimeError once the pool is closed.
+
+        A call that runs for longer than `limit` seconds is given up with its thread, which another
+        one replaces. Raises RanTooLong then.
+        """
         if self._is_closed:
             raise RuntimeError("durablehost is stopping: no function is started any more")
         loop = asyncio.get_running_loop()
         if self._returns is None or self._returns.loop is not loop:
             self._returns = _Returns(loop)
         waiting: asyncio.Future[T] = loop.create_future()
-        self._items.put(_Item(call, waiting, self._returns))
+        item = _Item(call, waiting, self._returns)
+        self._items.put(item)
         if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
-            name = f"functions-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return await waiting
+            self._start_thread()
+        if limit is None:
+            return await waiting
+        timer = [loop.call_later(limit, lambda: look())]
+
+        def look() -> None:
+            if (left := _left(item.began, limit)) > 0:
+                timer[0] = loop.call_later(left, look)
+            elif not waiting.done() and (place := self._give_up(item)):
+                waiting.set_exception(RanTooLong(place))
+
+        try:
+            return await waiting
+        finally:
+            timer[0].cancel()
+
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name="functions", daemon=True)
+        thread.start()
+        assert thread.ident is not None
+        self._threads[thread.ident] = thread
 
     def _work(self) -> None:
-        while (item := self._items.get()) is not None:
-            item.run()
-            del item  # or an idle thread would keep the last call's values alive
-            self._idle.release()
+        with contextlib.suppress(Interrupted):  # it may come when the call has just ended
+            while (item := self._items.get()) is not None:
+                item.run()
+                with self._lock:
+                    item.ended = True
+                    if threading.current_thread() in self._lost:
+                        return
+                del item  # or an idle thread would keep the last call's values alive
+                self._idle.release()
+
+    def _give_up(self, item: _Item) -> str:
+        """Replace the thread of a call. Returns the line it is at; empty if it has just ended."""
+        place = where_is(item.thread_id)
+        with self._lock:
+            if item.ended:
+                return ""
+            self._lost.append(self._threads.pop(item.thread_id))
+            interrupt(item.thread_id)
+        if not self._items.empty():
+            self._start_thread()
+        return place
 
     def close(self) -> None:
         """Drop what has not begun and start nothing more; to be called where `run` is."""
@@ -116,43 +181,116 @@ class DaemonPool:
     def join(self, seconds: float) -> None:
         """Wait so long, at most, for what still runs."""
         deadline = time.monotonic() + seconds
-        for thread in self._threads:
+        for thread in tuple(self._threads.values()):
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+class _Start:
+    """Where and when an async function begins: on another loop, if the first one is blocked."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self.began = 0.0
+
+    def schedule(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(self._run(coroutine, self._loop), self._loop)
+
+    async def _run(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+        with self._lock:
+            if loop is not self._loop:
+                raise asyncio.CancelledError
+            self.began = time.perf_counter()
+        return await coroutine
+
+    def is_to_move(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether it has to be scheduled again, because this is the loop now."""
+        with self._lock:
+            if self.began or loop is self._loop:
+                return False
+            self._loop = loop
+            return True
 
 
 class LoopThread:
     """An event loop in a thread of its own, on which the app's async functions run."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
         self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="async-functions", daemon=True)
+        self._unblocking: asyncio.Task[None] | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._run, args=[self._loop], name="async-functions", daemon=True
+        )
         self._thread.start()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
         while True:
             try:
-                self._loop.run_forever()
+                loop.run_forever()
                 break
-            except (SystemExit, KeyboardInterrupt) as error:
+            except (SystemExit, KeyboardInterrupt, Interrupted) as error:
                 # Raised in a task the app made itself; the other functions go on.
                 log.error("a task of the app raised %s", type(error).__name__)
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
-    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it there and wait here; cancelling the one cancels the other."""
+    async def run(self, coroutine: Coroutine[Any, Any, T], limit: float | None = None) -> T:
+        """Run it there and wait here; cancelling the one cancels the other.
+
+        One that runs for longer than `limit` seconds is cancelled. Raises RanTooLong then.
+        """
         if self._is_closed:
             coroutine.close()
             raise RuntimeError("durablehost is stopping: no function is started any more")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        start = _Start(self._loop)
+        running = asyncio.wrap_future(start.schedule(coroutine))
+        try:
+            while not running.done():
+                await asyncio.wait([running], timeout=limit and _left(start.began, limit))
+                if start.is_to_move(self._loop):
+                    running = asyncio.wrap_future(start.schedule(coroutine))
+                elif limit and start.began and _left(start.began, limit) <= 0:
+                    raise RanTooLong(where_is(self._thread.ident or 0))
+            return running.result()
+        except (asyncio.CancelledError, RanTooLong) as error:
+            running.cancel()
+            if isinstance(error, RanTooLong):
+                self._unblocking = asyncio.create_task(self._unblock())
+            raise
+
+    async def _unblock(self) -> None:
+        """Where a function blocks the loop, end the function or replace the thread."""
+        thread, loop = self._thread, self._loop
+        for remedy in (lambda: interrupt(thread.ident or 0), self._replace):
+            answered = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop)
+            await asyncio.wait([asyncio.wrap_future(answered)], timeout=_ANSWERS_WITHIN)
+            if answered.done() or self._is_closed or thread is not self._thread:
+                return
+            answered.cancel()
+            remedy()
+
+    def _replace(self) -> None:
+        log.warning(
+            "An async function blocks the thread of all async functions, at %s. Another thread"
+            " takes its place; what else ran there waits. Use `await`, or drop `async`.",
+            where_is(self._thread.ident or 0),
+        )
+        self._start()
+        sdk_patches.forget_client_session()
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Cancel what runs, then run `last` and end; to be called where `run` is."""
         if self._is_closed:
             return
         self._is_closed = True
+        if self._unblocking is not None:
+            self._unblocking.cancel()
         ending = asyncio.run_coroutine_threadsafe(self._cancel_all(last), self._loop)
         ending.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
 

@@ -116,13 +116,12 @@ class Host:
         options = TriggerOptions.from_host_json(settings.raw)
         storage = StorageOnDemand(os.environ, encode_messages=options.queues.base64)
         self._ends.push_async_callback(storage.close)
-        invoker = Invoker(own_loop=True, storage=storage)
+        invoker = Invoker(own_loop=True, storage=storage, limit=settings.function_timeout)
         clock, http = SystemClock(), HttpCaller()
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
-        limit = settings.function_timeout
-        runner = ActivityRunner(self._table, invoker, clock, limit, http, own_payload)
+        runner = ActivityRunner(self._table, invoker, clock, http, own_payload)
         engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
         self._run(engine)
         client = HubClient(

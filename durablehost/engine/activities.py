@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
 from typing import Protocol
 
 from durablehost.app.functions import Function, FunctionTable
@@ -34,15 +33,12 @@ class ActivityRunner:
         table: FunctionTable,
         caller: ActivityCaller,
         clock: Clock,
-        limit: timedelta | None,
         call_http: Callable[[str], Awaitable[str]],
         client_payload: str,
     ) -> None:
         self._table = table
         self._caller = caller
         self._clock = clock
-        self._limit = limit
-        self._limit_seconds = limit.total_seconds() if limit else None
         self._call_http = call_http
         self._client_payload = client_payload
 
@@ -66,18 +62,16 @@ class ActivityRunner:
     async def _result(self, function: Function, activity: ActivityWork) -> str:
         """The result of a function of the app. Raises FunctionFailed."""
         try:
-            async with asyncio.timeout(self._limit_seconds):
-                return await self._caller.activity(
-                    function, activity.input, activity.instance_id, self._client_payload
-                )
-        except TimeoutError:
-            words = (
-                f"Timeout value of {self._limit} exceeded by function: Functions.{function.name}"
+            return await self._caller.activity(
+                function, activity.input, activity.instance_id, self._client_payload
             )
-            raise FunctionFailed("FunctionTimeoutException", words, "") from None
         except FunctionFailed as failure:
             log.warning(
-                "activity %s of %s failed: %s", activity.name, activity.instance_id, failure
+                "activity %s of %s failed%s: %s",
+                activity.name,
+                activity.instance_id,
+                f" at {failure.place}" if failure.place else "",
+                failure,
             )
             raise
 

@@ -4,11 +4,13 @@ import asyncio
 import json
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from durablehost.calling.invoker import Invoker
+from durablehost.errors import FunctionTimedOut
 from tests.durablehost.calling.declared import activity
 
 
@@ -190,3 +192,95 @@ async def test_no_function_starts_once_closed(own_loop: bool) -> None:
 
     with pytest.raises(RuntimeError, match="durablehost is stopping"):
         await invoker.activity(activity(lambda x: x), "1", "i")
+
+
+# Time-outs
+
+
+SHORT = timedelta(seconds=0.2)
+
+
+async def test_a_function_that_blocks_beyond_its_time_out_costs_no_other_its_thread() -> None:
+    invoker = Invoker(threads=1, own_loop=True, limit=SHORT)
+    release = threading.Event()
+
+    def blocks(x: Any) -> None:
+        release.wait(60)
+
+    def answers(x: Any) -> str:
+        return "answered"
+
+    calls = [invoker.activity(activity(function), "null", "i") for function in (blocks, answers)]
+    timed_out, answered = await asyncio.gather(*calls, return_exceptions=True)
+    release.set()
+    await invoker.close()
+
+    assert isinstance(timed_out, FunctionTimedOut)
+    assert str(timed_out) == "Timeout value of 00:00:00 was exceeded by function: Functions.act"
+    assert timed_out.place.endswith("in blocks")
+    # It waited for its thread for longer than it may run.
+    assert answered == '"answered"'
+
+
+async def test_a_loop_beyond_its_time_out_ends() -> None:
+    invoker = Invoker(threads=1, own_loop=True, limit=SHORT)
+    ended = threading.Event()
+
+    def loops(x: Any) -> None:
+        try:
+            while True:
+                pass
+        finally:
+            ended.set()
+
+    with pytest.raises(FunctionTimedOut):
+        await invoker.activity(activity(loops), "null", "i")
+    has_ended = await asyncio.to_thread(ended.wait, 60)
+    await invoker.close()
+
+    assert has_ended
+
+
+async def test_an_async_function_that_waits_beyond_its_time_out_is_cancelled() -> None:
+    invoker = Invoker(own_loop=True, limit=SHORT)
+    told = threading.Event()
+
+    async def waits(x: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.set()
+            raise
+
+    with pytest.raises(FunctionTimedOut):
+        await invoker.activity(activity(waits), "null", "i")
+    was_told = await asyncio.to_thread(told.wait, 60)
+    await invoker.close()
+
+    assert was_told
+
+
+async def test_an_async_function_that_blocks_beyond_its_time_out_leaves_the_others_a_thread(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    invoker = Invoker(own_loop=True, limit=SHORT)
+    release = threading.Event()
+
+    async def blocks(x: Any) -> None:
+        release.wait(60)
+
+    with pytest.raises(FunctionTimedOut):
+        await invoker.activity(activity(blocks), "null", "i")
+    answered = False
+    async with asyncio.timeout(60):
+        while not answered:
+            try:
+                await invoker.activity(activity(where), "null", "i")
+                answered = True
+            except FunctionTimedOut:
+                continue
+    release.set()
+    await invoker.close()
+
+    assert "An async function blocks the thread of all async functions" in caplog.text
+    assert "in blocks" in caplog.text

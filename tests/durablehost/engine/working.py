@@ -79,8 +79,8 @@ async def working(
 
     clock, settings = clock or SystemClock(), settings or Settings()
     backend = SqliteBackend(data)
-    invoker, http = Invoker(own_loop=False), HttpCaller()
-    runner = ActivityRunner(table, invoker, clock, settings.function_timeout, http, "")
+    invoker, http = Invoker(own_loop=False, limit=settings.function_timeout), HttpCaller()
+    runner = ActivityRunner(table, invoker, clock, http, "")
     engine = Engine(backend, table, invoker, clock, settings, runner, report)
     client = HubClient(
         backend, clock, table, engine.wake, may_replace_running=settings.may_replace_running
