@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from durablehost.command import console, new
+from durablehost.command.func_flags import instead_of
 from durablehost.command.host import Host, Options
 from durablehost.command.reload import Watch
 from durablehost.errors import AddressUnusable, CannotStart, HubInUse, HubUnusable
@@ -76,7 +77,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         words = f"{message[:1].upper()}{message[1:]}."
-        raise CannotStart(f"{words} `{_PROGRAM} start --help` shows what there is.")
+        advised = instead_of(message.split()) or f"`{_PROGRAM} start --help` shows what there is."
+        raise CannotStart(f"{words} {advised}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -148,7 +150,7 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         metavar="APP_DIR",
         help="the folder with host.json and function_app.py (default: this one)",
     )
-    add("--port", type=_port, metavar="N", help="default: 7071; 0 takes one that is free")
+    add("-p", "--port", type=_port, metavar="N", help="default: 7071; 0 takes one that is free")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
     add(
         "--data",
@@ -162,6 +164,14 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         help="ask callers for keys, as Azure does; the file is made where there is none",
     )
     add("--reload", action="store_true", help="start anew when a file of the app changes")
+    add("--functions", nargs="+", default=[], metavar="NAME", help="load only these functions")
+    add(
+        "--cors",
+        metavar="ORIGINS",
+        help="pages that may call the app, with commas between (default: Host.CORS)",
+    )
+    add("--cors-credentials", action="store_true", help="let these pages send cookies")
+    add("--verbose", action="store_true", help="log the debug messages of durablehost, too")
 
 
 def _new(given: argparse.Namespace) -> int:
@@ -195,7 +205,17 @@ def _options(given: argparse.Namespace) -> Options:
     if data != MEMORY:
         data = str(Path(data).absolute())
     keys = given.auth.absolute() if given.auth else None
-    return Options(folder, given.host, given.port, data, keys)
+    return Options(
+        folder,
+        given.host,
+        given.port,
+        data,
+        keys,
+        functions=tuple(given.functions),
+        cors=given.cors,
+        cors_credentials=given.cors_credentials,
+        verbose=given.verbose,
+    )
 
 
 def _allow_connections() -> None:

@@ -233,6 +233,13 @@ def on_trigger_value(name: str, binding_type: str) -> str:
     return f"Write `{name}: str`, or no annotation."
 
 
+def on_output_value(name: str, binding_type: str) -> str:
+    if binding_type == "queue":
+        several = f"`{name}: func.Out[typing.List[str]]`"
+        return f"Write `{name}: func.Out[str]`, or {several} for several."
+    return f"Write `{name}: func.Out[str]`."
+
+
 def on_return(binding_type: str) -> str:
     if binding_type == "http":
         return (

@@ -113,6 +113,11 @@ class FunctionTable:
             if function.durable_name:
                 self._durable[function.kind, function.durable_name.lower()] = function
 
+    def without_function(self, names: Collection[str]) -> list[str]:
+        """The names that no function has."""
+        known = {function.name.lower() for function in self.functions}
+        return [name for name in names if name.lower() not in known]
+
     def only(self, names: Collection[str]) -> "FunctionTable":
         """Without the functions that are not among these names; all functions if there are none."""
         wanted = {name.lower() for name in names}

@@ -156,7 +156,8 @@ def _parameter_faults(signature: Signature, name: str) -> Iterator[Fault]:
             "function.json do not match the corresponding function parameter's Python type "
             f'annotation "{expected.__name__}"'
         )
-        yield _fault(signature, words, advice.on_trigger_value(name, str(binding.type)))
+        on_value = advice.on_output_value if is_out else advice.on_trigger_value
+        yield _fault(signature, words, on_value(name, str(binding.type)))
 
 
 def _direction_fault(signature: Signature, name: str, *, is_out: bool) -> Fault:

@@ -8,9 +8,9 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +27,13 @@ from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
-from durablehost.errors import AddressUnusable, HubUnusable
+from durablehost.errors import AddressUnusable, CannotStart, HubUnusable
 from durablehost.hub.client import HubClient
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import stamp
 from durablehost.settings import Settings, load_settings
+from durablehost.settings.local_settings import origins_in
+from durablehost.settings.log_levels import DURABLE_TASK
 from durablehost.store import SqliteBackend
 from durablehost.triggers import TriggerOptions, Triggers
 from durablehost.web.admin import Admin
@@ -58,6 +60,29 @@ class Options:
     port: int | None
     data: str
     keys: Path | None
+    functions: tuple[str, ...] = ()  # instead of those of host.json
+    cors: str | None = None  # instead of Host.CORS
+    cors_credentials: bool = False
+    verbose: bool = False
+
+
+def settings_of(options: Options, environ: MutableMapping[str, str]) -> Settings:
+    """The app's settings, apart from what the command line says instead."""
+    settings = load_settings(options.folder, environ)
+    if options.functions:
+        settings = replace(settings, functions=options.functions)
+    if options.cors is not None:
+        origins = origins_in(options.cors)
+        if "*" in origins and options.cors_credentials:
+            raise CannotStart(
+                '--cors is "*" while --cors-credentials is given, which browsers refuse. '
+                "Name the origins."
+            )
+        settings = replace(settings, cors=origins, cors_credentials=options.cors_credentials)
+    if options.verbose:
+        levels = {**settings.log_levels, DURABLE_TASK: "Debug"}
+        settings = replace(settings, log_levels=levels)
+    return settings
 
 
 def port_of(options: Options, settings: Settings) -> int:
@@ -76,7 +101,7 @@ class Host:
         sys.setswitchinterval(0.001)
         self._options = options
         console.set_up_logging()
-        self._settings = load_settings(options.folder, os.environ)
+        self._settings = settings_of(options, os.environ)
         console.set_levels(self._settings.log_levels, debug=self._settings.debug_logging)
         self._keys = load_keys(options.keys)
         self._ends = AsyncExitStack()
@@ -89,6 +114,8 @@ class Host:
             # An app may ask for it while it is imported, as under `func start`.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
             table = load_app(options.folder, _script())
+            for name in table.without_function(self._settings.functions):
+                log.warning("The app has no function %s, which is listed to be loaded.", name)
             table = table.only(self._settings.functions)
             self._table: FunctionTable = table.with_disabled(self._settings.disabled)
             self._ends.enter_context(so_far.pop_all())

@@ -102,7 +102,7 @@ def _host(path: Path, section: Mapping[str, Any]) -> LocalHost:
         raise CannotStart(
             f'{path}: Host.CORS is {cors!r}. It has to be origins with commas between, or "*".'
         )
-    origins = tuple(origin.strip().rstrip("/") for origin in cors.split(",") if origin.strip())
+    origins = origins_in(cors)
     credentials = section.get("CORSCredentials") or False
     if not isinstance(credentials, bool):
         raise CannotStart(
@@ -114,6 +114,11 @@ def _host(path: Path, section: Mapping[str, Any]) -> LocalHost:
             "Name the origins."
         )
     return LocalHost(_port(path, section.get("LocalHttpPort")), origins, credentials)
+
+
+def origins_in(text: str) -> tuple[str, ...]:
+    """The origins of a list with commas between."""
+    return tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
 
 
 def _port(path: Path, port: object) -> int | None:

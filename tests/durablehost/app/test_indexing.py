@@ -182,6 +182,11 @@ def test_a_name_known_to_the_type_checker_only_keeps_the_app_from_loading() -> N
             '@app.route(route="c")\ndef c(req, out: str): ...',
             "`out: func.Out[str]`",
         ),
+        (
+            '@app.queue_output(arg_name="out", queue_name="q", connection="c")\n'
+            '@app.route(route="c")\ndef c(req, out: func.Out[list]): ...',
+            "Write `out: func.Out[str]`, or `out: func.Out[typing.List[str]]` for several.",
+        ),
     ],
 )
 def test_the_advice_says_what_to_write(load: LoadText, text: str, advice: str) -> None:

@@ -224,8 +224,47 @@ def test_help_names_every_option_and_shows_how_to_start(
 
     assert "python -m durablehost start --reload" in said
     if arguments[0] == "start":
-        for option in ("APP_DIR", "--port", "--host", "--data", "--auth", "--reload"):
+        options = ("--port", "--host", "--data", "--auth", "--reload", "--functions", "--cors")
+        for option in ("APP_DIR", "-p", *options, "--cors-credentials", "--verbose"):
             assert option in said
+
+
+def test_the_flags_of_func_start_are_taken(folder: Path) -> None:
+    flags = ("-p", "0", "--functions", "hello", "nobody", "--cors", "https://a.example,")
+    with running(folder, "--data", ":memory:", *flags, "--verbose") as host:
+        headers = {"Origin": "https://a.example"}
+        hello = host.ask("GET", "/api/hello/Ada", headers=headers)
+        other = host.ask("GET", "/api/length")
+
+    assert hello.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert (hello.status, other.status) == (200, 404)
+    assert "warning: The app has no function nobody, which is listed to be loaded." in host.text
+
+
+@pytest.mark.parametrize(
+    ("flag", "advice"),
+    [
+        ("--enableAuth", "Instead of --enableAuth, use `--auth KEYS.json`."),
+        ("--useHttps", "Instead of --useHttps, durablehost serves plain HTTP"),
+        ("--script-root=app", "Instead of --script-root, write the app's folder after `start`."),
+        ("--language-worker", "-m debugpy --listen 5678"),
+        ("--no-build", "Instead of --no-build, leave it out."),
+        ("--nonsense", "`python -m durablehost start --help` shows what there is."),
+    ],
+)
+def test_a_flag_of_func_start_that_is_not_taken_names_what_to_use(
+    refused: Refused, flag: str, advice: str
+) -> None:
+    said = refused("start", "--port", "0", flag)
+
+    assert f"Unrecognized arguments: {flag}." in said
+    assert advice in said
+
+
+def test_any_page_cannot_send_cookies(folder: Path, refused: Refused) -> None:
+    said = refused("start", folder, "--port", "0", "--cors", "*", "--cors-credentials")
+
+    assert '--cors is "*" while --cors-credentials is given' in said
 
 
 def test_without_a_command_it_shows_its_help_and_fails(refused: Refused) -> None:
