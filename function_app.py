@@ -46,7 +46,6 @@ from blueprints import (
     retention,
     saga,
     sub_orchestrations,
-    sub_orchestrations_lanes,
     versioning,
 )
 
@@ -78,7 +77,6 @@ app.register_functions(entity_counter_numbers.bp)
 
 # sub_orchestrations: close a month, with one child for each vendor
 app.register_functions(sub_orchestrations.bp)
-app.register_functions(sub_orchestrations_lanes.bp)
 app.register_functions(month_ends.bp)
 
 # eternal: sweep the ledger for ever

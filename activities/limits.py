@@ -124,7 +124,7 @@ FILES_AT_ONCE: Final = Limit(
 LANES: Final = Limit(
     50,
     "lanes of a month-end close (`MONTH_END_LANES`)",
-    "the custom status shows each lane and has at most 16 KB",
+    "each lane asks the books and the bank at the same time",
     _SETTING,
 )
 PATIENCE_HOURS: Final = Limit(

@@ -1,4 +1,4 @@
-"""Ends of months in the books: which vendors are open, whether the sums agree, and closing them."""
+"""Month ends in the books: list the open vendors, compare the sums with the bank, and close."""
 
 from typing import Any, Final, TypedDict
 
@@ -15,30 +15,30 @@ _VENDORS_A_PAGE: Final = 1_000
 bp = df.Blueprint()
 
 
-class DealOrder(TypedDict):
-    """The month whose open vendors are dealt out, and to how many lanes at most."""
+class DivideOrder(TypedDict):
+    """The month whose open vendors are divided, and the number of lanes."""
 
     month: str
     lanes: int
 
 
 class Share(TypedDict):
-    """The vendors of one lane: those after a name, through another."""
+    """The vendors of one lane: those after one name, up to and including another."""
 
     after: str
     through: str
     vendors: int
 
 
-class Deal(TypedDict):
-    """Every lane's share, and how many vendors of the month are closed already."""
+class Shares(TypedDict):
+    """The share of each lane, and how many vendors of the month are closed already."""
 
     shares: list[Share]
     closed_before: int
 
 
 class VendorQuery(TypedDict):
-    """Which open vendors of a month to name, and how many at most."""
+    """Which open vendors of a month to list, and how many at most."""
 
     month: str
     after: str
@@ -47,14 +47,14 @@ class VendorQuery(TypedDict):
 
 
 class Vendors(TypedDict):
-    """Some vendors, in the order of their names, and whether there are more."""
+    """Vendors in the order of their names, and whether there are more."""
 
     names: list[str]
     more: bool
 
 
 class VendorMonth(TypedDict):
-    """A vendor's month, and by how much books and bank may differ."""
+    """A month of a vendor, and by how many cents books and bank may differ."""
 
     month: str
     vendor: str
@@ -62,22 +62,22 @@ class VendorMonth(TypedDict):
 
 
 class Sums(TypedDict):
-    """What a vendor's postings of a month add up to."""
+    """The sums of a vendor's postings of a month."""
 
     invoice_cents: int
     payment_cents: int
 
 
 class MonthClosing(Sums):
-    """A vendor's month to close, over these sums."""
+    """A month of a vendor to close, with its sums."""
 
     month: str
     vendor: str
 
 
 @bp.activity_trigger(input_name="order")
-async def deal_vendors(order: DealOrder) -> Deal:
-    """Deal the open vendors of a month out to lanes. Only looks, so may run twice."""
+async def divide_vendors(order: DivideOrder) -> Shares:
+    """Divide the open vendors of a month among lanes. Reads only, so it may run twice."""
     names: list[str] = []
     while True:
         after = names[-1] if names else ""
@@ -88,19 +88,19 @@ async def deal_vendors(order: DealOrder) -> Deal:
             raise Failure("too_many_vendors", message)
         if not page["more"]:
             break
-    return Deal(shares=shares_of(names, order["lanes"]), closed_before=page["closed"])
+    return Shares(shares=shares_of(names, order["lanes"]), closed_before=page["closed"])
 
 
 @bp.activity_trigger(input_name="query")
 async def list_open_vendors(query: VendorQuery) -> Vendors:
-    """Name open vendors of a month. Only looks, so may run twice."""
+    """List open vendors of a month. Reads only, so it may run twice."""
     page = await _open_vendors(query["month"], query["after"], query["through"], query["top"])
     return Vendors(names=page["vendors"], more=page["more"])
 
 
 @bp.activity_trigger(input_name="order")
 async def reconcile_vendor_month(order: VendorMonth) -> Sums:
-    """Add up a vendor's month, and see that the bank paid what is posted. Only looks."""
+    """Sum up a vendor's month, and fail if the bank paid another amount. Reads only."""
     month, vendor = order["month"], order["vendor"]
     found = await ask("postings", "GET", query={"vendor": vendor})
     postings = [each for each in found["postings"] if each["day"][:7] == month]
@@ -112,14 +112,14 @@ async def reconcile_vendor_month(order: VendorMonth) -> Sums:
     )
     sums = Sums(invoice_cents=_sum(postings, "invoice"), payment_cents=_sum(postings, "payment"))
     if abs(sums["payment_cents"] - credited) > order["tolerance_cents"]:
-        said = f"{sums['payment_cents']} cents are posted as paid to {vendor} in {month}"
-        raise Failure("not_reconciled", f"{said}, and the bank paid {credited}: find out why")
+        posted = f"{sums['payment_cents']} cents are posted as paid to {vendor} in {month}"
+        raise Failure("not_reconciled", f"{posted}, and the bank paid {credited}: find out why")
     return sums
 
 
 @bp.activity_trigger(input_name="order")
 async def close_vendor_month(order: MonthClosing) -> str:
-    """Close a vendor's month and return the closing's id; the books do it once a key."""
+    """Close a vendor's month and return the closing's id. The books do it once for each key."""
     key = f"closing:{order['month']}:{order['vendor']}"
     closing = await ask("postings", "POST", "/closings", json=order, key=key)
     return str(closing["id"])
@@ -131,7 +131,7 @@ async def _open_vendors(month: str, after: str, through: str, top: int) -> Any:
 
 
 def shares_of(names: list[str], lanes: int) -> list[Share]:
-    """Names in as many runs as there are lanes, as equal as can be."""
+    """Divide names among lanes, in shares of about the same size."""
     lanes = min(lanes, len(names))
     ends = [len(names) * lane // lanes for lane in range(lanes + 1)] if lanes else []
     return [

@@ -89,30 +89,20 @@ def _not_cancellable(instance: Instance, why: str) -> Problem:
     return Problem(409, "not_cancellable", f"operation {instance.id!r} {why}; or {force}")
 
 
-async def end_below(
-    client: ListingClient,
-    parent_id: str,
-    reason: str,
-    *,
-    by_force: bool = False,
-    before: datetime | None = None,
+async def terminate_below(
+    client: ListingClient, parent_id: str, reason: str, before: datetime | None = None
 ) -> int:
-    """End all instances below another that have not ended; return how many there were.
+    """Terminate all instances below another one; return how many had not ended.
 
-    Each one ends as its rule says, or is terminated `by_force`. Those that were not created
-    `before` a time are left alone.
+    Instances that were not created `before` that time stay: they belong to a later run.
     """
     going = 0
     async for child in client.every_instance(*GOING, prefix=f"{parent_id}:"):
         if before and child.created and child.created >= before:
             continue
         going += 1
-        rule = cancel_rule(child.name)
         with suppress(Problem), sdk_problems(child.id):  # a Problem: it has ended meanwhile
-            if by_force or rule.on_cancel == "terminate":
-                await client.terminate(child.id, reason)
-            elif rule.on_cancel == "ends_itself":
-                await _ask_to_end(client, child, reason)
+            await client.terminate(child.id, reason)
     return going
 
 
@@ -168,9 +158,9 @@ async def terminate_tree(termination: Termination, starter: str) -> int:
     client, root_id, reason = ListingClient(starter), termination["root"], termination["reason"]
     root = await look_for(client, root_id)
     if root is None or root.has_ended:
-        return await end_below(client, root_id, reason, by_force=True)
+        return await terminate_below(client, root_id, reason)
     if str(root.created) != termination["created"]:  # it was started again
-        return await end_below(client, root_id, reason, by_force=True, before=root.created)
+        return await terminate_below(client, root_id, reason, before=root.created)
     with suppress(Problem), sdk_problems(root_id):  # a Problem: it has ended meanwhile
         await client.terminate(root_id, reason)
-    return 1 + await end_below(client, root_id, reason, by_force=True)
+    return 1 + await terminate_below(client, root_id, reason)

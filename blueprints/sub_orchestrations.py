@@ -1,15 +1,13 @@
-"""Sub-orchestrations: close a month, one child a vendor, in lanes, each of them a child as well.
+"""Sub-orchestrations: close a month in lanes, with one child orchestration for each vendor.
 
-POST /api/month-ends starts one close a month: 202; 200 or 202 with the same answer where it is
-asked again; 409 for another tolerance. POST /api/month-ends/{id}/retry closes the vendors that are
-still open, and those alone; 409 where none is, or while it runs.
+POST /api/month-ends starts one close for each month. Returns 202; repeating the request returns 200
+or 202, and 409 if the tolerance differs. POST /api/month-ends/{id}/retry closes the vendors that
+are still open; returns 409 if there are none, or while the close runs.
 """
 
 import logging
-from collections.abc import Generator, Sequence
-from functools import partial
-from itertools import zip_longest
-from typing import Any, Final, Literal, TypedDict, cast
+from collections.abc import Generator
+from typing import Any, Final, Literal, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -18,17 +16,21 @@ from pydantic import Field
 from activities import limits
 from activities.ids import child_id, month_end_id
 from activities.messages import Message, send_message
-from activities.month_ends import Deal, DealOrder, deal_vendors
-from activities.settings import number_setting
-from blueprints.operations_children import end_all_children, watch_children
-from blueprints.sub_orchestrations_lanes import (
-    FailedVendor,
-    Lane,
-    Tally,
-    month_end_lane,
-    nothing_done,
-    progress_of,
+from activities.month_ends import (
+    DivideOrder,
+    MonthClosing,
+    Share,
+    Shares,
+    Sums,
+    VendorMonth,
+    VendorQuery,
+    Vendors,
+    close_vendor_month,
+    divide_vendors,
+    list_open_vendors,
+    reconcile_vendor_month,
 )
+from activities.settings import number_setting
 from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import SETTINGS, sdk_problems, unknown
@@ -36,58 +38,74 @@ from http_api.operations import known_operation, wrong_state
 from http_api.problems import Problem, answers_problems, failures_as_503
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.cancelling import Cancellable, Cancelled
-from orchestration.failures import Failed, Failure, failure_of
-from orchestration.retrying import call_with_retry
-from orchestration.run_keys import RunKeys
-from orchestration.settling import settle
+from orchestration.failures import Failed, failure_of
 
 LANES: Final = 20  # unless the setting MONTH_END_LANES says otherwise
-MOST_LANES: Final = limits.LANES.most
-NAMED: Final = limits.FAILURES_NAMED.most
+VENDORS_A_GENERATION: Final = 25
 CONTROLLER: Final = "controller@example.com"
-
-COUNTS: Final = ("done", "of", "failed")  # of vendors, as a lane shows them
-MOST_CHARACTERS: Final = limits.MAIL_CHARS.most
-
-Outcome = Literal["closed", "incomplete", "cancelled"]
+LEFT: Final = "vendors that were closed stay closed"
+# It repeats refusals as well. That costs ten seconds, in one lane only.
+RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=3)
 
 bp = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
 class CloseBody(Body):
-    """Which month to close, and by how much books and bank may differ for a vendor."""
+    """The month to close, and by how many cents books and bank may differ for a vendor."""
 
     month: str = Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")
     tolerance_cents: int = Field(0, ge=0, le=limits.TOLERANCE_CENTS.most)
 
 
-class Limits(TypedDict):
-    """What the settings say of a close."""
+class CloseSettings(TypedDict):
+    """The settings when the close was started."""
 
     lanes: int
 
 
 class Close(TypedDict):
-    """What is asked for, and the settings of that moment."""
+    """The input of a close."""
 
     month: str
     tolerance_cents: int
-    settings: Limits
+    settings: CloseSettings
 
 
-class CloseEnd(TypedDict):
-    """How a close ended: those `left` were not tried; `report` is the mail that tells of it."""
+class FailedVendor(TypedDict):
+    """A vendor that could not be closed, and why."""
 
-    outcome: Outcome
-    reason: str | None
+    vendor: str
+    code: str
+    message: str
+
+
+class LaneResult(TypedDict):
+    """The vendors that a lane has closed or failed on; `after` is the last one."""
+
+    after: str
+    closed: int
+    failed: int
+    failures: list[FailedVendor]
+
+
+class Lane(TypedDict):
+    """The vendors of a lane, and its result so far after it has continued as new."""
+
+    month: str
+    tolerance_cents: int
+    share: Share
+    so_far: NotRequired[LaneResult]
+
+
+class CloseResult(TypedDict):
+    """How a close ended. `report` is the mail about it, or why it was not sent."""
+
+    outcome: Literal["closed", "incomplete"]
     closed_before: int
     closed: int
     failed: int
-    left: int
     failures: list[FailedVendor]
-    stopped: list[Failed]
     report: str | Failed | None
 
 
@@ -97,10 +115,9 @@ class CloseEnd(TypedDict):
 async def start_month_end_close(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the close of the month in the body, once."""
+    """Start the close of the month in the body."""
     close = read_body(req, CloseBody)
-    settings = {**_limits()}
-    work = close.model_dump(mode="json")
+    work, settings = close.model_dump(mode="json"), {**_settings()}
     instance_id = month_end_id(close.month)
     return await start_once(req, client, "month_end_close", instance_id, work, settings)
 
@@ -111,7 +128,7 @@ async def start_month_end_close(
 async def retry_month_end_close(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Run an ended close again, with the settings of now: it takes what the books have open."""
+    """Run an ended close again, with today's settings. It closes the vendors that are open."""
     close = await known_operation(req, client)
     if close.name != "month_end_close":
         raise unknown(close.id)
@@ -120,122 +137,131 @@ async def retry_month_end_close(
     if close.state == "Completed" and close.output["outcome"] == "closed":
         raise Problem(409, "nothing_to_retry", f"{close.id!r} has closed every vendor")
     with sdk_problems(close.id):
-        given = {**close.asked, SETTINGS: {**_limits()}}
-        await client.start_new("month_end_close", close.id, given)
+        work = {**close.asked, SETTINGS: {**_settings()}}
+        await client.start_new("month_end_close", close.id, work)
     return accepted(req, close.id)
 
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
-@on_cancel("ends_itself", left="vendors that were closed stay closed", starts_children=True)
-def month_end_close(context: df.DurableOrchestrationContext) -> Generator[Any, Any, CloseEnd]:
-    """Deal the vendors out to lanes, watch the lanes, end them if told to, tell what is open."""
+@on_cancel("terminate", left=LEFT, starts_children=True)
+def month_end_close(context: df.DurableOrchestrationContext) -> Generator[Any, Any, CloseResult]:
+    """Divide the open vendors among lanes, wait for all lanes, and report what stays open."""
     close = cast(Close, context.get_input())
-    work = Cancellable(context)
-    deal, lanes, reason = Deal(shares=[], closed_before=0), dict[str, Any](), None
+    context.set_custom_status({"step": "listing", "done": 0, "of": 0})
+    order = DivideOrder(month=close["month"], lanes=close["settings"]["lanes"])
+    open_: Shares = yield context.call_activity_with_retry(divide_vendors, RETRY, order)
+    of = sum(share["vendors"] for share in open_["shares"])
 
-    seen: list[Any] = []
-
-    def show(step: str, progress: Sequence[Any] = ()) -> None:
-        seen[:] = progress or seen
-        context.set_custom_status(status_of(step, deal, seen))
-
-    show("dealing")
-    try:
-        # What is left of a run that somebody cut off would be in the way of this one.
-        yield from end_all_children(context, "the close begins anew")
-        order = DealOrder(month=close["month"], lanes=close["settings"]["lanes"])
-        deal = yield from work.call(deal_vendors, order)
-        show("closing")
-        lanes = _lanes(context, close, deal)
-        yield from watch_children(context, lanes, work.word, partial(show, "closing"))
-        work.check()
-    except Cancelled as cancelled:
-        reason = cancelled.reason
-        show("cancelling")
-        yield from end_all_children(context, reason, lanes.values())
-
-    ends = yield from settle(context, list(lanes.values()))
-    tallies = [end.value or nothing_done("", failure_of(end.failure).as_data()) for end in ends]
-    progress = [progress_of(*each) for each in zip(deal["shares"], tallies, strict=False)]
-    end = end_of(deal, tallies, reason)
-    if end["outcome"] == "incomplete":
-        show("reporting", progress)
-        end["report"] = yield from _report(context, close, end)
-    show(end["outcome"], progress)
-    if not context.is_replaying:
-        log.info(
-            "%s: %s: %d closed, %d failed",
-            context.instance_id,
-            end["outcome"],
-            end["closed"],
-            end["failed"],
-        )
-    return end
-
-
-def _lanes(context: df.DurableOrchestrationContext, close: Close, deal: Deal) -> dict[str, Any]:
-    """The tasks of the lanes, by their ids."""
-    lanes: dict[str, Any] = {}
-    for number, share in enumerate(deal["shares"]):
-        lane = Lane(month=close["month"], tolerance_cents=close["tolerance_cents"], share=share)
-        lane_id = child_id(context.instance_id, f"lane-{number:02}")
-        lanes[lane_id] = context.call_sub_orchestrator(
-            month_end_lane, lane, instance_id=lane_id, expected_type=dict
-        )
-    return lanes
-
-
-def _report(
-    context: df.DurableOrchestrationContext, close: Close, end: CloseEnd
-) -> Generator[Any, Any, str | Failed]:
-    """Mail what is open still; the mail's id, or why it was not sent, which changes nothing."""
-    counts = f"{end['closed']} closed, {end['failed']} failed, {end['left']} not tried"
-    named = [f"{each['vendor']}: {each['message']}" for each in end["failures"]]
-    message = Message(
-        to=CONTROLLER,
-        subject=f"{close['month']} is not closed for every vendor",
-        text="\n".join([counts, *named])[:MOST_CHARACTERS],
-        key=RunKeys(context).key("report"),
-    )
-    try:
-        return (yield from call_with_retry(context, send_message, message))
-    except Failure as failure:
-        return failure.as_data()
-
-
-def status_of(step: str, deal: Deal, progress: Sequence[Any]) -> dict[str, Any]:
-    """How far a close is, as a whole and by lane; one that has shown nothing yet is at nought."""
+    context.set_custom_status({"step": "closing", "done": 0, "of": of})
+    # Each run has its own lanes: those of a run that was terminated may still be running.
+    run = context.new_uuid()[:8]
     lanes = [
-        {name: (seen or {"of": share["vendors"]}).get(name, 0) for name in COUNTS}
-        for share, seen in zip_longest(deal["shares"], progress)
+        context.call_sub_orchestrator(
+            month_end_lane,
+            Lane(month=close["month"], tolerance_cents=close["tolerance_cents"], share=share),
+            instance_id=child_id(context.instance_id, f"lane-{number:02}-{run}"),
+            expected_type=dict,
+        )
+        for number, share in enumerate(open_["shares"])
     ]
-    sums = {name: sum(lane[name] for lane in lanes) for name in COUNTS}
-    return {"step": step, **sums, "lanes": lanes}
+    # task_all([]) returns None.
+    results: list[LaneResult] = (yield context.task_all(lanes)) if lanes else []
 
-
-def end_of(deal: Deal, tallies: Sequence[Tally], reason: str | None) -> CloseEnd:
-    """What the lanes have done, together; `reason` is why the close was cancelled, if it was."""
-    closed = sum(tally["closed"] for tally in tallies)
-    failed = sum(tally["failed"] for tally in tallies)
-    left = max(sum(share["vendors"] for share in deal["shares"]) - closed - failed, 0)
-    failures = [failure for tally in tallies for failure in tally["failures"]]
-    stopped = [tally["stopped"] for tally in tallies if tally["stopped"]]
-    outcome: Outcome = "incomplete" if failed or left else "closed"
-    if reason is not None and (outcome == "incomplete" or not tallies):
-        outcome = "cancelled"
-    return CloseEnd(
-        outcome=outcome,
-        reason=reason,
-        closed_before=deal["closed_before"],
-        closed=closed,
+    failures = [failure for result in results for failure in result["failures"]]
+    failed = sum(result["failed"] for result in results)
+    result = CloseResult(
+        outcome="incomplete" if failed else "closed",
+        closed_before=open_["closed_before"],
+        closed=sum(result["closed"] for result in results),
         failed=failed,
-        left=left,
-        failures=failures[:NAMED],
-        stopped=stopped if reason is None else [],
+        failures=failures[: limits.FAILURES_NAMED.most],
         report=None,
     )
+    if failed:
+        try:
+            mail = report_mail(close["month"], result, f"{context.instance_id}:{run}:report")
+            result["report"] = yield context.call_activity_with_retry(send_message, RETRY, mail)
+        except Exception as error:  # the SDK raises nothing narrower
+            result["report"] = failure_of(error).as_data()
+    context.set_custom_status({"step": result["outcome"], "done": of, "of": of, "failed": failed})
+    return result
 
 
-def _limits() -> Limits:
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("refuse", left=LEFT, starts_children=True)
+def month_end_lane(
+    context: df.DurableOrchestrationContext,
+) -> Generator[Any, Any, LaneResult | None]:
+    """Close some vendors, one after the other, then continue as new with the next ones."""
+    lane = cast(Lane, context.get_input())
+    share = lane["share"]
+    result = lane.get("so_far") or nothing_done(share)
+    query = VendorQuery(
+        month=lane["month"],
+        after=result["after"],
+        through=share["through"],
+        top=VENDORS_A_GENERATION,
+    )
+    vendors: Vendors = yield context.call_activity_with_retry(list_open_vendors, RETRY, query)
+    for vendor in vendors["names"]:
+        context.set_custom_status({"step": "closing", **progress_of(share, result)})
+        order = VendorMonth(
+            month=lane["month"], vendor=vendor, tolerance_cents=lane["tolerance_cents"]
+        )
+        child = child_id(context.instance_id, vendor)
+        result["after"] = vendor
+        try:
+            yield context.call_sub_orchestrator_with_retry(month_end_vendor, RETRY, order, child)
+            result["closed"] += 1
+        except Exception as error:  # it is reported, and the other vendors go on
+            result["failed"] += 1
+            if len(result["failures"]) < limits.LANE_FAILURES_NAMED.most:
+                failed = FailedVendor(vendor=vendor, **failure_of(error).as_data())
+                result["failures"].append(failed)
+    context.set_custom_status({"step": "closed", **progress_of(share, result)})
+    if not vendors["more"]:
+        return result
+    context.continue_as_new({**lane, "so_far": result})
+    return None
+
+
+@bp.orchestration_trigger(context_name="context", input_type=dict)
+@on_cancel("refuse", left="its lane runs it again, up to three times")
+def month_end_vendor(context: df.DurableOrchestrationContext) -> Generator[Any, Any, str]:
+    """Check that the books of a vendor agree with the bank, then close the vendor's month."""
+    order = cast(VendorMonth, context.get_input())
+    context.set_custom_status({"step": "reconciling", "done": 0, "of": 2})
+    sums: Sums = yield context.call_activity(reconcile_vendor_month, order)
+
+    context.set_custom_status({"step": "closing", "done": 1, "of": 2})
+    closing = MonthClosing(month=order["month"], vendor=order["vendor"], **sums)
+    closed: str = yield context.call_activity(close_vendor_month, closing)
+    context.set_custom_status({"step": "closed", "done": 2, "of": 2})
+    return closed
+
+
+def report_mail(month: str, result: CloseResult, key: str) -> Message:
+    """The mail to the controller about the vendors that are still open."""
+    counts = f"{result['closed']} closed, {result['failed']} failed"
+    named = [f"{each['vendor']}: {each['message']}" for each in result["failures"]]
+    return Message(
+        to=CONTROLLER,
+        subject=f"{month} is not closed for every vendor",
+        text="\n".join([counts, *named])[: limits.MAIL_CHARS.most],
+        key=key,
+    )
+
+
+def nothing_done(share: Share) -> LaneResult:
+    return LaneResult(after=share["after"], closed=0, failed=0, failures=[])
+
+
+def progress_of(share: Share, result: LaneResult) -> dict[str, int]:
+    """How many vendors of its share a lane has done."""
+    done = result["closed"] + result["failed"]
+    return {"done": done, "of": max(share["vendors"], done), "failed": result["failed"]}
+
+
+def _settings() -> CloseSettings:
     with failures_as_503():
-        return Limits(lanes=number_setting("MONTH_END_LANES", LANES, MOST_LANES))
+        return CloseSettings(lanes=number_setting("MONTH_END_LANES", LANES, limits.LANES.most))

@@ -1,8 +1,8 @@
-"""Vendors whose month can be closed: in the sandbox's books, or by the thousand in a ledger."""
+"""Vendors whose month can be closed: in the sandbox's books, or many of them in memory."""
 
 from typing import Any
 
-from activities.month_ends import Deal, DealOrder, VendorQuery, Vendors
+from activities.month_ends import DivideOrder, Shares, VendorQuery, Vendors
 from activities.month_ends import shares_of as shares
 from durablehost.testing import Answer, ManualHub
 from orchestration.failures import Failure
@@ -19,13 +19,13 @@ class Books:
         self._sandbox = sandbox
 
     async def post(self, vendor: str, cents: int = 500, kind: str = "invoice") -> None:
-        """Post a document; a payment is posted, and no money moved for it."""
+        """Post a document. No money moves for a payment that is posted here."""
         number = str(len(await self._sandbox.postings()) + 1)
         body = {"kind": kind, "vendor": vendor, "number": number, "amount_cents": cents}
         await self._sandbox.send("POST", "/postings", body, {"Idempotency-Key": f"test-{number}"})
 
     async def pay(self, vendor: str, cents: int) -> None:
-        """Have the bank give money to a vendor, of which nothing is posted."""
+        """Move money to a vendor at the bank, without a posting."""
         for kind, account in (("debits", "operating"), ("credits", f"vendor:{vendor}")):
             body = {"account": account, "amount_cents": cents, "payment": f"test-{vendor}"}
             key = {"Idempotency-Key": f"test-{kind}-{vendor}"}
@@ -40,7 +40,7 @@ class Books:
 
 
 class Ledger:
-    """Vendors by the thousand, no request is sent for; those in `failing` cannot be closed."""
+    """Many vendors, without requests to the books; those in `failing` cannot be closed."""
 
     def __init__(self, count: int) -> None:
         self.open = [f"v{number:05}" for number in range(count)]
@@ -48,16 +48,16 @@ class Ledger:
         self.failing: set[str] = set()
 
     def serve(self, hub: ManualHub) -> None:
-        hub.replace_activity("deal_vendors", self._deal)
-        hub.replace_activity("list_open_vendors", self._list)
+        hub.replace_activity("divide_vendors", self._divide)
+        hub.replace_activity("list_open_vendors", self.list_vendors)
         hub.replace_activity("reconcile_vendor_month", self._reconcile)
         hub.replace_activity("close_vendor_month", self._close)
         hub.replace_activity("send_message", lambda message: "mail-1")
 
-    def _deal(self, order: DealOrder) -> Deal:
-        return Deal(shares=shares(self.open, order["lanes"]), closed_before=len(self.closed))
+    def _divide(self, order: DivideOrder) -> Shares:
+        return Shares(shares=shares(self.open, order["lanes"]), closed_before=len(self.closed))
 
-    def _list(self, query: VendorQuery) -> Vendors:
+    def list_vendors(self, query: VendorQuery) -> Vendors:
         found = [name for name in self.open if query["after"] < name <= query["through"]]
         return Vendors(names=found[: query["top"]], more=len(found) > query["top"])
 
@@ -99,5 +99,5 @@ async def retry(hub: ManualHub) -> Answer:
 
 
 def going(hub: ManualHub) -> list[str]:
-    """What goes on of a close and below it."""
+    """The close and the instances below it that have not ended."""
     return [instance.id for instance in hub.instances(ID) if not instance.ended]

@@ -279,7 +279,6 @@ def test_a_building_block_knows_nothing_of_accounts_payable(path):
 TOO_MANY = {
     "document_pipeline": 4,
     "eternal": 3,
-    "sub_orchestrations": 3,
 }
 
 

@@ -144,7 +144,6 @@ WITHOUT_TABLE = {
     "document_pipeline",
     "durable_http",
     "eternal",
-    "sub_orchestrations",
 }
 
 

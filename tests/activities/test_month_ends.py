@@ -1,9 +1,9 @@
-"""Open vendors are dealt out evenly, and closed over sums that the bank agrees with."""
+"""Open vendors are divided evenly, and closed if the bank agrees with their sums."""
 
 import pytest
 
 from activities.month_ends import (
-    DealOrder,
+    DivideOrder,
     MonthClosing,
     Share,
     Sums,
@@ -11,7 +11,7 @@ from activities.month_ends import (
     VendorQuery,
     Vendors,
     close_vendor_month,
-    deal_vendors,
+    divide_vendors,
     list_open_vendors,
     reconcile_vendor_month,
     shares_of,
@@ -47,51 +47,49 @@ def test_every_vendor_is_in_one_share_and_shares_differ_by_one_at_most(
     assert len(shares) == min(vendors, lanes)
 
 
-def test_of_no_vendors_there_is_no_share() -> None:
+def test_no_vendors_make_no_share() -> None:
     assert shares_of([], 5) == []
 
 
-async def test_closed_vendors_are_counted_and_not_dealt_out(books: Books) -> None:
+async def test_closed_vendors_are_counted_and_in_no_share(books: Books) -> None:
     for vendor in ("acme", "globex", "initech"):
         await books.post(vendor)
     await close_vendor_month(
         MonthClosing(month=MONTH, vendor="acme", invoice_cents=500, payment_cents=0)
     )
 
-    deal = await deal_vendors(DealOrder(month=MONTH, lanes=1))
+    divided = await divide_vendors(DivideOrder(month=MONTH, lanes=1))
 
-    assert deal == {
+    assert divided == {
         "shares": [Share(after="", through="initech", vendors=2)],
         "closed_before": 1,
     }
 
 
-async def test_too_many_vendors_are_not_dealt_out(
-    books: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_many_vendors_are_refused(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     for vendor in ("acme", "globex", "initech"):
         await books.post(vendor)
     monkeypatch.setattr("activities.month_ends.MAX_VENDORS", 2)
 
     with pytest.raises(Failure) as caught:
-        await deal_vendors(DealOrder(month=MONTH, lanes=1))
+        await divide_vendors(DivideOrder(month=MONTH, lanes=1))
 
     assert caught.value.code == "too_many_vendors"
 
 
-async def test_vendors_are_dealt_out_from_every_page_of_the_books(
+async def test_vendors_of_every_page_of_the_books_are_divided(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for vendor in "abcde":
         await books.post(vendor)
     monkeypatch.setattr("activities.month_ends._VENDORS_A_PAGE", 2)
 
-    deal = await deal_vendors(DealOrder(month=MONTH, lanes=2))
+    divided = await divide_vendors(DivideOrder(month=MONTH, lanes=2))
 
-    assert [share["vendors"] for share in deal["shares"]] == [2, 3]
+    assert [share["vendors"] for share in divided["shares"]] == [2, 3]
 
 
-async def test_a_share_is_named_a_few_at_a_time(books: Books) -> None:
+async def test_a_share_is_listed_in_pages(books: Books) -> None:
     for vendor in "abcd":
         await books.post(vendor)
     query = VendorQuery(month=MONTH, after="a", through="c", top=1)

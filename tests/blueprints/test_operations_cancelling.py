@@ -86,7 +86,7 @@ INPUTS: Final[dict[str, dict[str, Any]]] = {
     "yearly_report": {"year": 2025, "edition": "first"},
 }
 LISTENING: Final = [each for each in INPUTS if cancel_rule(each).on_cancel == "ends_itself"]
-OF_THE_HUB: Final = {"end_children", "look_at_children", "terminate_tree"}
+OF_THE_HUB: Final = {"terminate_tree"}
 
 
 async def cancel(hub: ManualHub, operation: str = ID, *, force: bool = False) -> Answer:
@@ -275,7 +275,7 @@ async def test_force_is_true_or_false(hub: ManualHub) -> None:
 # Trees
 
 
-async def test_of_a_cancelled_parent_no_child_goes_on_nor_one_that_starts_a_moment_later(
+async def test_a_cancel_of_a_parent_also_ends_children_that_start_a_moment_later(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     hub.slow_activity("ask_for_rate", 10 * MINUTE)
@@ -283,7 +283,7 @@ async def test_of_a_cancelled_parent_no_child_goes_on_nor_one_that_starts_a_mome
     assert len(going(hub, f"{rates}:")) == 3
 
     answer = await cancel(hub, rates)
-    # What a parent schedules in the moment of its termination starts afterwards.
+    # A child that the parent schedules just before its termination starts afterwards.
     late = f"{rates}:CHF-late"
     await hub.start("currency_rate", INPUTS["currency_rate"], instance_id=late)
     await hub.advance(MINUTE)
@@ -293,13 +293,13 @@ async def test_of_a_cancelled_parent_no_child_goes_on_nor_one_that_starts_a_mome
     assert going(hub) == []
 
 
-async def test_force_ends_a_close_its_lanes_and_its_vendors(hub: ManualHub) -> None:
+async def test_a_cancel_ends_a_close_its_lanes_and_its_vendors(hub: ManualHub) -> None:
     ledger = Ledger(6)
     ledger.serve(hub)
     hub.slow_activity("reconcile_vendor_month", 10 * MINUTE)
     await start_close(hub)
 
-    answer = await cancel(hub, CLOSE, force=True)
+    answer = await cancel(hub, CLOSE)
     late = f"{CLOSE}:lane-00:late"
     await hub.start("month_end_vendor", INPUTS["month_end_vendor"], instance_id=late)
     await hub.advance(30 * MINUTE)
@@ -316,7 +316,7 @@ async def test_the_same_work_can_be_started_anew_while_its_old_tree_is_terminate
     ledger.serve(hub)
     hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
     await start_close(hub)
-    await cancel(hub, CLOSE, force=True)
+    await cancel(hub, CLOSE)
     await hub.request("DELETE", f"/api/operations/{CLOSE}")
     await hub.advance(timedelta(seconds=2))
 

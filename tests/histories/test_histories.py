@@ -21,12 +21,8 @@ MISSING = {
     "document_intake",
     "invoice_intake",
     "ledger_sweep",
-    "month_end_close",
-    "month_end_lane",
-    "month_end_vendor",
     "settlement_watch",
     "tax_check",
-    "tree_termination",
     "yearly_report",
 }
 
