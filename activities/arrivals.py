@@ -1,4 +1,4 @@
-"""Files that arrive as blobs, whose senders nobody can answer: what is refused is put aside."""
+"""Files that arrive as blobs. Their senders get no answer: a bad file goes into quarantine."""
 
 import asyncio
 import hashlib
@@ -13,8 +13,11 @@ from orchestration.failures import Failure
 log = logging.getLogger(__name__)
 
 
-async def sound_content(blob: func.InputStream) -> bytes | None:
-    """Return what is in a blob; None once it is in quarantine. No more is read than is taken."""
+async def content_of(blob: func.InputStream) -> bytes | None:
+    """Return the content of a blob, or None after putting it into quarantine.
+
+    Reads no more than the size limit.
+    """
     name, length = blob.name or "", blob.length or 0
     content = blob.read(MAX_PDF_BYTES + 1) if length <= MAX_PDF_BYTES else b""
     length = max(length, len(content))
@@ -25,14 +28,14 @@ async def sound_content(blob: func.InputStream) -> bytes | None:
     except Failure as failure:
         log.warning("the blob %r is put into quarantine: %s", name, failure)
         reason = {**failure.as_data(), "blob": name, "bytes": length}
-        kept = content if length <= MAX_PDF_BYTES else None
-        await quarantine(_folder_of(blob), reason, kept)
+        stored = content if length <= MAX_PDF_BYTES else None
+        await quarantine(_folder_of(blob), reason, stored)
         return None
     return content
 
 
 def _folder_of(blob: func.InputStream) -> str:
-    """Where to put it: nothing of a stranger's name in it, and the same at a second attempt."""
+    """Return a folder without any part of the sender's name, the same at a second attempt."""
     etag = (getattr(blob, "blob_properties", None) or {}).get("ETag", "")
     digest = hashlib.sha256(f"{blob.name}\n{etag}".encode()).hexdigest()
     return f"arrival-{digest[:32]}"

@@ -1,4 +1,4 @@
-"""What a document is, and what speaks against posting it by itself."""
+"""The kind of a document, and the reasons not to post it without a person."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ bp = df.Blueprint()
 
 
 class Doubt(TypedDict):
-    """Why a person has to look: what it is about, a code, and a sentence."""
+    """Why a person must look: the field or check, a code, and a sentence."""
 
     about: str
     code: str
@@ -31,7 +31,7 @@ class Doubt(TypedDict):
 
 
 class Assessment(TypedDict):
-    """What was read, how sure its reader is of it, and how sure is sure enough."""
+    """What was read, the reader's confidence, and the confidence that is enough."""
 
     fields: DocumentFields
     confidence: dict[str, float]
@@ -39,7 +39,7 @@ class Assessment(TypedDict):
 
 
 class Classified(TypedDict):
-    """What kind of document it is, empty where that is unknown; what is doubtful; the invoice."""
+    """The kind of a document (empty if unknown), the doubts, and the invoice if it is one."""
 
     kind: str
     doubts: list[Doubt]
@@ -47,20 +47,20 @@ class Classified(TypedDict):
 
 
 class Check(TypedDict):
-    """Which check to make on an invoice."""
+    """The name of a check, and the invoice to check."""
 
     check: str
     invoice: Invoice
 
 
 class Checked(TypedDict):
-    """What a check found: a doubt, or none."""
+    """What a check found: one doubt, or nothing."""
 
     doubts: list[Doubt]
 
 
 def invoice_of(fields: DocumentFields) -> Invoice:
-    """What a document says in the form that an intake takes."""
+    """Return the fields in the form of the invoice intake."""
     return Invoice(
         vendor=fields["vendor"],
         number=fields["number"],
@@ -72,12 +72,12 @@ def invoice_of(fields: DocumentFields) -> Invoice:
 
 @bp.activity_trigger(input_name="assessment")
 def classify_document(assessment: Assessment) -> Classified:
-    """Say what a document is and which fields to doubt. Only looks, so may run twice."""
+    """Return the kind and the doubtful fields. It changes nothing, so it may run twice."""
     fields, confidence = assessment["fields"], assessment["confidence"]
     word = " ".join(re.split(r"[\s_-]+", fields["kind"].lower()))
     kind = _WORDS.get(word, word)
     if kind not in KINDS:
-        message = f"the kind {_said(fields, 'kind')} is none of {', '.join(KINDS)}"
+        message = f"the kind {_quoted(fields, 'kind')} is not one of {', '.join(KINDS)}"
         doubt = Doubt(about="kind", code="unknown", message=message)
         return Classified(kind="", doubts=[doubt], invoice=None)
     if kind != "invoice":
@@ -88,7 +88,7 @@ def classify_document(assessment: Assessment) -> Classified:
         Doubt(
             about=name,
             code="unsure",
-            message=f"{_said(fields, name)} was read with {sure:.0%} confidence",
+            message=f"{_quoted(fields, name)} was read with {sure:.0%} confidence",
         )
         for name, sure in confidence.items()
         if sure < assessment["sure_percent"] / 100 and name not in about
@@ -99,7 +99,7 @@ def classify_document(assessment: Assessment) -> Classified:
 
 @bp.activity_trigger(input_name="check")
 async def check_invoice(check: Check) -> Checked:
-    """Make one of CHECKS. Only looks, so may run twice."""
+    """Make one of CHECKS. It changes nothing, so it may run twice."""
     try:
         await CHECKS[check["check"]](check["invoice"])
     except Failure as failure:
@@ -126,7 +126,7 @@ async def _not_posted_yet(invoice: Invoice) -> None:
         raise Failure("already_posted", message)
 
 
-# Those of the intake itself, and one more: what passes here is refused there only if it changed.
+# The checks of the invoice intake, and one more. After them, the intake refuses only a change.
 CHECKS: Final[dict[str, Callable[[Invoice], Awaitable[None]]]] = {
     "currency": _in_known_currency,
     "order": _as_ordered,
@@ -135,7 +135,7 @@ CHECKS: Final[dict[str, Callable[[Invoice], Awaitable[None]]]] = {
 
 
 def _malformed(fields: DocumentFields) -> list[Doubt]:
-    """The fields that no invoice can have so."""
+    """Return a doubt for each field whose value no invoice can have."""
     is_right = {
         "vendor": _PART.fullmatch(fields["vendor"]),
         "number": _PART.fullmatch(fields["number"]),
@@ -144,13 +144,13 @@ def _malformed(fields: DocumentFields) -> list[Doubt]:
         "currency": _CURRENCY.fullmatch(fields["currency"]),
     }
     return [
-        Doubt(about=name, code="malformed", message=f"{_said(fields, name)} cannot be right")
+        Doubt(about=name, code="malformed", message=f"{_quoted(fields, name)} cannot be right")
         for name, right in is_right.items()
         if not right
     ]
 
 
-def _said(fields: DocumentFields, name: str) -> str:
+def _quoted(fields: DocumentFields, name: str) -> str:
     values: dict[str, Any] = {**fields}
-    said = repr(values[name])
-    return said if len(said) <= _LONGEST_QUOTE else f"{said[:_LONGEST_QUOTE]}…"
+    quoted = repr(values[name])
+    return quoted if len(quoted) <= _LONGEST_QUOTE else f"{quoted[:_LONGEST_QUOTE]}…"

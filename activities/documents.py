@@ -1,4 +1,4 @@
-"""Scanned documents: kept, read, classified, and put aside where they cannot be read."""
+"""Scanned documents: store a file, have it read, and put it into quarantine."""
 
 import hashlib
 import json
@@ -15,8 +15,10 @@ from activities.pdf_files import MAX_PDF_BYTES
 from orchestration.failures import Failed, Failure
 
 SCANS: Final = "scans"  # the container that scanners write to
-DOCUMENTS: Final = "documents"  # a folder a document: original, what was read in it, the decision
-QUARANTINE: Final = "quarantine"  # a folder a file that is not read again: the file, and why
+DOCUMENTS: Final = "documents"  # one folder per document: the original, what was read, the decision
+QUARANTINE: Final = (
+    "quarantine"  # one folder per file that cannot be accepted: the file and the reason
+)
 
 READER_PATIENCE: Final = timedelta(minutes=2)
 
@@ -29,7 +31,7 @@ bp = df.Blueprint()
 
 
 class DocumentFields(TypedDict):
-    """What a document says, as far as it could be read."""
+    """The fields of a document, as far as they could be read."""
 
     kind: str
     vendor: str
@@ -40,28 +42,28 @@ class DocumentFields(TypedDict):
 
 
 class Folder(TypedDict):
-    """Where everything of one document lies."""
+    """The folder of one document."""
 
     folder: str
 
 
 class Reading(TypedDict):
-    """What was read, and how sure the reader is of each field; or why the file cannot be read."""
+    """What was read, with the reader's confidence in each field; or why it cannot be read."""
 
     fields: DocumentFields
     confidence: dict[str, float]
     refusal: Failed | None
 
 
-class Decided(TypedDict):
-    """A document's folder, and what was decided on it."""
+class Decision(TypedDict):
+    """The folder of a document, and what was decided on it."""
 
     folder: str
     decision: dict[str, Any]
 
 
 class Refused(TypedDict):
-    """A document's folder, and why it is put aside."""
+    """The folder of a document, and why it is put into quarantine."""
 
     folder: str
     reason: Failed
@@ -80,18 +82,18 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-async def keep_original(folder: str, content: bytes) -> None:
-    """Keep a file as it came. It is named by what is in it, so a second time changes nothing."""
+async def store_original(folder: str, content: bytes) -> None:
+    """Store a file as it arrived. Its name is the hash of its content: a repeat changes nothing."""
     await write_blob(DOCUMENTS, _original(folder), content, _PDF, overwrite=False)
 
 
 async def load_original(folder: str) -> bytes:
-    """Return a document's file. Raises Failure `unknown_blob`."""
+    """Return the file of a document. Raises Failure `unknown_blob`."""
     return await read_blob(DOCUMENTS, _original(folder), MAX_PDF_BYTES)
 
 
 async def quarantine(folder: str, reason: dict[str, Any], content: bytes | None) -> None:
-    """Put a file aside with the reason; without content where it is too large to carry about."""
+    """Store a file and the reason in quarantine. `content` is None if the file is too large."""
     if content is not None:
         await write_blob(QUARANTINE, _original(folder), content, _PDF)
     await write_blob(QUARANTINE, f"{folder}/reason.json", json.dumps(reason).encode())
@@ -99,7 +101,7 @@ async def quarantine(folder: str, reason: dict[str, Any], content: bytes | None)
 
 @bp.activity_trigger(input_name="document")
 async def read_document(document: Folder) -> Reading:
-    """Have a file read, keep what the reader says. Running twice writes over what it wrote."""
+    """Have a file read and store the answer. A second run overwrites what the first one wrote."""
     content = await load_original(document["folder"])
     try:
         answer = await ask("reader", "POST", "/documents", data=content, within=READER_PATIENCE)
@@ -110,7 +112,7 @@ async def read_document(document: Folder) -> Reading:
     try:
         read = _ReaderAnswer.model_validate(answer).fields
     except ValidationError as error:
-        message = "the reader's answer has another form than it should"
+        message = "the reader's answer does not have the expected form"
         raise Failure("reader_unavailable", message, retriable=True) from error
     await write_blob(DOCUMENTS, f"{document['folder']}/extracted.json", json.dumps(answer).encode())
     confidence = {name: read[name].confidence if name in read else 0.0 for name in _NAMED}
@@ -119,16 +121,16 @@ async def read_document(document: Folder) -> Reading:
     return Reading(fields=_fields(values), confidence=confidence, refusal=None)
 
 
-@bp.activity_trigger(input_name="decided")
-async def keep_document_decision(decided: Decided) -> None:
-    """Keep what was decided beside the document. Running twice writes over what it wrote."""
-    content = json.dumps(decided["decision"]).encode()
-    await write_blob(DOCUMENTS, f"{decided['folder']}/decision.json", content)
+@bp.activity_trigger(input_name="decision")
+async def store_document_decision(decision: Decision) -> None:
+    """Store a decision beside its document. A second run overwrites what the first one wrote."""
+    content = json.dumps(decision["decision"]).encode()
+    await write_blob(DOCUMENTS, f"{decision['folder']}/decision.json", content)
 
 
 @bp.activity_trigger(input_name="refused")
 async def quarantine_document(refused: Refused) -> None:
-    """Put a document aside that cannot be read. Running twice writes over what it wrote."""
+    """Put a document into quarantine. A second run overwrites what the first one wrote."""
     content = await load_original(refused["folder"])
     await quarantine(refused["folder"], {**refused["reason"]}, content)
 
@@ -138,7 +140,7 @@ def _original(folder: str) -> str:
 
 
 def _fields(values: dict[str, str | int]) -> DocumentFields:
-    """What was read in the form that travels: a reader may take a page for a vendor's name."""
+    """Return what was read, each text cut: a reader may take a page for the name of a vendor."""
 
     def text(name: str, otherwise: str = "") -> str:
         read = str(values.get(name, otherwise))

@@ -22,14 +22,14 @@ bp = df.Blueprint()
 
 
 class ReviewTerms(TypedDict):
-    """How sure a reader has to be, and how long a person has."""
+    """How sure the reader must be, and how long a person may take."""
 
     sure_percent: int
     review_hours: int
 
 
 class ReviewRequest(TypedDict):
-    """A document to ask about, for the nth time, and what is doubtful."""
+    """A document to review: the round, what was read, and what is doubtful."""
 
     document: str
     round: int
@@ -39,7 +39,7 @@ class ReviewRequest(TypedDict):
 
 
 def review_terms() -> ReviewTerms:
-    """What the settings say at this moment. Raises Failure `not_configured`."""
+    """Return the current settings. Raises Failure `not_configured`."""
     return ReviewTerms(
         sure_percent=number_setting("REVIEW_SURE_PERCENT", SURE_PERCENT, most=limits.PERCENT.most),
         review_hours=number_setting("REVIEW_HOURS", REVIEW_HOURS, most=limits.PATIENCE_HOURS.most),
@@ -47,16 +47,16 @@ def review_terms() -> ReviewTerms:
 
 
 def role_of_round(number: int) -> str:
-    """Whose link the mail of this round holds: the next round has a link of its own."""
+    """Return the role in the link of a round: each round has its own link."""
     return f"reviewer-{number}"
 
 
 @bp.activity_trigger(input_name="request")
 async def request_document_review(request: ReviewRequest) -> str:
-    """Mail the link to decide with. Each round has a key, so running twice is one mail."""
+    """Mail the link to decide with. The key of a round makes it one mail if this runs twice."""
     grant = DecisionGrant(request["document"], role_of_round(request["round"]), request["expires"])
     lines = [
-        "A document cannot be posted without a person who looks at it:",
+        "A person must look at a document before it can be posted:",
         *(f"- {doubt['about']}: {doubt['message']}" for doubt in request["doubts"]),
         f"The document itself: {link_to('documents/{id}/original', grant)}",
         f"Accept, correct or reject it once, until {grant.expires}:",

@@ -1,8 +1,9 @@
-"""Document pipeline: a scan is read, classified, checked, reviewed where in doubt, posted, told of.
+"""Document pipeline: read a scan, classify and check it, ask a person in doubt, post it, notify.
 
-POST /api/documents takes a PDF, or `{"blob": name}` of one in the container `invoices`: 202; 200
-once it has ended; 413, 415, 422 for what is none; 503 without a blob storage. One that arrives in
-the container `scans` is taken as well. The same file is one instance, however often it comes.
+POST /api/documents accepts a PDF, or `{"blob": name}` of a file in the container `invoices`.
+Returns 202, and 200 once it has ended; 413, 415 or 422 if it is not a PDF that can be accepted; 503
+without a blob storage. A file that arrives in the container `scans` is accepted as well. The same
+file is one instance, however often it is sent.
 """
 
 import asyncio
@@ -16,22 +17,22 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from activities import limits
-from activities.arrivals import sound_content
+from activities.arrivals import content_of
 from activities.blobs import INVOICES, read_blob
 from activities.decision_tokens import require_key
 from activities.document_checks import Doubt, invoice_of
 from activities.documents import (
     SCANS,
-    Decided,
+    Decision,
     DocumentFields,
     Folder,
     Reading,
     Refused,
     digest_of,
-    keep_document_decision,
-    keep_original,
     quarantine_document,
     read_document,
+    store_document_decision,
+    store_original,
 )
 from activities.ids import child_id, document_id
 from activities.messages import PAYABLES, Message, send_message
@@ -39,18 +40,14 @@ from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
 from activities.settings import flag_setting
-from blueprints.chaining import invoice_intake
-from blueprints.document_pipeline_judging import Reviewed, judge, show_step
+from blueprints.document_pipeline_judging import ReviewRecord, judge, show_step
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems
 from http_api.starting import ensure_started, started
 from orchestration.cancel_rules import on_cancel
-from orchestration.deadlines import sleep
-from orchestration.failures import Failed, Failure, failure_of
-from orchestration.retrying import PATIENT, call_with_retry, pause_after
-from orchestration.run_keys import RunKeys
-from orchestration.settling import settle_map
+from orchestration.failures import Failed, Failure
+from orchestration.retrying import PATIENT, call_with_retry, retried
 
 _STATUS_OF: Final = {
     "unknown_blob": 404,
@@ -79,13 +76,13 @@ def _safe_name(name: str) -> str:
 
 
 class BlobBody(Body):
-    """Which blob to take, of those that vendors sent."""
+    """The name of a blob that a vendor sent."""
 
     blob: Annotated[str, Field(max_length=limits.FILE_NAME_CHARS.most), AfterValidator(_safe_name)]
 
 
 class Document(TypedDict):
-    """A file by what is in it, and what the settings say when it comes."""
+    """The hash and the size of a file, and the settings at the time of its arrival."""
 
     digest: str
     bytes: int
@@ -93,13 +90,13 @@ class Document(TypedDict):
 
 
 class Outcome(TypedDict):
-    """What became of a document; `doubts` are those that were left."""
+    """What became of a document. `doubts` are those that remain."""
 
     outcome: Literal["accepted", "filed", "rejected", "expired", "quarantined", "posted", "refused"]
     kind: str
     fields: DocumentFields
     doubts: list[Doubt]
-    reviews: list[Reviewed]
+    reviews: list[ReviewRecord]
     posting: Posting | None
     failure: Failed | None
 
@@ -110,9 +107,9 @@ class Outcome(TypedDict):
 async def start_document_intake(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Start the intake of the file in the body, or of the blob that it names, once."""
+    """Start the intake of the file in the body, or of the blob that the body names, once."""
     with _failures_as_problems():
-        content = await _sent(req)
+        content = await _file_of(req)
         await asyncio.to_thread(require_pdf, content)
         instance_id, existing = await _start_once(client, content)
     return started(req, instance_id, existing)
@@ -128,8 +125,8 @@ async def start_document_intake(
 async def start_document_intake_from_blob(
     scan: func.InputStream, client: df.DurableOrchestrationClient
 ) -> None:
-    """Start the intake of a scan that arrived, once; what is none goes into quarantine."""
-    content = await sound_content(scan)
+    """Start the intake of a scan that arrived, once. Other files are put into quarantine."""
+    content = await content_of(scan)
     if content is not None:
         await _start_once(client, content)
 
@@ -137,76 +134,80 @@ async def start_document_intake_from_blob(
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="the file and an invoice that was posted stay", starts_children=True)
 def document_intake(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Outcome]:
-    """Have a document read, judge it, keep what is decided, post it, tell."""
+    """Read a document, check it, ask a person in doubt, store the decision, post it and notify."""
     document = cast(Document, context.get_input())
-    folder, keys = context.instance_id, RunKeys(context)
+    folder = context.instance_id
+    run = context.new_uuid()[:8]  # equal in each replay, different when the document is sent again
 
     show_step(context, "reading")
-    where = Folder(folder=folder)
-    reading: Reading = yield from call_with_retry(context, read_document, where, PATIENT)
-    outcome: Outcome
+    reading: Reading = yield from call_with_retry(
+        context, read_document, Folder(folder=folder), PATIENT
+    )
     if reason := reading["refusal"]:
-        outcome = Outcome(
-            outcome="quarantined",
-            kind="",
-            fields=reading["fields"],
-            doubts=[],
-            reviews=[],
-            posting=None,
-            failure=reason,
-        )
         refused = Refused(folder=folder, reason=reason)
         yield from call_with_retry(context, quarantine_document, refused, PATIENT)
+        outcome = _unreadable(reading["fields"], reason)
     else:
-        judged = yield from judge(context, reading, document["settings"])
-        outcome = Outcome(**judged, posting=None, failure=None)
+        judgement = yield from judge(context, reading, document["settings"])
+        outcome = Outcome(**judgement, posting=None, failure=None)
 
     show_step(context, "storing")
-    decided = Decided(folder=folder, decision={**outcome})
-    yield from call_with_retry(context, keep_document_decision, decided, PATIENT)
+    decision = Decision(folder=folder, decision={**outcome})
+    yield from call_with_retry(context, store_document_decision, decision, PATIENT)
 
     if outcome["outcome"] == "accepted":
         show_step(context, "posting")
-        yield from _post(context, outcome, keys)
-        decided = Decided(folder=folder, decision={**outcome})
-        yield from call_with_retry(context, keep_document_decision, decided, PATIENT)
+        yield from _post(context, outcome, run)
+        decision = Decision(folder=folder, decision={**outcome})
+        yield from call_with_retry(context, store_document_decision, decision, PATIENT)
 
     show_step(context, "notifying")
-    yield from _tell(context, outcome, keys)
+    yield from _notify(context, outcome, f"{context.instance_id}:{run}:outcome")
     show_step(context, outcome["outcome"])
     if not context.is_replaying:
         log.info("%s: %s", context.instance_id, outcome["outcome"])
     return outcome
 
 
+def _unreadable(fields: DocumentFields, reason: Failed) -> Outcome:
+    return Outcome(
+        outcome="quarantined",
+        kind="",
+        fields=fields,
+        doubts=[],
+        reviews=[],
+        posting=None,
+        failure=reason,
+    )
+
+
 def _post(
-    context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys
+    context: df.DurableOrchestrationContext, outcome: Outcome, run: str
 ) -> Generator[Any, Any, None]:
-    """Run the intake of invoices as a child, again until it posts the invoice or refuses it."""
-    invoice, attempt = invoice_of(outcome["fields"]), 1
-    child = child_id(context.instance_id, f"intake-{keys.run}")  # one of an earlier run may go on
-    give_up = context.current_utc_datetime + PATIENT.within
-    while True:
-        try:
-            outcome["posting"] = yield context.call_sub_orchestrator(
-                invoice_intake, invoice, instance_id=child, expected_type=dict
-            )
-        except Exception as error:  # the SDK raises nothing narrower
-            failure = failure_of(error)
-        else:
-            outcome["outcome"] = "posted"
-            return
-        if not failure.retriable:
-            outcome["outcome"], outcome["failure"] = "refused", failure.as_data()
-            return
-        yield from sleep(context, pause_after(context, failure, PATIENT, attempt, give_up))
-        attempt += 1
+    """Run the invoice intake as a child. Start it again while its failures can pass."""
+    invoice = invoice_of(outcome["fields"])
+    child = child_id(context.instance_id, f"intake-{run}")  # that of an earlier run may still run
+
+    def take_in() -> Generator[Any, Any, Posting]:
+        call = context.call_sub_orchestrator(
+            "invoice_intake", invoice, instance_id=child, expected_type=dict
+        )
+        return cast(Posting, (yield call))
+
+    try:
+        outcome["posting"] = yield from retried(context, take_in, PATIENT)
+    except Failure as failure:
+        if failure.retriable:
+            raise
+        outcome["outcome"], outcome["failure"] = "refused", failure.as_data()
+    else:
+        outcome["outcome"] = "posted"
 
 
-def _tell(
-    context: df.DurableOrchestrationContext, outcome: Outcome, keys: RunKeys
+def _notify(
+    context: df.DurableOrchestrationContext, outcome: Outcome, key: str
 ) -> Generator[Any, Any, None]:
-    """Mail the outcome. A mail that cannot be sent does not change it."""
+    """Mail the outcome to accounts payable. A failure of this mail does not change the outcome."""
     fields, doubts = outcome["fields"], outcome["doubts"]
     reasons = [f"{doubt['about']}: {doubt['message']}" for doubt in doubts]
     if failure := outcome["failure"]:
@@ -215,16 +216,18 @@ def _tell(
     message = Message(
         to=PAYABLES,
         subject=f"{what} of {fields['vendor'] or 'somebody'} is {outcome['outcome']}"[:200],
-        text="\n".join([f"Everything about it is kept below {context.instance_id}.", *reasons]),
-        key=keys.key("outcome"),
+        text="\n".join([f"The files are stored below {context.instance_id}.", *reasons]),
+        key=key,
     )
-    [told] = yield from settle_map(context, send_message, [message], 1, PATIENT)
-    if told.failure and not context.is_replaying:
-        log.info("%s: the outcome was not mailed: %s", context.instance_id, told.failure)
+    try:
+        yield from call_with_retry(context, send_message, message, PATIENT)
+    except Failure as error:
+        if not context.is_replaying:
+            log.info("%s: the outcome was not mailed: %s", context.instance_id, error)
 
 
-async def _sent(req: func.HttpRequest) -> bytes:
-    """The file in a request, or the one that it names, read within bounds."""
+async def _file_of(req: func.HttpRequest) -> bytes:
+    """Return the file in the body, or the blob that the body names, up to the size limit."""
     kind = req.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if req.headers.get("Content-Encoding", "identity") != "identity":
         raise Problem(415, "unsupported_encoding", "the body is compressed: send the PDF as it is")
@@ -240,11 +243,11 @@ async def _sent(req: func.HttpRequest) -> bytes:
 async def _start_once(
     client: df.DurableOrchestrationClient, content: bytes
 ) -> tuple[str, Instance | None]:
-    """Keep the file, start its intake; the instance that was there already, if one was."""
+    """Store the file and start its intake. Returns the instance id, and an existing instance."""
     require_key()
     terms, digest = review_terms(), digest_of(content)
     instance_id = document_id(digest)
-    await keep_original(instance_id, content)
+    await store_original(instance_id, content)
     work = {"digest": digest, "bytes": len(content)}
     existing = await ensure_started(client, "document_intake", instance_id, work, {**terms})
     return instance_id, existing

@@ -1,4 +1,4 @@
-"""What is to become of a document: it is classified and checked, and a person asked in doubt."""
+"""What becomes of a document: it is classified and checked, and a person reviews it in doubt."""
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
@@ -7,10 +7,12 @@ from typing import Any, Final, Literal, TypedDict, cast
 import azure.durable_functions as df
 
 from activities import limits
+from activities.clock import time_text
 from activities.document_checks import (
     CHECKS,
     Assessment,
     Check,
+    Checked,
     Classified,
     Doubt,
     check_invoice,
@@ -18,12 +20,10 @@ from activities.document_checks import (
 )
 from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
-from blueprints.document_pipeline_reviews import Choice, Review, reviewed_event
-from orchestration.event_waits import call_while_listening, listen_until
-from orchestration.events import event_data
-from orchestration.retrying import PATIENT, call_with_retry
-from orchestration.settling import settle_map
-from orchestration.showing import time_text
+from blueprints.document_pipeline_reviews import Choice, Review, review_of, reviewed_event
+from orchestration.deadlines import wait_any
+from orchestration.failures import failure_of
+from orchestration.retrying import PATIENT, pause_after, retried
 
 STEPS: Final = (
     "reading",
@@ -36,7 +36,7 @@ STEPS: Final = (
 )
 
 
-class Reviewed(TypedDict):
+class ReviewRecord(TypedDict):
     """A decision that counted."""
 
     round: int
@@ -46,110 +46,113 @@ class Reviewed(TypedDict):
     at: str
 
 
-class Judged(TypedDict):
-    """What is to become of a document; `doubts` are those that were left."""
+class Judgement(TypedDict):
+    """What becomes of a document. `doubts` are those that remain."""
 
     outcome: Literal["accepted", "filed", "rejected", "expired"]
     kind: str
     fields: DocumentFields
     doubts: list[Doubt]
-    reviews: list[Reviewed]
+    reviews: list[ReviewRecord]
 
 
 def judge(
     context: df.DurableOrchestrationContext, reading: Reading, terms: ReviewTerms
-) -> Generator[Any, Any, Judged]:
-    """Classify and check; while there is doubt ask a person, and look anew at what they say."""
-    until = context.current_utc_datetime + timedelta(hours=terms["review_hours"])
-    judged = Judged(outcome="rejected", kind="", fields=reading["fields"], doubts=[], reviews=[])
+) -> Generator[Any, Any, Judgement]:
+    """Classify and check a document. While there is doubt, ask a person, and check again."""
+    # Whole seconds, because the platform cuts timers to whole seconds.
+    start = context.current_utc_datetime.replace(microsecond=0)
+    until = start + timedelta(hours=terms["review_hours"])
+    judgement = Judgement(
+        outcome="rejected", kind="", fields=reading["fields"], doubts=[], reviews=[]
+    )
     confidence = reading["confidence"]
     for number in range(1, limits.REVIEW_ROUNDS.most + 1):
-        yield from _assess(context, judged, confidence, terms["sure_percent"])
-        if not judged["doubts"]:
-            judged["outcome"] = "accepted" if judged["kind"] == "invoice" else "filed"
+        yield from _check(context, judgement, confidence, terms["sure_percent"])
+        if not judgement["doubts"]:
+            judgement["outcome"] = "accepted" if judgement["kind"] == "invoice" else "filed"
             break
-        review = yield from _ask(context, judged, number, until)
+        review = yield from _ask_reviewer(context, judgement, number, until)
         if review is None and context.current_utc_datetime >= until:
-            judged["outcome"] = "expired"
+            judgement["outcome"] = "expired"
             break
         if review is None:
             continue
-        judged["reviews"].append(_reviewed(context, number, review))
+        corrections = review.corrections.as_fields()
+        judgement["reviews"].append(
+            ReviewRecord(
+                round=number,
+                decision=review.decision,
+                corrections=corrections,
+                comment=review.comment,
+                at=time_text(context.current_utc_datetime),
+            )
+        )
         if review.decision == "reject":
             break
-        corrected = {**judged["fields"], **review.corrections.as_fields()}
-        judged["fields"], confidence = cast(DocumentFields, corrected), {}
-    return judged
+        judgement["fields"] = cast(DocumentFields, {**judgement["fields"], **corrections})
+        confidence = {}  # a person has looked at all fields
+    return judgement
 
 
 def show_step(context: df.DurableOrchestrationContext, step: str, **more: Any) -> None:
-    """Say in the custom status how far a document is."""
+    """Set the custom status. The routes of a review read it."""
     done = STEPS.index(step) if step in STEPS else len(STEPS)
     context.set_custom_status({"step": step, "done": done, "of": len(STEPS), **more})
 
 
-def _assess(
+def _check(
     context: df.DurableOrchestrationContext,
-    judged: Judged,
+    judgement: Judgement,
     confidence: dict[str, float],
     sure_percent: int,
 ) -> Generator[Any, Any, None]:
-    """Find out the kind, and every doubt: of what was read, then of the checks of an invoice."""
+    """Find the kind of the document and every doubt; make all checks of an invoice at once."""
     show_step(context, "classifying")
-    fields = judged["fields"]
-    assessment = Assessment(fields=fields, confidence=confidence, sure_percent=sure_percent)
-    classified: Classified = yield from call_with_retry(context, classify_document, assessment)
-    judged["kind"], judged["doubts"] = classified["kind"], classified["doubts"]
+    assessment = Assessment(
+        fields=judgement["fields"], confidence=confidence, sure_percent=sure_percent
+    )
+    classified: Classified = yield context.call_activity(classify_document, assessment)
+    judgement["kind"], judgement["doubts"] = classified["kind"], classified["doubts"]
     invoice = classified["invoice"]
     if invoice is None:
         return
 
+    def make_checks() -> Generator[Any, Any, list[Checked]]:
+        checks = [Check(check=check, invoice=invoice) for check in CHECKS]
+        calls = [context.call_activity(check_invoice, check) for check in checks]
+        return cast(list[Checked], (yield context.task_all(calls)))
+
     show_step(context, "checking")
-    checks = [Check(check=check, invoice=invoice) for check in CHECKS]
-    ends = yield from settle_map(context, check_invoice, checks, len(checks), PATIENT)
-    for end in ends:
-        if end.failure:
-            raise end.failure
-        judged["doubts"] += end.value["doubts"]
+    for checked in (yield from retried(context, make_checks, PATIENT)):
+        judgement["doubts"] += checked["doubts"]
 
 
-def _ask(
-    context: df.DurableOrchestrationContext, judged: Judged, number: int, until: datetime
+def _ask_reviewer(
+    context: df.DurableOrchestrationContext, judgement: Judgement, number: int, until: datetime
 ) -> Generator[Any, Any, Review | None]:
-    """Mail a person the link of this round, and wait for the decision from before the mail is sent.
+    """Mail a person the link of this round, and wait for the decision.
 
-    Returns None if no decision arrives in time, or if it is malformed.
+    The decision counts from before the mail is sent, and while the mail is retried. Returns None if
+    no decision arrives in time, or if it is malformed.
     """
-    if context.current_utc_datetime >= until:
-        return None
-    expires, fields, doubts = time_text(until), judged["fields"], judged["doubts"]
+    expires, fields, doubts = time_text(until), judgement["fields"], judgement["doubts"]
+    show_step(context, "reviewing", round=number, expires=expires, fields=fields, doubts=doubts)
     request = ReviewRequest(
         document=context.instance_id, round=number, expires=expires, fields=fields, doubts=doubts
     )
-    answer: Any = context.wait_for_external_event(reviewed_event(number, expires))
-
-    def listen() -> list[Any] | None:
-        return None if answer.is_completed else [answer]
-
-    shown = {"round": number, "expires": expires, "fields": fields, "doubts": doubts}
-    show_step(context, "reviewing", **shown)
-    requests = {"reviewer": request}
-    ends = yield from call_while_listening(
-        context, request_document_review, requests, listen, until, PATIENT
-    )
-    mail = ends.get("reviewer")
-    if mail and mail.failure and not answer.is_completed and context.current_utc_datetime < until:
-        raise mail.failure
-    yield from listen_until(context, listen, until)
-    is_in_time = answer.is_completed and context.current_utc_datetime < until
-    return event_data(answer.result, Review) if is_in_time else None
-
-
-def _reviewed(context: df.DurableOrchestrationContext, number: int, review: Review) -> Reviewed:
-    return Reviewed(
-        round=number,
-        decision=review.decision,
-        corrections=review.corrections.as_fields(),
-        comment=review.comment,
-        at=time_text(context.current_utc_datetime),
-    )
+    decision: Any = context.wait_for_external_event(reviewed_event(number, expires))
+    give_up, attempt = context.current_utc_datetime + PATIENT.within, 1
+    while not decision.is_completed and context.current_utc_datetime < until:
+        mail: Any = context.call_activity(request_document_review, request)
+        yield context.task_any([decision, mail])
+        if decision.is_completed:
+            break
+        pause = until - context.current_utc_datetime
+        if isinstance(mail.result, Exception):  # so a failed call ends in `task_any`
+            failure = failure_of(mail.result)
+            pause = min(pause, pause_after(context, failure, PATIENT, attempt, give_up))
+            attempt += 1
+        yield from wait_any(context, [decision], pause)
+    is_in_time = decision.is_completed and context.current_utc_datetime < until
+    return review_of(decision.result) if is_in_time else None

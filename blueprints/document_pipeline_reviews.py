@@ -1,15 +1,15 @@
-"""The reviews of a document: the links for a person, what they may decide, and its event.
+"""Reviews of a document: the routes that the links in mails lead to, and the event of a decision.
 
-Each round of reviewing has a link of its own. GET /api/documents/{id}/original returns the file,
-GET …/decisions what was read and is doubtful, and POST …/decisions accepts, corrects or rejects it.
-A token for another document gets 403, a second decision 409, and a late decision 410.
+Each round of a review has its own link. GET /api/documents/{id}/original returns the file,
+GET …/decisions what was read and what is doubtful, and POST …/decisions accepts, corrects or
+rejects it. A token for another document gets 403, a second decision 409, and a late decision 410.
 """
 
 from typing import Annotated, Any, Final, Literal, Self
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from activities import clock, limits
 from activities.decision_tokens import DecisionGrant, check_token
@@ -33,7 +33,7 @@ bp = df.Blueprint()
 
 
 class Corrections(BaseModel):
-    """What a document says, where it was read wrong."""
+    """The right values of fields that were read wrong."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -45,12 +45,12 @@ class Corrections(BaseModel):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
 
     def as_fields(self) -> dict[str, Any]:
-        """Those that are corrected."""
+        """Return the corrected fields only."""
         return self.model_dump(exclude_none=True)
 
 
 class Review(BaseModel):
-    """What the event of a round carries."""
+    """What the event of a decision carries."""
 
     decision: Choice
     corrections: Corrections = Corrections()
@@ -58,7 +58,7 @@ class Review(BaseModel):
 
 
 class DecisionBody(Body):
-    """The decision: the document was read right, is corrected, or is not to be posted."""
+    """A decision: the document was read right, is corrected, or must not be posted."""
 
     decision: Choice
     corrections: Corrections = Corrections()
@@ -83,7 +83,7 @@ class TokenQuery(Query):
 async def download_document(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Return the file to the person who decides. Browsers save it and do not show it as a page."""
+    """Return the file to the person who decides. Browsers save it and do not display it."""
     grant = _grant(req)
     await _open_for(grant, client)
     with failures_as_503():
@@ -101,11 +101,11 @@ async def download_document(
 async def show_document_review(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Show what was read and what is doubtful. It changes nothing: mail scanners open links."""
+    """Show what was read and what is doubtful. This changes nothing: mail scanners open links."""
     document = await _open_for(_grant(req), client)
     known = ("round", "expires", "fields", "doubts")
     shown = {name: document.custom_status[name] for name in known}
-    # To correct needs fields, and so a body of one's own.
+    # A correction needs fields, so it has no button.
     return decision_page(req, "Look at a document", shown, ("accept", "reject"))
 
 
@@ -117,20 +117,21 @@ async def send_document_decision(
 ) -> func.HttpResponse:
     """Send the decision in the body. Each round accepts one decision."""
     grant = _grant(req)
-    said = read_body(req, DecisionBody)
+    decision = read_body(req, DecisionBody)
     document = await _open_for(grant, client)
     event = reviewed_event(document.custom_status["round"], grant.expires)
     with sdk_problems(grant.operation):
-        await client.raise_event(grant.operation, event, said.model_dump(exclude_none=True))
+        await client.raise_event(grant.operation, event, decision.model_dump(exclude_none=True))
     return accepted(req, grant.operation)
 
 
 def reviewed_event(number: int, expires: str) -> str:
-    """The event that brings the decision of a round; it is waited for once.
+    """Return the name of the event that carries the decision of a round.
 
-    `expires` keeps apart two runs of one document: a decision for the earlier run, which arrives
-    late, has a name that the later run never waits for.
+    `expires` separates two runs of one document: a decision for the earlier run that arrives late
+    has a name that the later run never waits for.
     """
+
     return f"{REVIEWED_EVENT}:{number}:{expires}"
 
 
@@ -142,6 +143,19 @@ def _grant(req: func.HttpRequest) -> DecisionGrant:
     except Failure as failure:
         status = {"token_expired": 410, "token_invalid": 403}.get(failure.code, 503)
         raise Problem(status, failure.code, failure.message) from failure
+
+
+def review_of(raw: object) -> Review | None:
+    """Return the decision that an event carries, or None if it is malformed.
+
+    The SDK's client delivers an event as JSON text, and plain HTTP delivers the value itself.
+    """
+    try:
+        if isinstance(raw, str):
+            return Review.model_validate_json(raw, strict=True)
+        return Review.model_validate(raw, strict=True)
+    except ValidationError:
+        return None
 
 
 async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient) -> Instance:

@@ -44,11 +44,6 @@ ARROWS = {
     "sandbox": set[str](),
 }
 
-# Which pattern uses another as it is; nothing but the file of its own name, of which no part.
-BUILT_UPON = {
-    ("document_pipeline", "chaining"),  # an invoice is posted by the same intake, as a child
-}
-
 # What the building blocks know nothing of.
 BUSINESS = r"\b(approval|bank|document(?!\.query)|invoice|mail|payment|tax|vendor)s?\b"
 
@@ -231,7 +226,7 @@ def test_a_part_of_a_pattern_is_for_that_pattern_alone():
     }
     strangers = {(ours, theirs) for ours, theirs in strangers if ours != owner_of(theirs)}
 
-    assert {each for each in strangers if owner_of(each[1]) not in SERVING} == BUILT_UPON
+    assert {each for each in strangers if owner_of(each[1]) not in SERVING} == set()
 
 
 REGISTERED = re.compile(r"^app\.register_functions\((\w+)\.bp\)$", re.MULTILINE)
@@ -277,7 +272,6 @@ def test_a_building_block_knows_nothing_of_accounts_payable(path):
 
 # How many more than allowed these patterns need today.
 TOO_MANY = {
-    "document_pipeline": 4,
     "eternal": 3,
 }
 

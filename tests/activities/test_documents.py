@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer as Server
 
 from activities import blobs
-from activities.documents import Folder, keep_original, load_original, read_document
+from activities.documents import Folder, load_original, read_document, store_original
 from orchestration.failures import Failure
 from tests.outside import Sandbox
 from tests.scanning import kept, scanned
@@ -22,14 +22,14 @@ def folder() -> str:
 
 
 async def test_what_is_kept_first_stays(folder: str) -> None:
-    await keep_original(folder, b"%PDF-first")
-    await keep_original(folder, b"%PDF-second")
+    await store_original(folder, b"%PDF-first")
+    await store_original(folder, b"%PDF-second")
 
     assert await load_original(folder) == b"%PDF-first"
 
 
 async def test_what_is_read_keeps_a_confidence_for_each_field(folder: str) -> None:
-    await keep_original(folder, scanned("INV-1 ?0.5", kind="invoice ?0.9"))
+    await store_original(folder, scanned("INV-1 ?0.5", kind="invoice ?0.9"))
 
     reading = await read_document(Folder(folder=folder))
 
@@ -40,7 +40,7 @@ async def test_what_is_read_keeps_a_confidence_for_each_field(folder: str) -> No
 
 
 async def test_a_field_that_is_a_page_long_does_not_travel_whole(folder: str) -> None:
-    await keep_original(folder, scanned(vendor="a b " * 10_000))
+    await store_original(folder, scanned(vendor="a b " * 10_000))
 
     reading = await read_document(Folder(folder=folder))
 
@@ -70,7 +70,7 @@ async def test_a_file_that_was_deleted_is_not_put_aside_as_unreadable(folder: st
 async def test_junk_from_the_reader_is_worth_another_attempt(
     folder: str, monkeypatch: pytest.MonkeyPatch, status: int, answer: Any
 ) -> None:
-    await keep_original(folder, scanned())
+    await store_original(folder, scanned())
 
     failure = await failure_with(monkeypatch, folder, status, answer)
 
@@ -80,7 +80,7 @@ async def test_junk_from_the_reader_is_worth_another_attempt(
 async def test_a_reader_that_does_not_let_us_in_says_nothing_of_the_file(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await keep_original(folder, scanned())
+    await store_original(folder, scanned())
 
     failure = await failure_with(monkeypatch, folder, 401, {"code": "who_are_you"})
 
@@ -107,7 +107,7 @@ async def failure_with(
 
 async def test_a_file_of_megabytes_is_read_whole(folder: str, sandbox: Sandbox) -> None:
     content = scanned() + b"\n" * 4 * 2**20
-    await keep_original(folder, content)
+    await store_original(folder, content)
 
     reading = await read_document(Folder(folder=folder))
 

@@ -1,4 +1,4 @@
-"""Document pipeline: a scan is read, judged, kept, posted and told of, whatever goes wrong."""
+"""Document pipeline: a scan is read, checked, stored, posted and reported, whatever fails."""
 
 import asyncio
 import json

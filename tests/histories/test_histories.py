@@ -18,7 +18,6 @@ MOST_EVENTS = 60  # so that a person can read it
 
 # These orchestrators have no recorded history yet.
 MISSING = {
-    "document_intake",
     "invoice_intake",
     "ledger_sweep",
     "settlement_watch",

@@ -12,7 +12,6 @@ from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import sleep, wait_any
-from orchestration.event_waits import call_while_listening, listen_until
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
 from orchestration.retrying import Retry, call_with_retry
@@ -91,29 +90,6 @@ def waiter(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     winner = yield from wait_any(context, [answer], timedelta(seconds=seconds))
     done = yield context.call_activity(do_work, "after")
     return [event_value(winner.result) if winner else "too late", done]
-
-
-@parts.orchestration_trigger(context_name="context", input_type=list)
-def listener(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Do some work and wait for the number 7; then say what arrived and what was done."""
-    asked: Any = context.get_input()
-    arrived: list[Any] = []
-    wait: Any = context.wait_for_external_event("Number")
-
-    def listen() -> list[Any] | None:
-        nonlocal wait
-        if wait.is_completed:
-            arrived.append(event_value(wait.result))
-            wait = context.wait_for_external_event("Number")
-        return None if 7 in arrived else [wait]
-
-    deadline = context.current_utc_datetime + timedelta(hours=1)
-    works = {work: work for work in asked}
-    ends = yield from call_while_listening(context, do_work, works, listen, deadline, Retry())
-    yield from listen_until(context, listen, deadline)
-    after = yield context.call_activity(do_work, "after")
-    said = {work: end.failure.code if end.failure else end.value for work, end in ends.items()}
-    return {"arrived": arrived, "ends": said, "after": after}
 
 
 @parts.orchestration_trigger(context_name="context")
