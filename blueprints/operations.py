@@ -30,13 +30,13 @@ bp = df.Blueprint()
 
 
 class OperationListing(Listing):
-    """Which operations to list, and whether with those that others started as children."""
+    """Which operations to list, and whether to include children of other operations."""
 
     children: bool = False
 
 
 class Reason(Query):
-    """Why a caller suspends, resumes or cancels; it shows in the status."""
+    """Why a caller suspends or resumes an operation; the status shows it."""
 
     reason: str = Field("", max_length=limits.REASON_CHARS.most)
 
@@ -47,15 +47,15 @@ class Reason(Query):
 async def list_operations(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """List a page of operations in order of their ids; `after` is the last answer's `next`.
 
-    Pages of the host that hold nothing but children are skipped, a few in one request.
+    Skips pages of the host that contain only children, up to ten in one request.
     """
-    client, asked = ListingClient(starter), read_query(req, OperationListing)
+    client, query = ListingClient(starter), read_query(req, OperationListing)
     for _ in range(PAGES_READ):
-        page = await client.list_page(asked)
-        found = [each for each in page.instances if asked.children or not each.parent]
+        page = await client.list_page(query)
+        found = [each for each in page.instances if query.children or not each.parent]
         if found or not page.next:
             break
-        asked = asked.model_copy(update={"after": page.next_token})
+        query = query.model_copy(update={"after": page.next_token})
     operations = [instance.as_operation() for instance in found]
     return json_answer({"operations": operations, "next": page.next})
 
@@ -81,7 +81,7 @@ async def show_operation(
 async def delete_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Forget an operation that has ended. The same work can be started again then.
+    """Delete an operation that has ended. The same work can then be started again.
 
     A child can be deleted once its parent is deleted.
     """
@@ -101,7 +101,7 @@ async def delete_operation(
 async def suspend_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Stop an operation where it stands; what it started goes on, its results wait."""
+    """Suspend an operation. Activities that it has started go on; their results wait."""
     reason = read_query(req, Reason).reason
     instance = await going_operation(req, client)
     if instance.parent:
@@ -119,7 +119,7 @@ async def suspend_operation(
 async def resume_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Let a suspended operation go on."""
+    """Resume a suspended operation."""
     reason = read_query(req, Reason).reason
     instance = await going_operation(req, client)
     if instance.state != "Suspended":
@@ -135,7 +135,7 @@ async def resume_operation(
 async def retry_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Run a failed operation again from the start, under its id and with its input."""
+    """Run a failed operation again from the start, with the same id and input."""
     instance = await known_operation(req, client)
     if instance.parent:
         raise is_a_child(req, instance, "retry")

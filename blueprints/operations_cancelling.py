@@ -27,9 +27,9 @@ from orchestration.deadlines import sleep
 from orchestration.failures import Failure
 from orchestration.retrying import Retry, call_with_retry
 
-LOOKS: Final = 40  # about 18 minutes
+LOOKS: Final = 40  # in about 18 minutes
 LONGEST_PENDING: Final = timedelta(minutes=1)
-QUIET_LOOKS: Final = 3  # in a row: the host's list can lack what was started a moment ago
+QUIET_LOOKS: Final = 3  # in a row: the list of the host can lack the newest instances
 _PAUSES: Final = Retry(longest_pause=timedelta(seconds=30), jitter=0)
 
 bp = df.Blueprint()
@@ -58,25 +58,25 @@ class Termination(TypedDict):
 @answers_problems
 async def cancel_operation(req: func.HttpRequest, starter: str) -> func.HttpResponse:
     """Ask an operation to end if it listens for that, otherwise terminate it."""
-    client, asked = ListingClient(starter), read_query(req, Cancel)
+    client, query = ListingClient(starter), read_query(req, Cancel)
     instance = await going_operation(req, client)
     rule = cancel_rule(instance.name)
-    if asked.force or rule.on_cancel == "terminate":
-        await _terminate(client, instance, asked.reason)
+    if query.force or rule.on_cancel == "terminate":
+        await _terminate(client, instance, query.reason)
         return accepted(req, instance.id, cancel="terminated", warning=rule.left or None)
     if rule.on_cancel == "refuse":
         raise _not_cancellable(instance, "does not listen for a cancel: wait until it has ended")
     if _does_not_begin(instance):
         raise _not_cancellable(instance, "has not begun, and may be of a version not deployed here")
-    await _ask_to_end(client, instance, asked.reason)
+    await _ask_to_end(client, instance, query.reason)
     return accepted(req, instance.id, cancel="requested")
 
 
 def _does_not_begin(instance: Instance) -> bool:
-    """Whether it has been Pending for long.
+    """Whether the instance has been Pending for longer than a minute.
 
     An instance that was started a moment ago receives CANCEL_EVENT once it begins. To terminate it
-    instead is not safe: it can have begun since it was looked at, and have something to clean up.
+    instead is not safe: it may have begun in the meantime, and have something to clean up.
     """
     if instance.state != "Pending" or instance.created is None:
         return False
@@ -109,7 +109,7 @@ async def terminate_below(
 async def _ask_to_end(
     client: df.DurableOrchestrationClient, instance: Instance, reason: str
 ) -> None:
-    """Send CANCEL_EVENT; resume a suspended instance, which could not receive it otherwise."""
+    """Send CANCEL_EVENT. Resume a suspended instance, because it could not receive the event."""
     with sdk_problems(instance.id):
         await client.raise_event(instance.id, CANCEL_EVENT, {"reason": reason})
         if instance.state == "Suspended":
@@ -119,7 +119,7 @@ async def _ask_to_end(
 async def _terminate(
     client: df.DurableOrchestrationClient, instance: Instance, reason: str
 ) -> None:
-    """Terminate an instance, and all children that it has or is about to start."""
+    """Terminate an instance, its children, and children that it is about to start."""
     if cancel_rule(instance.name).starts_children:
         created = str(instance.created)
         termination = Termination(root=instance.id, created=created, reason=reason)
@@ -137,8 +137,8 @@ async def _terminate(
 def tree_termination(context: df.DurableOrchestrationContext) -> Generator[Any, Any, None]:
     """Terminate a tree of instances until none is left.
 
-    One look is not enough. The host terminates a parent a moment later than it says so, and what
-    the parent has scheduled by then starts afterwards.
+    One look is not enough: the host terminates a parent a moment after it has accepted the request,
+    and starts the children that the parent has scheduled until then.
     """
     termination = cast(Termination, context.get_input())
     quiet = 0

@@ -1,7 +1,7 @@
-"""Retention: forget, page by page and once a night, the instances that ended long ago.
+"""Retention: purge the instances that ended long ago, once a night.
 
-A timer function; RETENTION_SCHEDULE, RETENTION_DAYS and RETENTION_DRY_RUN steer it. What has not
-ended stays, however old it is, and so does every entity. The log has a count by status.
+A timer function with the settings RETENTION_SCHEDULE, RETENTION_DAYS and RETENTION_DRY_RUN. It
+keeps every instance that has not ended, and every entity. It logs a count for each status.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from http_api.problems import Problem
 from orchestration.showing import time_text
 
 DAYS: Final = 90
-LONGEST_RUN: Final = timedelta(minutes=5)  # well within functionTimeout; the next run goes on
+LONGEST_RUN: Final = timedelta(minutes=5)  # less than functionTimeout; the next run continues
 
 _AT_ONCE: Final = 10
 
@@ -33,59 +33,59 @@ log = logging.getLogger(__name__)
 @bp.timer_trigger(arg_name="timer", schedule="%RETENTION_SCHEDULE%")
 @bp.generic_input_binding(arg_name="starter", type="durableClient")
 async def purge_ended_instances(timer: func.TimerRequest, starter: str) -> None:
-    """Purge what ended more than so many days ago, or only count it. Run twice it finds nothing."""
+    """Purge the instances that ended more than RETENTION_DAYS ago; a dry run only counts them."""
     client = ListingClient(starter)
     days = number_setting("RETENTION_DAYS", DAYS, limits.KEPT_DAYS.most)
     dry_run = flag_setting("RETENTION_DRY_RUN")
     ended_before = clock.now() - timedelta(days=days)
     stop_at = asyncio.get_running_loop().time() + LONGEST_RUN.total_seconds()
     counted: Counter[str] = Counter()
-    kept = 0
-    rest = ""
+    changed = 0
+    unfinished = ""
     try:
         async for page in _pages(client, ended_before):
             if asyncio.get_running_loop().time() >= stop_at:
-                rest = "; the next run goes on"
+                unfinished = "; the next run continues"
                 break
-            gone = page if dry_run else await purge_each(client, page)
-            counted.update(instance.state for instance in gone)
-            kept += len(page) - len(gone)
+            purged = page if dry_run else await purge_each(client, page)
+            counted.update(instance.state for instance in purged)
+            changed += len(page) - len(purged)
     finally:
         by_status = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
-        what = "would purge" if dry_run else "purged"
+        verb = "would purge" if dry_run else "purged"
         log.info(
             "retention %s %d instances (%s) that ended before %s; %d changed meanwhile%s",
-            *(what, counted.total(), by_status, time_text(ended_before), kept, rest),
+            *(verb, counted.total(), by_status, time_text(ended_before), changed, unfinished),
         )
 
 
 async def purge_each(
     client: df.DurableOrchestrationClient, instances: Sequence[Instance]
 ) -> list[Instance]:
-    """Purge these and return those that were; the host keeps one that runs again meanwhile.
+    """Purge these instances; return those that were purged. The host keeps one that runs again.
 
-    One by one, as the client's purge by time is a single request for all of them that goes by
-    when they were created: it ends within the client's time-out or nobody knows how far it came.
+    The client's purge by time is not used: it goes by the time of creation, and is one request for
+    all instances, of which nobody knows how far it came if it times out.
     """
     purged: list[Instance] = []
     for start in range(0, len(instances), _AT_ONCE):
-        some = instances[start : start + _AT_ONCE]
-        were = await asyncio.gather(*(_was_purged(client, instance.id) for instance in some))
-        purged += [instance for instance, was in zip(some, were, strict=True) if was]
+        group = instances[start : start + _AT_ONCE]
+        done = await asyncio.gather(*(_purge(client, instance.id) for instance in group))
+        purged += [instance for instance, is_purged in zip(group, done, strict=True) if is_purged]
     return purged
 
 
-async def _was_purged(client: df.DurableOrchestrationClient, instance_id: str) -> bool:
+async def _purge(client: df.DurableOrchestrationClient, instance_id: str) -> bool:
     try:
         with sdk_problems(instance_id):
             return bool((await client.purge_instance_history(instance_id)).instances_deleted)
     except Problem as problem:
-        log.info("retention leaves %s alone: %s", instance_id, problem.detail)
+        log.info("retention did not purge %s: %s", instance_id, problem.detail)
         return False
 
 
 async def _pages(client: ListingClient, ended_before: datetime) -> AsyncIterator[list[Instance]]:
-    """What ended before a time, in pages; what was created after it cannot have."""
+    """The instances that ended before a time, in pages."""
     async for page in client.every_page(*ENDED, created_to=ended_before):
         yield [
             instance

@@ -39,7 +39,7 @@ from orchestration.retrying import call_with_retry
 APPROVAL_REQUIRED: Final = "approval_required"
 # A mail changes nothing about the payment, so the fixed pauses of the SDK's retry are enough.
 MAIL_RETRY: Final = df.RetryOptions(
-    first_retry_interval_in_milliseconds=60_000, max_number_of_attempts=5
+    first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=5
 )
 
 bp = df.Blueprint()

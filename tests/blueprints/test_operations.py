@@ -73,7 +73,7 @@ async def absent(hub: ManualHub) -> None:
 # What is shown
 
 
-async def test_a_running_operation_is_202_with_where_and_when_to_look_again(
+async def test_a_running_operation_returns_202_with_location_and_retry_after(
     hub: ManualHub, steps: None
 ) -> None:
     await waiting(hub)
@@ -86,7 +86,7 @@ async def test_a_running_operation_is_202_with_where_and_when_to_look_again(
     assert answer.json()["runtimeStatus"] == "Running"
 
 
-async def test_an_ended_operation_is_200_in_the_shape_of_durable(
+async def test_an_ended_operation_returns_200_in_the_form_of_durable_functions(
     hub: ManualHub, steps: None
 ) -> None:
     await completed(hub)
@@ -107,9 +107,7 @@ async def test_an_ended_operation_is_200_in_the_shape_of_durable(
     }
 
 
-async def test_a_failed_operation_shows_its_code_and_a_sentence(
-    hub: ManualHub, steps: None
-) -> None:
+async def test_a_failed_operation_shows_its_code_and_message(hub: ManualHub, steps: None) -> None:
     await failed(hub)
 
     answer = await hub.request("GET", HERE)
@@ -118,9 +116,7 @@ async def test_a_failed_operation_shows_its_code_and_a_sentence(
     assert (answer.status, answer.json()["output"]) == (200, expected)
 
 
-async def test_a_failure_that_nobody_foresaw_shows_nothing_of_itself(
-    hub: ManualHub, steps: None
-) -> None:
+async def test_an_unexpected_failure_does_not_show_its_text(hub: ManualHub, steps: None) -> None:
     for call in range(1, 6):
         hub.fail_activity("match_order", KeyError("password"), on_call=call)
     await start(hub)
@@ -135,7 +131,7 @@ async def test_a_failure_that_nobody_foresaw_shows_nothing_of_itself(
 @pytest.mark.parametrize(
     "instance_id", ["nobody", "@counter@x", "..", "a%2Fb", "intake:acme:INV-1%3FshowHistory=true"]
 )
-async def test_an_id_that_nobody_has_is_404(hub: ManualHub, steps: None, instance_id: str) -> None:
+async def test_an_unknown_id_returns_404(hub: ManualHub, steps: None, instance_id: str) -> None:
     await completed(hub)
 
     answer = await hub.request("GET", f"/api/operations/{instance_id}")
@@ -143,7 +139,7 @@ async def test_an_id_that_nobody_has_is_404(hub: ManualHub, steps: None, instanc
     assert answer.status == 404
 
 
-async def test_the_links_of_a_start_lead_to_the_operation(hub: ManualHub, steps: None) -> None:
+async def test_the_links_of_a_starter_lead_to_the_operation(hub: ManualHub, steps: None) -> None:
     answer = await hub.request(
         "POST", "/api/invoices", json=INVOICE, headers={"Host": "pay.example:8080"}
     )
@@ -168,7 +164,7 @@ async def test_the_links_of_a_start_lead_to_the_operation(hub: ManualHub, steps:
 # What can be done
 
 
-async def test_a_cancelled_operation_ends_and_tells_why(hub: ManualHub, steps: None) -> None:
+async def test_a_cancelled_operation_ends_with_the_reason(hub: ManualHub, steps: None) -> None:
     await waiting(hub)
 
     answer = await hub.request("POST", f"{HERE}/cancel?reason=sent%20back%20%26%20void")
@@ -178,9 +174,7 @@ async def test_a_cancelled_operation_ends_and_tells_why(hub: ManualHub, steps: N
     assert (shown["runtimeStatus"], shown["output"]) == ("Terminated", "sent back & void")
 
 
-async def test_a_suspended_operation_stands_still_until_it_is_resumed(
-    hub: ManualHub, steps: None
-) -> None:
+async def test_a_suspended_operation_waits_until_it_is_resumed(hub: ManualHub, steps: None) -> None:
     await waiting(hub)
 
     await hub.request("POST", f"{HERE}/suspend?reason=audit")
@@ -202,7 +196,7 @@ async def test_a_retried_operation_runs_again_with_its_input(hub: ManualHub, ste
     assert (shown["runtimeStatus"], shown["input"]) == ("Completed", INVOICE)
 
 
-async def test_an_event_is_taken(hub: ManualHub, steps: None) -> None:
+async def test_an_event_is_accepted(hub: ManualHub, steps: None) -> None:
     await waiting(hub)
 
     answer = await hub.request("POST", f"{HERE}/events/{GOODS_EVENT}", json={"reason": "x"})
@@ -213,7 +207,7 @@ async def test_an_event_is_taken(hub: ManualHub, steps: None) -> None:
 
 
 @pytest.mark.parametrize("event", [CANCEL_EVENT, "goodsarrived", "Unheard", "ApprovalDecided"])
-async def test_an_event_that_is_not_open_to_callers_is_refused(
+async def test_an_event_that_callers_may_not_send_is_refused(
     hub: ManualHub, steps: None, event: str
 ) -> None:
     await waiting(hub)
@@ -224,7 +218,7 @@ async def test_an_event_that_is_not_open_to_callers_is_refused(
     assert event not in [event.get("Name") for event in hub.history(ID)]
 
 
-async def test_a_deleted_operation_is_unknown_and_can_be_started_anew(
+async def test_a_deleted_operation_is_unknown_and_can_be_started_again(
     hub: ManualHub, steps: None
 ) -> None:
     await completed(hub)
@@ -267,7 +261,7 @@ async def act(hub: ManualHub, action: str) -> Answer:
 
 @pytest.mark.parametrize("before", BEFORE, ids=lambda before: before.__name__)
 @pytest.mark.parametrize("action", ACTIONS)
-async def test_each_action_answers_by_the_state(
+async def test_the_answer_of_each_action_depends_on_the_state(
     hub: ManualHub, steps: None, action: str, before: Any
 ) -> None:
     await before(hub)

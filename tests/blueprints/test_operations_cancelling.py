@@ -159,7 +159,7 @@ def test_an_orchestrator_declares_that_it_starts_children_if_and_only_if_it_does
     }
 
 
-def test_an_orchestrator_that_nobody_declared_is_not_cut_off() -> None:
+def test_an_unknown_orchestrator_is_not_terminated_without_force() -> None:
     assert cancel_rule("nobody").on_cancel == "refuse"
 
 
@@ -187,7 +187,7 @@ async def test_a_cancel_does_what_the_orchestrator_declares(
 
 
 @pytest.mark.parametrize("orchestrator", INPUTS)
-async def test_force_ends_every_operation_and_warns_of_what_is_left(
+async def test_force_terminates_every_operation_and_warns_of_what_is_left(
     hub: ManualHub, durable_app: FunctionTable, orchestrator: str
 ) -> None:
     await start_and_stop_in_the_middle(hub, durable_app, orchestrator)
@@ -237,7 +237,7 @@ async def test_an_instance_that_is_cancelled_before_it_begins_cleans_up_when_it_
     assert shown["output"]["code"] == "cancelled"
 
 
-async def test_an_instance_that_waits_for_what_never_ends_can_be_terminated(
+async def test_an_instance_that_waits_for_ever_can_be_terminated(
     hub: ManualHub,
 ) -> None:
     hub.slow_activity("look_at_transfer", 365 * DAY)
@@ -309,7 +309,7 @@ async def test_a_cancel_ends_a_close_its_lanes_and_its_vendors(hub: ManualHub) -
     assert (going(hub), ledger.closed) == ([], [])
 
 
-async def test_the_same_work_can_be_started_anew_while_its_old_tree_is_terminated(
+async def test_the_same_work_can_be_started_again_while_its_old_tree_is_terminated(
     hub: ManualHub,
 ) -> None:
     ledger = Ledger(6)
@@ -327,7 +327,9 @@ async def test_the_same_work_can_be_started_anew_while_its_old_tree_is_terminate
     assert len(ledger.closed) == 6
 
 
-async def test_a_tree_is_looked_at_until_it_stays_quiet(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_tree_is_terminated_until_several_looks_find_nothing(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     rates = "rates:2026-01-01:USD"
     hub.slow_activity("ask_for_rate", 10 * MINUTE)
     await hub.start("exchange_rates", RATES | {"currencies": ["USD"]}, instance_id=rates)

@@ -1,4 +1,4 @@
-"""Retention: what ended long ago is forgotten, page by page; what goes on and entities stay."""
+"""Retention purges the instances that ended long ago, and keeps all others and every entity."""
 
 import logging
 from datetime import timedelta
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def world(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Activities that reach nobody, and settings as by default.
+    """Activities that call nobody, and default settings.
 
     The tests run the timer function by hand.
     """
@@ -85,7 +85,7 @@ async def one_of_each_that_goes_on(hub: ManualHub) -> set[str]:
 
 
 @pytest.mark.allow_problems("version-mismatch")
-async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
+async def test_only_instances_that_ended_long_ago_are_purged(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RETENTION_DAYS", "1")
@@ -101,7 +101,7 @@ async def test_what_ended_long_ago_is_forgotten_and_nothing_else(
     assert hub.entity_state("counter", "invoices")["value"] == 5
 
 
-async def test_the_log_has_a_count_by_status(
+async def test_the_log_has_a_count_for_each_status(
     hub: ManualHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     await one_of_each_that_ended(hub)
@@ -116,7 +116,7 @@ async def test_the_log_has_a_count_by_status(
     )
 
 
-async def test_a_dry_run_counts_and_forgets_nothing(
+async def test_a_dry_run_counts_and_purges_nothing(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = await one_of_each_that_ended(hub)
@@ -131,7 +131,7 @@ async def test_a_dry_run_counts_and_forgets_nothing(
 
 
 @pytest.mark.allow_problems("version-mismatch")
-async def test_many_are_forgotten_page_by_page(hub: ManualHub) -> None:
+async def test_many_instances_are_purged_in_pages(hub: ManualHub) -> None:
     old = await intakes(hub, 250)
     going_on = {await pending(hub, f"pending-{number}") for number in range(120)}
     await hub.advance(91 * DAY)
@@ -154,7 +154,7 @@ async def test_many_are_forgotten_page_by_page(hub: ManualHub) -> None:
         ("", 90 * DAY + timedelta(seconds=1), False),
     ],
 )
-async def test_the_days_are_a_setting(
+async def test_the_number_of_days_is_a_setting(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch, days: str, age: timedelta, stays: bool
 ) -> None:
     monkeypatch.setenv("RETENTION_DAYS", days)
@@ -184,7 +184,7 @@ async def test_the_days_count_from_the_end_and_not_from_the_start(
     assert ids(hub) == set()
 
 
-async def test_a_run_that_takes_too_long_stops_and_the_next_one_goes_on(
+async def test_a_run_that_takes_too_long_stops_and_the_next_one_continues(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = await intakes(hub, 3)
@@ -195,13 +195,13 @@ async def test_a_run_that_takes_too_long_stops_and_the_next_one_goes_on(
         limits.setattr(retention, "LONGEST_RUN", timedelta(0))
         await purge(hub)
     assert ids(hub) == old
-    assert caplog.messages[-1].endswith("; the next run goes on")
+    assert caplog.messages[-1].endswith("; the next run continues")
     await purge(hub)
 
     assert ids(hub) == set()
 
 
-async def test_forgotten_work_can_be_started_anew(hub: ManualHub) -> None:
+async def test_purged_work_can_be_started_again(hub: ManualHub) -> None:
     invoice = {"vendor": "acme", "number": "1", "order": "PO-1", "amount_cents": 500}
     await hub.request("POST", "/api/invoices", json=invoice)
     assert (await hub.request("POST", "/api/invoices", json=invoice)).status == 200
@@ -216,7 +216,7 @@ async def test_forgotten_work_can_be_started_anew(hub: ManualHub) -> None:
     ("setting", "value"),
     [("RETENTION_DAYS", "0"), ("RETENTION_DAYS", "a week"), ("RETENTION_DRY_RUN", "perhaps")],
 )
-async def test_a_setting_that_cannot_be_read_forgets_nothing(
+async def test_an_invalid_setting_purges_nothing(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
     old = await intakes(hub, 1)
@@ -262,7 +262,7 @@ def waiting_app():
     return app
 
 
-async def test_what_runs_again_or_is_gone_since_it_was_listed_is_left_out(
+async def test_an_instance_that_changed_since_it_was_listed_is_not_counted(
     waiting_app: df.DFApp,
 ) -> None:
     async with ManualHub(waiting_app, settings=Settings()) as hub:
