@@ -38,6 +38,7 @@ from blueprints import (
     eternal,
     fan_out,
     human_approval,
+    human_approval_links,
     monitor,
     operations,
     operations_cancelling,
@@ -65,6 +66,7 @@ app.register_functions(reports.bp)
 
 # human_approval: ask people to approve a payment
 app.register_functions(human_approval.bp)
+app.register_functions(human_approval_links.bp)
 app.register_functions(approvals.bp)
 
 # monitor: poll a bank transfer until it settles

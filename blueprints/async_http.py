@@ -30,7 +30,7 @@ from http_api.answers import json_answer, links_of, url_of
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, unknown
 from http_api.operations import known_operation
-from http_api.problems import Problem, answers_problems, failures_as_503
+from http_api.problems import Problem, answers_problems, failures_as_problems
 from http_api.starting import ensure_started
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.failures import Failure, failure_of
@@ -81,7 +81,7 @@ async def start_yearly_report(
     """Start the report in the body, unless it was started before."""
     body = read_body(req, ReportBody)
     wait = read_query(req, WaitQuery).wait
-    with failures_as_503():
+    with failures_as_problems():
         await require_storage()
     instance_id = report_id(body.year, body.edition)
     await ensure_started(client, "yearly_report", instance_id, body.model_dump(mode="json"))

@@ -8,8 +8,7 @@ file is one instance, however often it is sent.
 
 import asyncio
 import logging
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Annotated, Any, Final, Literal, TypedDict, cast
 
 import azure.durable_functions as df
@@ -43,7 +42,7 @@ from activities.settings import flag_setting
 from blueprints.document_pipeline_judging import ReviewRecord, judge, show_step
 from http_api.bodies import Body, read_body
 from http_api.instances import Instance
-from http_api.problems import Problem, answers_problems
+from http_api.problems import Problem, answers_problems, failures_as_problems
 from http_api.starting import ensure_started, started
 from orchestration.cancel_rules import on_cancel
 from orchestration.failures import Failed, Failure
@@ -108,7 +107,7 @@ async def start_document_intake(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
     """Start the intake of the file in the body, or of the blob that the body names, once."""
-    with _failures_as_problems():
+    with failures_as_problems(**_STATUS_OF):
         content = await _file_of(req)
         await asyncio.to_thread(require_pdf, content)
         instance_id, existing = await _start_once(client, content)
@@ -251,12 +250,3 @@ async def _start_once(
     work = {"digest": digest, "bytes": len(content)}
     existing = await ensure_started(client, "document_intake", instance_id, work, {**terms})
     return instance_id, existing
-
-
-@contextmanager
-def _failures_as_problems() -> Iterator[None]:
-    try:
-        yield
-    except Failure as failure:
-        status = _STATUS_OF.get(failure.code, 503)
-        raise Problem(status, failure.code, failure.message) from failure

@@ -20,8 +20,7 @@ from http_api.answers import accepted
 from http_api.bodies import Body, Query, read_body, read_query
 from http_api.instances import Instance, find, sdk_problems
 from http_api.pages import decision_page
-from http_api.problems import Problem, answers_problems, failures_as_503
-from orchestration.failures import Failure
+from http_api.problems import Problem, answers_problems, failures_as_problems
 
 # Not in OPEN_EVENTS: only the route that checks a token sends it.
 REVIEWED_EVENT: Final = "DocumentReviewed"
@@ -86,7 +85,7 @@ async def download_document(
     """Return the file to the person who decides. Browsers save it and do not display it."""
     grant = _grant(req)
     await _open_for(grant, client)
-    with failures_as_503():
+    with failures_as_problems():
         content = await load_original(grant.operation)
     headers = {
         "Content-Disposition": 'attachment; filename="document.pdf"',
@@ -138,11 +137,8 @@ def reviewed_event(number: int, expires: str) -> str:
 def _grant(req: func.HttpRequest) -> DecisionGrant:
     """Return what the token of a link allows. Raises Problem: 403 wrong token, 410 expired."""
     token = read_query(req, TokenQuery).token
-    try:
+    with failures_as_problems(token_expired=410, token_invalid=403):
         return check_token(token, req.route_params["id"], clock.now())
-    except Failure as failure:
-        status = {"token_expired": 410, "token_invalid": 403}.get(failure.code, 503)
-        raise Problem(status, failure.code, failure.message) from failure
 
 
 def review_of(raw: object) -> Review | None:

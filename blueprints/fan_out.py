@@ -41,7 +41,7 @@ from activities.summaries import (
     write_batch_summary,
 )
 from http_api.bodies import Body, read_body
-from http_api.problems import answers_problems, failures_as_503
+from http_api.problems import answers_problems, failures_as_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
 
@@ -104,7 +104,7 @@ async def start_invoice_batch(
 ) -> func.HttpResponse:
     """Start the batch in the body."""
     batch = read_body(req, BatchBody)
-    with failures_as_503():
+    with failures_as_problems():
         await require_storage()
         settings = {"at_once": number_setting("BATCH_AT_ONCE", AT_ONCE, limits.FILES_AT_ONCE.most)}
     work = batch.model_dump(mode="json")

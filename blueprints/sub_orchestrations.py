@@ -35,7 +35,7 @@ from http_api.answers import accepted
 from http_api.bodies import Body, read_body
 from http_api.instances import SETTINGS, sdk_problems, unknown
 from http_api.operations import known_operation, wrong_state
-from http_api.problems import Problem, answers_problems, failures_as_503
+from http_api.problems import Problem, answers_problems, failures_as_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
 from orchestration.failures import Failed, failure_of
@@ -263,5 +263,5 @@ def progress_of(share: Share, result: LaneResult) -> dict[str, int]:
 
 
 def _settings() -> CloseSettings:
-    with failures_as_503():
+    with failures_as_problems():
         return CloseSettings(lanes=number_setting("MONTH_END_LANES", LANES, limits.LANES.most))

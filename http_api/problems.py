@@ -101,9 +101,13 @@ def _is_of_host(error: Exception) -> bool:
 
 
 @contextmanager
-def failures_as_503() -> Iterator[None]:
-    """Turn a Failure into 503: the request is right, but something that it needs is missing."""
+def failures_as_problems(**statuses: int) -> Iterator[None]:
+    """Turn a Failure into a Problem. `statuses` gives the statuses of some codes.
+
+    Other codes are 503: the request is right, but something that it needs is missing.
+    """
     try:
         yield
     except Failure as failure:
-        raise Problem(503, failure.code, failure.message) from failure
+        status = statuses.get(failure.code, 503)
+        raise Problem(status, failure.code, failure.message) from failure

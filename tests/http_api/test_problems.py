@@ -5,7 +5,7 @@ import json
 import azure.functions as func
 import pytest
 
-from http_api.problems import FieldError, Problem, answers_problems, failures_as_503
+from http_api.problems import FieldError, Problem, answers_problems, failures_as_problems
 from orchestration.failures import Failure
 
 
@@ -48,10 +48,20 @@ async def test_a_bug_stays_one() -> None:
         await buggy()
 
 
+async def test_a_failure_gets_the_status_of_its_code() -> None:
+    with (
+        pytest.raises(Problem, match="it is too large") as raised,
+        failures_as_problems(too_large=413, unknown=404),
+    ):
+        raise Failure("too_large", "it is too large")
+
+    assert (raised.value.status, raised.value.code) == (413, "too_large")
+
+
 async def test_what_is_missing_here_is_503_with_its_code() -> None:
     @answers_problems
     async def needing() -> func.HttpResponse:
-        with failures_as_503():
+        with failures_as_problems():
             raise Failure("storage_unavailable", "no storage answers", retriable=True)
 
     answer = await needing()
