@@ -220,6 +220,18 @@ def test_what_serves_every_pattern_is_beside_them(name):
     assert re.search(rf"^.*\[{name}\]\([^)]+\)", README, re.MULTILINE)
 
 
+def test_every_difference_from_azure_says_how_one_learns_of_it():
+    page = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
+    section = page.split("## What it leaves out", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+
+    assert len(rows) > 25
+    assert [row for row in rows if len(row) != 3] == []
+    assert [
+        row for row in rows if row[2] == "none" and not re.search("as (on|under)", row[1])
+    ] == []
+
+
 def lines_with(pattern: str) -> list[str]:
     """The lines of all tracked files but the change log that hold this."""
     return [

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from durablehost.calling.running_function import running_function
 from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 from durablehost.settings.log_levels import DURABLE_TASK, category_of, level_of
+from durablehost.settings.percent_names import resolve
 from durablehost.web.routes import methods_of, route_of
 
 log = logging.getLogger("durablehost")
@@ -122,8 +124,9 @@ def _sections(
     for kind, title, where in _TRIGGERED:
         yield title, _aligned(table.of_kind(kind), partial(_field, where))
     yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
-    yield "Warnings", [*table.warnings, *filter(None, map(_unserved, table.functions))]
-    yield "Settings of host.json without effect here", settings.unused
+    unserved = filter(None, map(_unserved, table.functions))
+    yield "Warnings", [*table.warnings, *unserved, *_of_other_hubs(table, settings.hub_name)]
+    yield "Settings without effect here", settings.unused
 
 
 def _field(name: str, function: Function) -> str:
@@ -172,6 +175,17 @@ def _unserved(function: Function) -> str:
     return (
         f"{function.name} ({function.place}) has bindings that durablehost does not serve: {kinds}."
     )
+
+
+def _of_other_hubs(table: FunctionTable, hub: str) -> Iterable[str]:
+    for function in table.functions:
+        for binding in function.client_bindings:
+            name = resolve(str(binding.get("taskHub") or hub), os.environ)
+            if name.lower() != hub.lower():
+                yield (
+                    f"{function.name} ({function.place}) has a client of the task hub {name}. "
+                    f"durablehost has one hub, {hub}: the client works on that."
+                )
 
 
 def tell(instance_id: str, name: str, problem: Problem) -> None:

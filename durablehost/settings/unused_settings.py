@@ -1,4 +1,4 @@
-"""Which settings of a `host.json` durablehost does nothing with."""
+"""Which settings of an app durablehost does nothing with."""
 
 from collections.abc import Iterator, Mapping
 
@@ -77,12 +77,25 @@ _KNOWN_AT_TOP = {
 # Of these either all is used, or nothing in them would make a difference here.
 _SILENT = {"extensionbundle", "extensions", "functions", "functiontimeout", "logging", "version"}
 _DEBUG_LOGGING = "PYTHON_ENABLE_DEBUG_LOGGING"
+# App settings that change what an app does on Azure, and why they do not here.
+_IN_ENVIRONMENT = {
+    "APPINSIGHTS_INSTRUMENTATIONKEY": "no telemetry is sent",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "no telemetry is sent",
+    "FUNCTIONS_WORKER_PROCESS_COUNT": "there is one process",
+    "WEBSITE_TIME_ZONE": "timers run in UTC",
+}
 # Each store has settings of its own, so none can be said to be unknown.
 _OPEN = "extensions.durabletask.storageprovider"
 
 
 def unused_settings(host: HostJson, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the file sets in vain; of what the real host does not know either, that it is so."""
+    """What host.json and the app settings set in vain.
+
+    Of what the real host does not know either, it says so.
+    """
+    for name, why in _IN_ENVIRONMENT.items():
+        if environ.get(name):
+            yield f"{name}: {why}"
     yield from _unused_logging(host, environ)
     for name in host.values:
         if name.lower() not in _SILENT:

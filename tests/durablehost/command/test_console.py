@@ -2,6 +2,7 @@
 
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ def test_disabled_functions_are_marked(capsys: pytest.CaptureFixture[str]) -> No
     assert shown(capsys, table.with_disabled({"off", "work"})) == (
         "Functions:\n  off: [any] http://localhost:1/api/off [disabled]\n\n"
         "Activities (1):\n  work [disabled]\n\n"
+    )
+
+
+def test_a_client_of_another_hub_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_HUB", "Other")
+    client = {"name": "client", "type": "durableClient", "direction": "IN"}
+    ours = replace(function("ours", "timer"), bindings=({**client, "taskHub": "testhubname"},))
+    theirs = replace(function("theirs", "timer"), bindings=({**client, "taskHub": "%OTHER_HUB%"},))
+
+    said = shown(capsys, FunctionTable((ours, theirs)))
+
+    assert said.endswith(
+        "Warnings:\n  theirs (function_app.py:7) has a client of the task hub Other. durablehost "
+        "has one hub, TestHubName: the client works on that.\n\n"
     )
 
 

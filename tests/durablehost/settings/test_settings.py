@@ -523,3 +523,11 @@ def test_levels_without_effect_are_listed(tmp_path: Path) -> None:
     ]
     assert len(debugging.unused) == 3
     assert debugging.debug_logging
+
+
+def test_app_settings_without_effect_are_listed_with_the_reason(tmp_path: Path) -> None:
+    environ = {"WEBSITE_TIME_ZONE": "Europe/Berlin", "FUNCTIONS_WORKER_PROCESS_COUNT": ""}
+
+    assert settings_of(tmp_path, environ=environ).unused == (
+        "WEBSITE_TIME_ZONE: timers run in UTC",
+    )
