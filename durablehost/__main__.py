@@ -25,6 +25,7 @@ if sys.platform != "win32":
 _PROGRAM: Final = "python -m durablehost"
 _OPEN_FILES: Final = 8192
 _STOPS_WITHIN: Final = 1.9  # seconds from the signal
+_CANNOT_LINT: Final = 2  # 1 says that the linter has found something
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
 _NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
 _ABOUT: Final = """\
@@ -47,8 +48,9 @@ and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run durablehost; 1 where it cannot start, with one message and no traceback of ours."""
     console.write_any_text()
+    asked = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        given = _parser().parse_args(arguments)
+        given = _parser().parse_args(asked)
         if given.command is None:
             _parser().print_help()
             return 1
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, more = asyncio.run(_serve(host, watch))
     except CannotStart as error:
         console.complain(error)
-        return 1
+        return _CANNOT_LINT if asked[:1] == ["lint"] else 1
     except KeyboardInterrupt:
         return _CTRL_C
     if watch is not None and code is None:
@@ -77,7 +79,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         words = f"{message[:1].upper()}{message[1:]}."
-        advised = instead_of(message.split()) or f"`{_PROGRAM} start --help` shows what there is."
+        program = f"{_PROGRAM} start" if self.prog == _PROGRAM else self.prog
+        advised = instead_of(message.split()) or f"`{program} --help` shows what there is."
         raise CannotStart(f"{words} {advised}")
 
 

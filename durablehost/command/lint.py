@@ -16,16 +16,11 @@ from durablehost.lint.printing import FORMS
 from durablehost.lint.rules import all_rules
 
 _FINDINGS: Final = 1
-_CANNOT: Final = 2
 
 
 def run(given: argparse.Namespace) -> int:
-    """Lint the apps; 0 if there is nothing to report, 1 if there is, 2 if an app cannot be read."""
-    try:
-        return _explain(given.explain) if given.explain is not None else _lint(given)
-    except CannotStart as error:
-        console.complain(error)
-        return _CANNOT
+    """Lint the apps; 0 if there is nothing to report, 1 if there is. Raises CannotStart."""
+    return _explain(given.explain) if given.explain is not None else _lint(given)
 
 
 def _lint(given: argparse.Namespace) -> int:
@@ -53,7 +48,7 @@ def _summary(found: int, fixed: int, notes: int) -> str:
     if fixed:
         parts.append(f"{fixed} corrected")
     if notes:
-        parts.append(f"{notes} calls could not be looked into (--notes)")
+        parts.append(f"{notes} note{'' if notes == 1 else 's'} (--notes)")
     told = ". `--explain CODE` explains a rule" if found else ""
     return f"{', '.join(parts)}{told}."
 

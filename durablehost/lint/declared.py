@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from durablehost.lint.meaning import Meaning, Value
-from durablehost.lint.source import Function, Source
+from durablehost.lint.meaning import External, Instance, Meaning, Value
+from durablehost.lint.source import Function, Scope, Source
 
 Kind = Literal["orchestration", "activity", "entity"]
 
@@ -43,13 +43,14 @@ class Declarations:
         self._meaning = meaning
         found = [declared for each in source.functions for declared in self._declared(each)]
         self.by_function: Final = {each.function: each for each in found}
-        # Functions that are registered in another way than by a decorator are not seen.
-        self.are_complete: Final = all(each.name is not None for each in found) and not any(
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Call)
-            and _trigger_of(node.func) is not None
+        nodes = [
+            (node, scope)
             for scope in [*source.modules.values(), *source.functions]
             for node in scope.nodes
+            if isinstance(node, ast.Call)
+        ]
+        self.are_complete: Final = all(each.name is not None for each in found) and not any(
+            self._hides_functions(call, scope) for call, scope in nodes
         )
 
     def of_kind(self, kind: Kind) -> list[Declared]:
@@ -57,6 +58,18 @@ class Declarations:
 
     def names(self, kind: Kind) -> list[str]:
         return sorted({each.name for each in self.of_kind(kind) if each.name})
+
+    def _hides_functions(self, call: ast.Call, scope: Scope) -> bool:
+        """Whether a call registers functions that the source does not show."""
+        if isinstance(call.func, ast.Call):  # `app.activity_trigger(...)(function)`
+            return _trigger_of(call.func) is not None
+        if _called(call) in ("register_functions", "register_blueprint") and call.args:
+            given = self._meaning.of(call.args[0], scope)
+            is_own = isinstance(given, Instance) or (
+                isinstance(given, External) and given.name.startswith("azure.")
+            )
+            return not is_own
+        return False
 
     def _declared(self, function: Function) -> Iterator[Declared]:
         if isinstance(function.node, ast.Lambda):

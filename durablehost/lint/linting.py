@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -33,7 +33,8 @@ def lint_folder(folder: Path, options: Options, *, loads: bool = True) -> Linted
     """Lint the app in a folder. `loads` imports it, too, which runs its top-level code."""
     if not (folder / f"{_SCRIPT}.py").is_file():
         raise CannotStart(f"There is no {_SCRIPT}.py in {folder}. Name the folder that holds it.")
-    source = read_folder(folder, _SCRIPT)
+    with _deep_trees():
+        source = read_folder(folder, _SCRIPT)
     return lint_source(source, options, load(folder) if loads else Loading())
 
 
@@ -45,16 +46,24 @@ def lint_source(
 ) -> Linted:
     """Lint an app that was read, by all rules if none are given."""
     rules = options.chosen(all_rules() if rules is None else rules)
-    depth = sys.getrecursionlimit()
-    with contextlib.ExitStack() as restored:
-        restored.callback(sys.setrecursionlimit, depth)
-        sys.setrecursionlimit(max(depth, 5000))  # for long chains of calls and operators
+    with _deep_trees():
         app = App(source, loading or Loading())
         notes = list(_notes(app))
         found = [each for rule in rules for each in _found(app, rule, notes)]
     findings = _without_ignored(source, found, IGNORES in rules)
     place = _by_place
     return Linted(sorted(findings, key=place), sorted(notes, key=place))
+
+
+@contextlib.contextmanager
+def _deep_trees() -> Iterator[None]:
+    """Allow recursion into the trees of long chains of calls and operators."""
+    depth = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(depth, 10_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(depth)
 
 
 def _by_place(finding: Finding) -> tuple[PurePath, int, str]:

@@ -118,6 +118,8 @@ class Meaning:
                 return found or self._annotated(annotation, scope, depth)
             case ast.withitem(context_expr=value):
                 return self.of(value, scope, depth)
+            case ast.For(iter=ast.List(elts=values) | ast.Tuple(elts=values)):
+                return self._agreed([self.of(value, scope, depth) for value in values])
         return None
 
     def _parameter(self, node: ast.arg, scope: Scope, depth: int) -> Target:

@@ -69,8 +69,15 @@ def _settings(folder: Path) -> dict[str, Any]:
                 f"{path}: [tool.durablehost.lint] has no {sorted(unknown)[0]!r}. It has "
                 f"{', '.join(sorted(_KEYS))}."
             )
+        for key in ("select", "ignore"):
+            if not _are_texts(found.get(key, [])):
+                raise CannotStart(f'{path}: {key} is no list of codes; write {key} = ["DUR101"].')
         return found
     return {}
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _python(text: object, folder: Path) -> tuple[int, int]:

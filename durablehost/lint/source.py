@@ -92,6 +92,9 @@ class Source:
             except SyntaxError as error:
                 self.failures.append((found[0], error))
                 continue
+            except ValueError as error:  # a null byte
+                self.failures.append((found[0], SyntaxError(str(error))))
+                continue
             module = Module(tree, name, None, None, path=found[0], lines=found[1].split("\n"))  # type: ignore[arg-type] # a module is its own
             module.module = module
             self.modules[name] = module

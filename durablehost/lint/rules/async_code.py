@@ -28,7 +28,8 @@ def check(app: App) -> Iterator[Found]:
 
 def _calls(app: App, step: Step) -> Iterator[Found]:
     for use in app.uses("orchestration"):
-        if use.step is step and isinstance(use.node, ast.Call) and use.name.startswith(_RUNS):
+        runs = use.name.startswith(_RUNS) and not use.name.endswith("Error")
+        if use.step is step and isinstance(use.node, ast.Call) and runs:
             yield app.found(
                 use.node,
                 step.function,

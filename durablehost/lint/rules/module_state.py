@@ -1,13 +1,13 @@
 """DUR113: variables of a module or class that change."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from durablehost.lint.app import App
 from durablehost.lint.findings import Found
 from durablehost.lint.rule import Example, Rule
-from durablehost.lint.source import Function, Module
+from durablehost.lint.source import Function, Module, Scope
 
 _CHANGES: Final = frozenset(
     [
@@ -72,7 +72,10 @@ def _changed_at_run_time(app: App) -> set[tuple[Module, str]]:
 
 
 def _run_at_import(app: App) -> set[Function]:
-    """Functions that only decorate: what they keep of the app is the same in each process."""
+    """Functions that run while the app is imported only: decorators, and what modules call.
+
+    What they keep of the app is the same in each process.
+    """
     found = set()
     for function in app.source.functions:
         for decorator in function.definition.decorator_list:
@@ -86,7 +89,25 @@ def _run_at_import(app: App) -> set[Function]:
                     if isinstance(decorator, ast.Call)
                     and isinstance(inner := app.source.scope_of.get(node), Function)
                 }
+    names = {function.name for function in app.source.functions}
+    called_later = _called(app, app.source.functions, names)
+    return found | (_called(app, app.source.modules.values(), names) - called_later)
+
+
+def _called(app: App, scopes: Iterable[Scope], names: set[str]) -> set[Function]:
+    """The functions of the app that the code of these scopes calls."""
+    found = set()
+    for scope in scopes:
+        for node in scope.nodes:
+            if isinstance(node, ast.Call) and _last_name(node.func) in names:
+                called = app.meaning.of(node.func, scope)
+                if isinstance(called, Function):
+                    found.add(called)
     return found
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _changed_name(node: ast.AST) -> str:

@@ -83,6 +83,8 @@ _HARMLESS: Final = (
 def uses_network(name: str, node: ast.expr) -> bool:
     if not isinstance(node, ast.Call) or name.startswith(_HARMLESS):
         return False
+    if name.endswith(("Error", "Exception")):
+        return False
     if name in _SOCKET:
         return True
     return any(name == each or name.startswith(f"{each}.") for each in _PACKAGES)

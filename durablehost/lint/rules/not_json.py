@@ -63,7 +63,7 @@ def check(app: App) -> Iterator[Found]:
 
 
 def _returned(app: App, step: Step) -> Iterator[Found]:
-    """What an orchestrator returns: the host takes JSON only, whatever methods a class has."""
+    """What an orchestrator returns and the SDK cannot write as JSON."""
     for statement in step.function.nodes:
         if isinstance(statement, ast.Return) and statement.value is not None:
             for node, kind in _faults(app, statement.value, step.function):

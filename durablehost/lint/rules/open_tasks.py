@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from durablehost.lint.app import App
 from durablehost.lint.findings import Found
 from durablehost.lint.rule import Example, Rule
+from durablehost.lint.rules.race_timers import is_in_race
 from durablehost.lint.source import Function
 from durablehost.lint.tasks import method_of
 
@@ -38,17 +39,10 @@ def _raced(app: App, function: Function) -> Iterator[ast.Call]:
         if name is None:
             continue
         loads = app.tasks.loads(name, function)
-        if any(_is_raced(app, load) for load in loads) and not any(
+        if any(is_in_race(app, load, function) for load in loads) and not any(
             _is_awaited(app, load) for load in loads
         ):
             yield node
-
-
-def _is_raced(app: App, load: ast.Name) -> bool:
-    group = app.source.parents.get(load)
-    if not isinstance(group, (ast.List, ast.Tuple)) or len(group.elts) < 2:
-        return False
-    return method_of(app.source.parents.get(group) or group) == "task_any"
 
 
 def _is_awaited(app: App, load: ast.Name) -> bool:

@@ -30,17 +30,17 @@ def raced_timers(app: App, function: Function) -> Iterator[tuple[ast.Call, bool]
             continue  # it fires at once
         name = app.tasks.assigned_name(node)
         if name is None:
-            if _is_in_race(app, node, function):
+            if is_in_race(app, node, function):
                 yield node, False
             continue
         loads = app.tasks.loads(name, function)
-        raced = [load for load in loads if _is_in_race(app, load, function)]
+        raced = [load for load in loads if is_in_race(app, load, function)]
         if raced and not any(_may_cancel(app, load, raced) for load in loads):
             yield node, True
 
 
-def _is_in_race(app: App, node: ast.expr, function: Function) -> bool:
-    """Whether a task is one of those of a task_any, there or by the name of their list."""
+def is_in_race(app: App, node: ast.expr, function: Function) -> bool:
+    """Whether a task is one of several of a task_any, there or by the name of their list."""
     match app.source.parents.get(node):
         case ast.List() | ast.Tuple() as group:
             if len(group.elts) < 2:
@@ -49,26 +49,45 @@ def _is_in_race(app: App, node: ast.expr, function: Function) -> bool:
             if method_of(call or group) == "task_any":
                 return True
             name = app.tasks.assigned_name(group)
-            if name is None:
-                return False
-            return any(
-                method_of(app.source.parents.get(load) or load) == "task_any"
-                for load in app.tasks.loads(name, function)
-            )
+            return name is not None and _is_raced_list(app, name, function)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=name))) as call:
+            grows = call in app.tasks.grown(name, function)
+            return grows and _is_raced_list(app, name, function)
     return False
+
+
+def _is_raced_list(app: App, name: str, function: Function) -> bool:
+    return any(
+        method_of(app.source.parents.get(load) or load) == "task_any"
+        for load in app.tasks.loads(name, function)
+    )
 
 
 def _may_cancel(app: App, load: ast.Name, raced: list[ast.Name]) -> bool:
     """Whether a timer is cancelled here, or given to code that may do so."""
     match app.source.parents.get(load):
         case ast.Attribute(attr="cancel"):
-            return True
+            return not _has_won(app, load)
         case ast.Call(args=args) if load in args:
-            return True
+            return load not in raced
         case ast.Return() | ast.Dict() | ast.keyword() | ast.Assign():
             return True
         case ast.List() | ast.Tuple():
             return load not in raced
+    return False
+
+
+def _has_won(app: App, load: ast.Name) -> bool:
+    """Whether this is the branch in which the timer is the winner: it has fired already."""
+    inner: ast.AST = load
+    for outer in app.source.ancestors(load):
+        if isinstance(outer, ast.If) and inner in outer.body:
+            match outer.test:
+                case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
+                    names = [getattr(left, "id", ""), getattr(right, "id", "")]
+                    return load.id in names
+            return False
+        inner = outer
     return False
 
 
@@ -78,8 +97,9 @@ RULE = Rule(
     sentence="An orchestrator races a timer and never cancels it.",
     why="""\
 An instance that has returned stays Running until its last timer has fired: an approval that was
-given in a minute still counts as running for the seven days of its deadline, and its id cannot be
-used again. Cancel the timer when the other task wins.""",
+given in a minute still counts as running for the days of its deadline, and its id cannot be used
+again. Cancel the timer when the other task wins; a timer that has won has fired, and `cancel()`
+raises a ValueError.""",
     valid=[
         Example("""\
 from datetime import timedelta
@@ -107,6 +127,20 @@ def order(context):
     deadline = context.create_timer(context.current_utc_datetime + timedelta(days=2))  # here
     winner = yield context.task_any([paid, deadline])
     return "paid" if winner == paid else "expired"
+"""),
+        Example("""\
+from datetime import timedelta
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    tasks = [context.wait_for_external_event("Paid")]
+    deadline = context.create_timer(context.current_utc_datetime + timedelta(days=2))  # here
+    tasks.append(deadline)
+    winner = yield context.task_any(tasks)
+    if winner == deadline:
+        deadline.cancel()  # it has fired already
+    return "over"
 """),
     ],
     check=check,

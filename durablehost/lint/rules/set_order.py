@@ -7,8 +7,10 @@ from typing import Final
 from durablehost.lint.app import App
 from durablehost.lint.findings import Found
 from durablehost.lint.meaning import External
+from durablehost.lint.reach import TASK_METHODS
 from durablehost.lint.rule import Example, Rule
 from durablehost.lint.source import Function
+from durablehost.lint.tasks import method_of
 
 # Functions whose result does not depend on the order of what they get.
 _ORDERLESS: Final = frozenset(
@@ -34,7 +36,12 @@ class _Sets:
             return False
         match node:
             case ast.Set(elts=elements):
-                return len(elements) > 1 or any(isinstance(e, ast.Starred) for e in elements)
+                # Numbers have the same hash everywhere.
+                numbers = all(
+                    isinstance(each, ast.Constant) and isinstance(each.value, int)
+                    for each in elements
+                )
+                return not numbers
             case ast.SetComp():
                 return True
             case ast.Call(func=called) if self._named(called) in (
@@ -58,7 +65,7 @@ class _Sets:
         """The places where the order of a set is used."""
         for node in self._function.nodes:
             match node:
-                case ast.For(iter=iterated) if self.is_set(iterated):
+                case ast.For(iter=iterated) if self.is_set(iterated) and _keeps_order(node):
                     yield iterated
                 case ast.ListComp() | ast.DictComp() | ast.GeneratorExp():
                     if self.is_set(node.generators[0].iter) and not self._is_orderless(node):
@@ -99,6 +106,15 @@ class _Sets:
     def _named(self, called: ast.expr) -> str:
         target = self._app.meaning.of(called, self._function)
         return target.name if isinstance(target, External) else ""
+
+
+def _keeps_order(loop: ast.For) -> bool:
+    """Whether a loop does something that depends on the order of its rounds."""
+    return any(
+        isinstance(node, (ast.Yield, ast.YieldFrom, ast.Return, ast.Break))
+        or method_of(node) in TASK_METHODS | {"append", "extend", "insert", "signal_entity"}
+        for node in ast.walk(loop)
+    )
 
 
 def check(app: App) -> Iterator[Found]:

@@ -23,25 +23,46 @@ _FAILS: Final = "The instance fails with an AttributeError"
 
 
 def check(app: App) -> Iterator[Found]:
-    generators = {step.function for step in app.replayed if _runs_as_steps(app, step)}
+    steps = _steps(app)
     for step in app.replayed:
-        if step.function not in generators:
+        if step.function not in steps:
             continue
         for node in step.function.nodes:
-            if isinstance(node, ast.Yield):
+            if isinstance(node, ast.Yield) and not _is_never_reached(app, node):
                 yield from _faults(app, step, node)
 
 
-def _runs_as_steps(app: App, step: Step) -> bool:
-    """Whether its yields reach the SDK: an orchestrator, or a helper in `yield from`."""
-    if not step.function.is_generator:
-        return False
-    if step.previous is None:
-        return True
-    return any(
-        isinstance(app.source.parents.get(call), ast.YieldFrom)
-        for call, _ in app.reach.callers(step.function)
-    )
+def _steps(app: App) -> set[Function]:
+    """The generators whose yields reach the SDK: orchestrators, and helpers by `yield from`."""
+    found = {step.function for step in app.replayed if step.previous is None}
+    waiting = list(found)
+    while waiting:
+        function = waiting.pop()
+        for node in function.nodes:
+            if isinstance(node, ast.YieldFrom):
+                called = set(app.reach.called(node.value, function)) - found
+                found |= called
+                waiting += called
+    return found
+
+
+def _is_never_reached(app: App, node: ast.Yield) -> bool:
+    """Whether a yield only makes a function a generator: after a return, or in `if False`."""
+    inner: ast.AST = node
+    for outer in app.source.ancestors(node):
+        if (
+            isinstance(outer, ast.If)
+            and isinstance(outer.test, ast.Constant)
+            and not outer.test.value
+        ):
+            return True
+        body = getattr(outer, "body", None)
+        if isinstance(body, list) and inner in body:
+            before = body[: body.index(inner)]
+            if any(isinstance(each, (ast.Return, ast.Raise)) for each in before):
+                return True
+        inner = outer
+    return False
 
 
 def _faults(app: App, step: Step, node: ast.Yield) -> Iterator[Found]:
@@ -60,7 +81,7 @@ def _faults(app: App, step: Step, node: ast.Yield) -> Iterator[Found]:
             yield found(says, *edits)
         case ast.Tuple() | ast.Set() | ast.Dict() | ast.GeneratorExp() | ast.DictComp():
             yield found(f"yields a collection. {_FAILS}. Write `yield context.task_all([...])`.")
-        case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.BoolOp():
+        case ast.Constant() | ast.JoinedStr() | ast.Compare():
             yield found(f"yields a value that is no task. {_FAILS}. Yield tasks only.")
         case ast.Name(id=name) if app.tasks.shape(value, function) == "tasks":
             says = f"yields the list {name}. {_FAILS}. Write `yield context.task_all({name})`."
@@ -133,6 +154,12 @@ def priced(context, item):
 def order(context):
     price = yield from priced(context, "tea")
     yield context.task_all([context.call_activity("ship", price)])
+"""),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    return context.instance_id
+    yield  # it only makes the function a generator
 """),
     ],
     invalid=[

@@ -121,7 +121,9 @@ def test_the_version_of_python_in_pyproject_switches_rules_on(folder, capsys):
         ("", ["--explain", "DUR999"], "There is no rule 'DUR999'"),
         ("[tool.durablehost.lint]\nselct = []\n", [], "has no 'selct'"),
         ('[tool.durablehost.lint]\npython = "three"\n', [], "is no version"),
+        ('[tool.durablehost.lint]\nselect = "DUR1"\n', [], "is no list of codes"),
         ("nonsense", [], "is no TOML"),
+        ("", ["--format", "xml"], "durablehost lint --help"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_ends_with_2(folder, capsys, settings, arguments, says):
@@ -164,6 +166,29 @@ def test_the_names_of_the_loaded_app_count(folder, capsys):
     assert main(["lint", str(folder), "--no-load"]) == 0  # there may be others
     assert main(["lint", str(folder)]) == 1
     assert "There is no activity 'paked'; did you mean 'packed'?" in capsys.readouterr().out
+
+
+def test_long_chains_of_operators_are_read(folder, capsys):
+    write(folder, f"TEXT = {' + '.join(['1'] * 3000)}\n")
+
+    assert main(["lint", str(folder), "--no-load"]) == 0
+    assert "failed" not in capsys.readouterr().out
+
+
+def test_a_file_with_a_null_byte_is_a_finding(folder, capsys):
+    (folder / "function_app.py").write_bytes(b"import os\x00\n")
+
+    assert main(["lint", str(folder), "--no-load"]) == 1
+    assert "DUR001" in capsys.readouterr().out
+
+
+def test_a_fix_counts_the_bytes_of_what_stands_before_it(folder, capsys):
+    write(folder, YIELDS_LIST.replace("    yield [", "    word = 'é'; yield ["))
+
+    main(["lint", str(folder), "--no-load", "--fix", "--select", "DUR203"])
+
+    fixed = (folder / "function_app.py").read_text("utf-8")
+    assert "word = 'é'; yield context.task_all([context.call_activity(" in fixed
 
 
 def test_a_rule_is_explained(capsys):
