@@ -40,6 +40,7 @@ from durablehost.web.admin import Admin
 from durablehost.web.app import RPC, public_app, rpc_app
 from durablehost.web.auth import load_keys
 from durablehost.web.blob_events import BlobEvents
+from durablehost.web.foreign_requests import ForeignRequests, is_loopback
 from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management
 from durablehost.web.serving import serve
@@ -182,12 +183,21 @@ class Host:
         self._ends.push_async_callback(admin.close)
         await self._serve(rpc, rpc_app(settings, management))
         blob_events = BlobEvents(triggers.blobs_created)
-        front = public_app(settings, self._keys, management, functions, admin, blob_events)
+        front = public_app(
+            settings, self._keys, management, functions, admin, blob_events, self._foreign()
+        )
         await self._serve(self._public, front)
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
         self._check(storage)
         self._show(origin)
+
+    def _foreign(self) -> ForeignRequests:
+        """Where only this machine can connect, the names of others are a trick of their pages."""
+        if not is_loopback(self._options.host):
+            return ForeignRequests(self._settings, names=None)
+        own = os.environ["WEBSITE_HOSTNAME"].rpartition(":")[0] or os.environ["WEBSITE_HOSTNAME"]
+        return ForeignRequests(self._settings, names=[own])
 
     def _check(self, storage: StorageOnDemand) -> None:
         """Say which bindings lack their storage, without delaying the start."""
@@ -231,6 +241,12 @@ class Host:
         console.say(f"Hub: {self._options.data}")
         if self._options.keys is not None:
             console.say(f"Keys: asked for, those in {self._options.keys}")
+        elif not is_loopback(self._options.host):
+            log.warning(
+                "Whoever reaches %s can call, start and terminate everything here without a key."
+                " Start with --auth KEYS.json to ask for keys.",
+                origin,
+            )
         seconds = time.perf_counter() - BEGAN
         console.say(f"Ready at {origin} in {seconds:.2f} s. Ctrl-C stops it.")
 

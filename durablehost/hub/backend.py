@@ -20,7 +20,7 @@ ENDED: frozenset[str] = frozenset({"Completed", "Failed", "Terminated", "Cancele
 
 def is_entity(instance_id: str) -> bool:
     """Whether an id belongs to an entity: '@name@key'. An orchestration may be called '@name'."""
-    return instance_id.startswith("@") and "@" in instance_id[1:]
+    return instance_id.startswith("@") and instance_id.find("@", 1) > 1
 
 
 @dataclass(frozen=True, slots=True)

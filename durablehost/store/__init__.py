@@ -5,6 +5,7 @@ create is staged until then. Waiting work is held in memory too, so that nothing
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
@@ -58,12 +59,12 @@ class SqliteBackend:
     """A task hub in a SQLite file. Only one durablehost process can open a file."""
 
     def __init__(self, path: Path | str) -> None:
-        self.name = str(path)
+        self.name = str(path) if str(path) == MEMORY else os.path.realpath(path)
         self.losses = 0
         self._activities = ActivityQueue()
         with contextlib.ExitStack() as opened:
             if self.name != MEMORY:
-                opened.callback(HubLock(Path(path)).release)
+                opened.callback(HubLock(Path(self.name)).release)
             self._database = Database(self.name)
             opened.callback(self._database.close)
             self._tables = Tables(self._database)

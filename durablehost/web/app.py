@@ -10,6 +10,7 @@ from durablehost.web.admin import Admin
 from durablehost.web.auth import Keys
 from durablehost.web.blob_events import BLOB_WEBHOOK, BlobEvents
 from durablehost.web.cors import cors
+from durablehost.web.foreign_requests import ForeignRequests
 from durablehost.web.http_functions import HttpFunctions
 from durablehost.web.management import Management
 from durablehost.web.paths import split_target
@@ -29,8 +30,16 @@ def public_app(
     functions: HttpFunctions,
     admin: Admin | None = None,
     blob_events: BlobEvents | None = None,
+    foreign: ForeignRequests | None = None,
 ) -> web.Application:
-    """What callers see: webhooks, admin pages, and the app's own routes."""
+    """What callers see: webhooks, admin pages, and the app's own routes.
+
+    `foreign` refuses requests for what is not the app's own.
+    """
+
+    def guard(request: web.Request) -> None:
+        if foreign is not None:
+            foreign.refuse(request)
 
     async def webhooks(request: web.Request) -> web.StreamResponse:
         if not keys.open("durable", request):
@@ -44,6 +53,8 @@ def public_app(
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         path = _path(request).lower()
+        if path.startswith(("/runtime/", "/admin/")):
+            guard(request)
         if path.startswith(WEBHOOKS + "/"):
             return await webhooks(request)
         if blob_events is not None and path.rstrip("/") == BLOB_WEBHOOK:
@@ -52,8 +63,13 @@ def public_app(
             return await functions.handle(request)
         if path.startswith("/admin/"):
             return await admin.handle(request)
+
+        async def home(request: web.Request) -> web.StreamResponse:
+            guard(request)
+            return await admin.home(request)
+
         # An app may have a route of its own at the root.
-        return await functions.handle(request, admin.home)
+        return await functions.handle(request, home)
 
     return _app(settings, dispatch)
 
@@ -61,7 +77,10 @@ def public_app(
 def rpc_app(settings: Settings, management: Management) -> web.Application:
     """The SDK's client asks here; it listens on the loopback alone and takes no key."""
 
+    foreign = ForeignRequests(settings, names=())
+
     async def dispatch(request: web.Request) -> web.StreamResponse:
+        foreign.refuse(request)
         if not _path(request).lower().startswith(RPC + "/"):
             return web.Response(status=404)
         return await management.handle(request, _below(RPC, request))

@@ -17,7 +17,7 @@ def cors(settings: Settings) -> Middleware:
         method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
         preflight = request.method == hdrs.METH_OPTIONS and method is not None
         answer = web.Response(status=204) if preflight else await handler(request)
-        allowed = _allowed_origin(settings, origin)
+        allowed = allowed_origin(settings, origin)
         if allowed is None:
             return answer
         answer.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = allowed
@@ -34,7 +34,8 @@ def cors(settings: Settings) -> Middleware:
     return middleware
 
 
-def _allowed_origin(settings: Settings, origin: str) -> str | None:
+def allowed_origin(settings: Settings, origin: str) -> str | None:
+    """What `Host.CORS` allows of this origin; None if it does not allow it."""
     if "*" in settings.cors:
         return "*"
     return origin if origin.lower() in {known.lower() for known in settings.cors} else None

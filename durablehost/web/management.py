@@ -5,7 +5,6 @@ The same handler serves the public webhooks and the endpoint that the SDK's clie
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from durablehost.errors import (
     UnknownFunction,
     WrongState,
 )
-from durablehost.hub.backend import Query
+from durablehost.hub.backend import Query, is_entity
 from durablehost.hub.client import HubClient, exists
 from durablehost.hub.history import compact
 from durablehost.web.asked import TOKEN, Asked, write_token
@@ -37,7 +36,6 @@ from durablehost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
 _WENT_WRONG: Final = "Something went wrong while processing your request"
-_ENTITY_ID: Final = re.compile("@[^@]+@")
 
 Saved = Callable[[], Awaitable[None]]
 
@@ -199,7 +197,7 @@ class Management:
 
     def _check_orchestration(self, instance_id: str) -> None:
         """An entity takes its operations only; anything else would keep it from going on."""
-        if not _ENTITY_ID.match(instance_id):
+        if not is_entity(instance_id):
             return
         with contextlib.suppress(InstanceNotFound):
             self._client.status(instance_id)
@@ -289,7 +287,7 @@ class Management:
         found = self._client.list_entities(name, query)
         shown = []
         for entity in found:
-            if not _ENTITY_ID.match(entity.id):  # an orchestration whose id begins with @
+            if not is_entity(entity.id):  # an orchestration whose id begins with @
                 continue
             if (
                 not exists(entity)
@@ -308,7 +306,7 @@ def _check_id(instance_id: str | None) -> None:
         raise BadRequest(f"Instance ID lengths must not exceed {_LONGEST_ID} characters.")
     if not instance_id or any(not character.isprintable() for character in instance_id):
         raise BadRequest("The instance ID contains characters that are not allowed.")
-    if _ENTITY_ID.match(instance_id):
+    if is_entity(instance_id):
         raise BadRequest("An instance ID must not be that of an entity, @name@key.")
 
 

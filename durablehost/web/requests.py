@@ -65,10 +65,10 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
     if hdrs.CONTENT_LENGTH not in request.headers:
         if request.can_read_body:
             log.warning(
-                "%s %s: the body came in chunks, without a Content-Length. Like the real host "
+                "%s %r: the body came in chunks, without a Content-Length. Like the real host "
                 "durablehost gives the function an empty body; send a Content-Length.",
                 request.method,
-                request.raw_path,
+                split_target(request.raw_path)[0],
             )
         return b""
     return await read_body(request, limit)

@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from durablehost import errors
+from durablehost.web.paths import split_target
 
 log = logging.getLogger(__name__)
 
@@ -39,5 +40,7 @@ async def errors_as_status(request: web.Request, handler: Handler) -> web.Stream
     except ConnectionError:
         raise  # the caller has hung up, and aiohttp takes it as that
     except Exception:  # translated: a fault of durablehost's own
-        log.exception("%s %s: durablehost failed", request.method, request.raw_path)
+        log.exception(
+            "%s %r: durablehost failed", request.method, split_target(request.raw_path)[0]
+        )
         return web.Response(status=500)

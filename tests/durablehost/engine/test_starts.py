@@ -42,6 +42,14 @@ async def test_a_thousand_starts_at_once_all_end(tmp_path: Path) -> None:
     assert outputs == [json.dumps(one) for one in ids]
 
 
+async def test_an_id_that_only_begins_like_that_of_an_entity_runs() -> None:
+    async with working(echoing()) as work:
+        await work.started("process", "@@x")
+        instance = await work.ended("@@x")
+
+    assert instance.output == '"@@x"'
+
+
 async def test_of_two_starts_of_one_id_at_once_one_is_refused() -> None:
     async with working(echoing()) as work:
         outcomes = await asyncio.gather(

@@ -139,3 +139,32 @@ def test_a_worker_that_outlives_a_killed_process_does_not_keep_its_hub(tmp_path:
         first.wait()
 
         assert ids_in(tmp_path / "hub.db") == []
+
+
+def test_a_hub_opened_by_a_link_is_the_same_hub(tmp_path: Path) -> None:
+    a_hub(tmp_path / "hub.db")
+    (tmp_path / "soft.db").symlink_to(tmp_path / "hub.db")
+    links = [tmp_path / "soft.db"]
+    if sys.platform == "linux":
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "hard.db").hardlink_to(tmp_path / "hub.db")
+        links.append(tmp_path / "other" / "hard.db")
+
+    with held(tmp_path / "hub.db"):
+        for link in links:
+            with pytest.raises(HubInUse):
+                SqliteBackend(link)
+
+
+def test_a_new_folder_of_a_hub_is_private_and_ignored_by_git(tmp_path: Path) -> None:
+    a_hub(tmp_path / "data" / "hub.db")
+
+    folder = tmp_path / "data"
+    modes = {path.name: path.stat().st_mode & 0o077 for path in [folder, *folder.iterdir()]}
+
+    assert (folder / ".gitignore").read_text() == "*\n"
+    assert {name: mode for name, mode in modes.items() if name != ".gitignore"} == {
+        "data": 0,
+        "hub.db": 0,
+        "hub.db.lock": 0,
+    }
