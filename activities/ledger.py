@@ -1,4 +1,4 @@
-"""The bank's ledger as a whole: is money on its way, and does it arrive?"""
+"""The ledger of the bank: which payments have left and not arrived."""
 
 import os
 from typing import Any, Final, TypedDict
@@ -13,13 +13,13 @@ bp = df.Blueprint()
 
 
 class AuditOrder(TypedDict):
-    """How many payments to name at most."""
+    """The largest number of payments to name."""
 
     most: int
 
 
 class Audit(TypedDict):
-    """How the ledger stands; `open` names payments that took money which has not arrived."""
+    """The state of the ledger; `open` names payments whose money has left and not arrived."""
 
     balanced: bool
     in_suspense_cents: int
@@ -27,7 +27,7 @@ class Audit(TypedDict):
 
 
 class StuckReport(TypedDict):
-    """Payments that do not arrive, and the key that makes telling of them one mail."""
+    """Payments that do not arrive, and the idempotency key of the mail about them."""
 
     payments: list[str]
     key: str
@@ -35,7 +35,7 @@ class StuckReport(TypedDict):
 
 @bp.activity_trigger(input_name="order")
 async def audit_ledger(order: AuditOrder) -> Audit:
-    """Return how the ledger stands. Only looks, so may run twice."""
+    """Return the state of the ledger. Reads only, so it may run twice."""
     found: Any = await ask("bank", "GET", "/audit", query={"state": "open"})
     payments = sorted(found["payments"])
     return Audit(
@@ -47,10 +47,10 @@ async def audit_ledger(order: AuditOrder) -> Audit:
 
 @bp.activity_trigger(input_name="report")
 async def report_stuck_payments(report: StuckReport) -> None:
-    """Mail the treasurer; the mail server sends one mail a key, so twice is once."""
+    """Send a mail to the treasurer. The mail server sends one mail for each key."""
     content = {
         "to": os.environ.get("TREASURER") or TREASURER,
-        "subject": f"{len(report['payments'])} payments took money that does not arrive",
+        "subject": f"{len(report['payments'])} payments have not arrived",
         "text": "\n".join(report["payments"]),
     }
     await ask("mail", "POST", "/messages", json=content, key=report["key"])

@@ -12,6 +12,8 @@ from typing import Final
 from tests.source import ROOT
 
 _NAMES: Final = ("RETENTION_SCHEDULE", "VENDOR_EVENTS_QUEUE")
+# Its timer would start the sweep in every test that lets five minutes pass.
+NO_SWEEP: Final = {"AzureWebJobs.ensure_ledger_sweep.Disabled": "true"}
 
 
 def bound_settings() -> Mapping[str, str]:
@@ -20,5 +22,5 @@ def bound_settings() -> Mapping[str, str]:
 
 
 def set_bound_settings() -> None:
-    for name, value in bound_settings().items():
+    for name, value in {**bound_settings(), **NO_SWEEP}.items():
         os.environ.setdefault(name, value)

@@ -272,7 +272,6 @@ def test_a_building_block_knows_nothing_of_accounts_payable(path):
 
 # How many more than allowed these patterns need today.
 TOO_MANY = {
-    "eternal": 3,
 }
 
 

@@ -142,7 +142,6 @@ def test_a_page_about_a_pattern_begins_with_the_template(pattern):
 # Pages that do not have the table yet.
 WITHOUT_TABLE = {
     "durable_http",
-    "eternal",
 }
 
 

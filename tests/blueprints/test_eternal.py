@@ -1,4 +1,4 @@
-"""Eternal: one sweep of the ledger goes on for ever, obeys events, and loses none."""
+"""Eternal: one sweep of the ledger runs for ever, receives events, and loses none."""
 
 import asyncio
 import logging
@@ -73,14 +73,14 @@ async def test_the_ledger_is_swept_at_once_and_then_every_so_many_minutes(
     }
 
 
-async def test_the_beat_is_kept_over_generations(hub: ManualHub, quiet: None) -> None:
+async def test_the_interval_is_kept_across_generations(hub: ManualHub, quiet: None) -> None:
     await sweep(hub, every_minutes=1)
     await hub.advance(50 * MINUTE)
 
     assert minutes(hub) == list(range(51))
 
 
-async def test_a_payment_that_is_open_at_two_beats_running_is_told_of_once(
+async def test_a_payment_that_is_open_at_two_successive_beats_is_reported_once(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await debit(sandbox, "PAY-1")
@@ -96,7 +96,7 @@ async def test_a_payment_that_is_open_at_two_beats_running_is_told_of_once(
     assert hub.custom_status(ID)["open"] == 2
 
 
-async def test_a_payment_that_arrives_in_time_is_not_told_of(
+async def test_a_payment_that_arrives_in_time_is_not_reported(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await debit(sandbox, "PAY-1")
@@ -127,7 +127,7 @@ async def test_a_mail_that_cannot_be_sent_is_sent_at_a_later_beat(
     assert hub.custom_status(ID)["failing"] is None
 
 
-async def test_an_outage_of_the_bank_is_shown_and_outlived(
+async def test_the_sweep_shows_an_outage_of_the_bank_and_continues(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("bank", fail_next=1000)
@@ -142,7 +142,7 @@ async def test_an_outage_of_the_bank_is_shown_and_outlived(
     assert hub.custom_status(ID)["failing"] is None
 
 
-async def test_what_it_keeps_of_many_open_payments_is_capped(
+async def test_the_number_of_open_payments_in_its_state_is_capped(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     for number in range(limits.STUCK_NAMED.most + 1):
@@ -153,10 +153,49 @@ async def test_what_it_keeps_of_many_open_payments_is_capped(
     assert hub.custom_status(ID)["open"] == limits.STUCK_NAMED.most
 
 
-# Start or get
+# Start
 
 
-async def test_many_who_start_it_in_one_moment_start_one_sweep(hub: ManualHub, quiet: None) -> None:
+async def test_the_timer_starts_the_sweep_once(hub: ManualHub, quiet: None) -> None:
+    await hub.fire("ensure_ledger_sweep")
+    await hub.fire("ensure_ledger_sweep")
+    await hub.advance(15 * MINUTE)
+    await hub.fire("ensure_ledger_sweep")
+
+    assert minutes(hub) == [0, 15]
+
+
+async def test_the_timer_does_not_start_a_sweep_that_somebody_stopped(
+    hub: ManualHub, quiet: None
+) -> None:
+    await sweep(hub)
+    await hub.request("POST", f"{HERE}/cancel")
+
+    await hub.fire("ensure_ledger_sweep")
+
+    assert hub.status(ID) == "Completed"
+
+
+async def test_the_timer_starts_a_sweep_that_failed(hub: ManualHub, quiet: None) -> None:
+    await hub.start("ledger_sweep", {"every_minutes": None}, instance_id=ID)
+    assert hub.status(ID) == "Failed"
+
+    await hub.fire("ensure_ledger_sweep")
+
+    assert (hub.status(ID), hub.custom_status(ID)["beats"]) == ("Running", 1)
+
+
+async def test_a_sweep_of_older_code_goes_on_with_what_it_passed_on(
+    hub: ManualHub, quiet: None
+) -> None:
+    """An earlier version did not have all fields of the state."""
+    older = {"every_minutes": 15, "so_far": {"beats": 7, "every_minutes": 30, "last_beat": None}}
+    await hub.start("ledger_sweep", older, instance_id=ID)
+
+    assert (hub.custom_status(ID)["beats"], hub.custom_status(ID)["every_minutes"]) == (8, 30)
+
+
+async def test_concurrent_requests_start_one_sweep(hub: ManualHub, quiet: None) -> None:
     bodies = [{"every_minutes": every} for every in range(1, 21)]
     answers = await asyncio.gather(
         *(hub.request("POST", "/api/sweeps", json=body) for body in bodies)
@@ -167,7 +206,7 @@ async def test_many_who_start_it_in_one_moment_start_one_sweep(hub: ManualHub, q
     assert minutes(hub) == [0]
 
 
-async def test_many_who_start_it_after_it_was_stopped_start_one_sweep(
+async def test_concurrent_requests_after_a_stop_start_one_sweep(
     hub: ManualHub, quiet: None
 ) -> None:
     await sweep(hub)
@@ -182,7 +221,7 @@ async def test_many_who_start_it_after_it_was_stopped_start_one_sweep(
     assert minutes(hub) == [0, 0]
 
 
-async def test_a_sweep_that_goes_on_is_left_alone_in_every_generation(
+async def test_a_request_leaves_a_running_sweep_alone_in_every_generation(
     hub: ManualHub, quiet: None
 ) -> None:
     await sweep(hub, every_minutes=5)
@@ -202,7 +241,7 @@ async def test_a_sweep_that_goes_on_is_left_alone_in_every_generation(
         ({"every_seconds": 5}, "every_seconds"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, body: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/sweeps", json=body)
@@ -212,7 +251,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
     assert hub.instances() == []
 
 
-# Another interval
+# A new interval
 
 
 @pytest.mark.parametrize("as_http", [False, True])
@@ -221,7 +260,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
     [(30, [0, 30, 60]), (12, [0, 12, 24, 36, 48, 60]), (2, [0, *range(10, 61, 2)])],
     ids=["longer", "shorter", "so short that a beat is overdue"],
 )
-async def test_another_interval_counts_from_the_last_beat(
+async def test_a_new_interval_counts_from_the_last_beat(
     hub: ManualHub, quiet: None, every_minutes: int, beats: list[int], as_http: bool
 ) -> None:
     await sweep(hub, every_minutes=15)
@@ -236,9 +275,7 @@ async def test_another_interval_counts_from_the_last_beat(
 @pytest.mark.parametrize(
     "data", [None, "soon", 5, {}, {"every_minutes": 0}, {"every_minutes": "5"}]
 )
-async def test_another_interval_that_cannot_be_read_changes_nothing(
-    hub: ManualHub, quiet: None, data: Any
-) -> None:
+async def test_an_invalid_interval_changes_nothing(hub: ManualHub, quiet: None, data: Any) -> None:
     await sweep(hub, every_minutes=15)
 
     await hub.raise_event(ID, INTERVAL_EVENT, data)
@@ -248,7 +285,7 @@ async def test_another_interval_that_cannot_be_read_changes_nothing(
     assert hub.custom_status(ID)["changes"] == 0
 
 
-async def test_the_log_has_only_the_beginning_of_an_event_that_cannot_be_read(
+async def test_the_log_contains_only_the_beginning_of_an_invalid_event(
     hub: ManualHub, quiet: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -265,9 +302,7 @@ async def test_the_log_has_only_the_beginning_of_an_event_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("after", [0, 7, 15, 16, 600])
-async def test_a_sweep_that_is_stopped_beats_no_more(
-    hub: ManualHub, quiet: None, after: int
-) -> None:
+async def test_a_stopped_sweep_has_no_more_beats(hub: ManualHub, quiet: None, after: int) -> None:
     await sweep(hub)
     await hub.advance(after * MINUTE)
     beats = len(minutes(hub))
@@ -280,7 +315,7 @@ async def test_a_sweep_that_is_stopped_beats_no_more(
     assert len(minutes(hub)) == beats
 
 
-async def test_a_stop_that_comes_during_a_beat_takes_effect_after_it(hub: ManualHub) -> None:
+async def test_a_stop_during_a_beat_takes_effect_after_it(hub: ManualHub) -> None:
     async def audit(_: object) -> dict[str, Any]:
         await hub.raise_event(ID, CANCEL_EVENT, {}, after=timedelta(0))
         return QUIET
@@ -291,7 +326,7 @@ async def test_a_stop_that_comes_during_a_beat_takes_effect_after_it(hub: Manual
     assert hub.output(ID)["beats"] == 1
 
 
-async def test_what_comes_while_it_is_suspended_is_heard_when_it_goes_on(
+async def test_events_during_a_suspension_take_effect_when_it_is_resumed(
     hub: ManualHub, quiet: None
 ) -> None:
     await sweep(hub)
@@ -336,7 +371,9 @@ async def test_a_stop_between_any_two_steps_takes_effect_within_a_beat(
         assert hub.problems(ID) == []
 
 
-async def test_all_that_is_sent_between_any_two_steps_is_heard(durable_app: FunctionTable) -> None:
+async def test_two_events_between_any_two_steps_are_both_received(
+    durable_app: FunctionTable,
+) -> None:
     async for hub in every_crash(durable_app, beat_for_long):
         if hub.instances() == []:
             continue
@@ -374,7 +411,7 @@ async def test_one_event_between_every_two_steps_and_none_is_lost(
 
 @pytest.mark.parametrize("each", [1, 3])
 @pytest.mark.parametrize("sent_before", [True, False], ids=["before it", "after it"])
-async def test_no_event_that_comes_in_the_moment_of_a_beat_is_lost(
+async def test_no_event_at_the_moment_of_a_beat_is_lost(
     hub: ManualHub, quiet: None, each: int, sent_before: bool
 ) -> None:
     await sweep(hub, every_minutes=1)
@@ -389,9 +426,7 @@ async def test_no_event_that_comes_in_the_moment_of_a_beat_is_lost(
     assert hub.custom_status(ID)["changes"] == 30 * each
 
 
-async def test_no_event_that_comes_while_the_ledger_is_audited_is_lost(
-    hub: ManualHub, quiet: None
-) -> None:
+async def test_no_event_during_an_audit_is_lost(hub: ManualHub, quiet: None) -> None:
     hub.slow_activity("audit_ledger", timedelta(seconds=20))
     await sweep(hub, every_minutes=1)
     for _ in range(10):
@@ -405,7 +440,7 @@ async def test_no_event_that_comes_while_the_ledger_is_audited_is_lost(
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_events_at_any_moment_are_all_applied_and_the_last_one_holds(
+async def test_events_at_any_moment_are_all_applied_in_order(
     hub: ManualHub, quiet: None, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -423,7 +458,7 @@ async def test_events_at_any_moment_are_all_applied_and_the_last_one_holds(
 
 
 @pytest.mark.parametrize("second", [0, 1, 59, 60, 61, 119, 120, 121])
-async def test_no_event_that_comes_about_a_turn_is_lost(
+async def test_no_event_near_continue_as_new_is_lost(
     hub: ManualHub, quiet: None, second: int
 ) -> None:
     await sweep(hub, every_minutes=15)
@@ -452,7 +487,7 @@ async def test_a_burst_of_events_is_applied_and_leaves_no_long_history(
     assert len(hub.history(ID)) < 100
 
 
-async def test_events_without_end_do_not_keep_a_generation_from_turning(
+async def test_a_steady_stream_of_events_does_not_grow_the_history(
     hub: ManualHub, quiet: None
 ) -> None:
     await sweep(hub, every_minutes=1440)

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 from aiohttp import web
 
-from tests.bound_settings import bound_settings
+from tests.bound_settings import NO_SWEEP, bound_settings
 from tests.chaos.book import Book
 from tests.chaos.load import EXPECTED, Client, Door
 from tests.durablehost_process import Started, start
@@ -125,7 +125,7 @@ def _release(due: asyncio.Semaphore, pieces: int) -> None:
 
 async def _start(app: Path, world_url: str, settings: dict[str, str]) -> Started:
     environ = {f"{party.upper()}_URL": f"{world_url}{party}" for party in PARTIES}
-    environ |= {"PYTHONDONTWRITEBYTECODE": "1", **bound_settings(), **settings}
+    environ |= {"PYTHONDONTWRITEBYTECODE": "1", **bound_settings(), **NO_SWEEP, **settings}
     hub = app.with_suffix(".db")
     return await asyncio.to_thread(start, app, "--data", hub, environ=environ)
 
