@@ -152,6 +152,7 @@ LEFTOVERS = [
     "__blobstorage__/0b1c",
     "__pycache__/function_app.cpython-311.pyc",
     "__queuestorage__/0b1c",
+    "accounts-payable_env/pyvenv.cfg",
     "activities/.mypy_cache/3.11/x.json",
     "blueprints/.DS_Store",
     "blueprints/__pycache__/saga.cpython-311.pyc",
