@@ -17,6 +17,7 @@ import azure.functions as func
 from pydantic import Field
 
 from activities import limits
+from activities.clock import time_text
 from activities.ids import tax_check_id
 from activities.outside import refusal_of, unavailable
 from activities.tax import Access, Applicant, obtain_tax_access
@@ -28,7 +29,6 @@ from orchestration.deadlines import SHORTEST, sleep
 from orchestration.failures import Failure
 from orchestration.http_answers import HttpAnswer
 from orchestration.retrying import Retry, call_with_retry, jitter_of
-from orchestration.showing import time_text
 
 LONGEST_PAUSE: Final = timedelta(seconds=limits.TAX_PAUSE_SECONDS.most)
 UNASKED: Final = Retry(longest_pause=timedelta(minutes=1))  # the pauses where it says nothing

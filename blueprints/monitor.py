@@ -15,6 +15,7 @@ import azure.functions as func
 from pydantic import Field
 
 from activities import limits
+from activities.clock import time_text
 from activities.ids import IdPart, settlement_id
 from activities.transfers import Look, Transfer, look_at_transfer
 from http_api.bodies import Body, read_body
@@ -22,7 +23,6 @@ from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.failures import failure_of
-from orchestration.showing import time_text
 
 FIRST_PAUSE: Final = timedelta(seconds=2)  # the platform rounds timers down: one second may be none
 LONGEST_PAUSE: Final = timedelta(minutes=5)

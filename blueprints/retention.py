@@ -15,11 +15,11 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from activities import clock, limits
+from activities.clock import time_text
 from activities.settings import flag_setting, number_setting
 from http_api.instances import ENDED, Instance, sdk_problems
 from http_api.listing import ListingClient
 from http_api.problems import Problem
-from orchestration.showing import time_text
 
 DAYS: Final = 90
 LONGEST_RUN: Final = timedelta(minutes=5)  # less than functionTimeout; the next run continues

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from activities.clock import time_text
 from activities.rates import ask_for_rate
 from blueprints.resilience import PATIENCE
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.breaking import FAILURES, OPEN_FOR, PROBE_WITHIN
 from orchestration.failures import Failure
-from orchestration.showing import time_text
 from tests.outside import Sandbox
 
 DAY = "2026-01-01"
