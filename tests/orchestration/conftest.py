@@ -10,12 +10,10 @@ import pytest
 
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
-from orchestration.cancelling import Cancellable, Cancelled
 from orchestration.deadlines import sleep, wait_any
 from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
 from orchestration.retrying import Retry, call_with_retry
-from orchestration.settling import settle, settle_map
 
 log = logging.getLogger(__name__)
 
@@ -42,38 +40,6 @@ def retrier(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]
         return (yield from call_with_retry(context, do_work, "it", retry))
     except Failure as failure:
         return failure.as_data()
-
-
-@parts.orchestration_trigger(context_name="context", input_type=list)
-def cleaner(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    asked: Any = context.get_input()
-    cancellable = Cancellable(context)
-    done = []
-    try:
-        for work in asked:
-            done.append((yield from cancellable.call(do_work, work)))
-    except Cancelled as cancelled:
-        yield context.call_activity(do_work, "clean up")
-        return [*done, f"cancelled: {cancelled.reason}"]
-    except Failure as failure:
-        return [*done, failure.code]
-    return done
-
-
-@parts.orchestration_trigger(context_name="context", input_type=list)
-def settler(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    asked: Any = context.get_input()
-    tasks = [context.call_activity(do_work, work) for work in asked]
-    ends = yield from settle(context, tasks)
-    return [end.failure.as_data() if end.failure else end.value for end in ends]
-
-
-@parts.orchestration_trigger(context_name="context", input_type=dict)
-def mapper(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    asked: Any = context.get_input()
-    retry = Retry(within=timedelta(seconds=asked.get("within", 3600)))
-    ends = yield from settle_map(context, do_work, asked["work"], asked["at_once"], retry)
-    return [end.value for end in ends]
 
 
 @parts.orchestration_trigger(context_name="context", input_type=int)
