@@ -96,7 +96,7 @@ CHECKS: Final = (
     Check(
         "aggregator",
         "/api/totals",
-        {"event": "{run}", "vendor": "{run}", "day": "2026-01-31", "amount_cents": 12_500},
+        {"event": "{run}", "vendor": "{run}", "amount_cents": 12_500},
         {"events": 1, "amount_cents": 12_500},
         read="/api/totals/{run}",
     ),
