@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from durablehost.hub.history import compact
 log = logging.getLogger(__name__)
 
 _RETURN = "$return"
-_ODD_VALUE = re.compile(r"NaN|Infinity|\\ud[89a-f]", re.IGNORECASE)
+_ODD_VALUES = ("NaN", "Infinity", "\\ud")  # the last is part of a surrogate pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
 
 def _as_dotnet_json(text: str) -> str:
     """The host reads a result and writes it again: NaN and its like become strings."""
-    if _ODD_VALUE.search(text):
+    if any(mark in text for mark in _ODD_VALUES):
         return compact(json.loads(text, parse_constant=str))
     return text
 
