@@ -174,7 +174,7 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         help="pages that may call the app, with commas between (default: Host.CORS)",
     )
     add("--cors-credentials", action="store_true", help="let these pages send cookies")
-    add("--verbose", action="store_true", help="log the debug messages of durablehost, too")
+    add("--verbose", action="store_true", help="log each call of a function, too")
 
 
 def _new(given: argparse.Namespace) -> int:

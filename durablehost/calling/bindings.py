@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import azure.functions as func
@@ -14,7 +14,11 @@ from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of, has_implicit_output
 from durablehost.calling.binding_data import binding_data
 from durablehost.calling.http_values import as_http_response
-from durablehost.calling.invocation_context import InvocationContext, RetryContext
+from durablehost.calling.invocation_context import (
+    InvocationContext,
+    RetryContext,
+    new_invocation_id,
+)
 from durablehost.calling.storage_bindings import Storage, StorageBinding, storage_bindings
 from durablehost.hub.history import compact
 
@@ -32,6 +36,7 @@ class Call:
     client_payload: str
     instance_id: str = ""  # of the orchestration that calls an activity
     retry: RetryContext = RetryContext()
+    invocation_id: str = field(default_factory=new_invocation_id)
 
 
 Delivery = tuple[StorageBinding, list[bytes]]
@@ -103,7 +108,9 @@ class FunctionBindings:
         for name in self.out_names:
             arguments[name] = _Out()
         if self.function.takes_context:
-            arguments["context"] = InvocationContext(self.function, call.value, call.retry)
+            arguments["context"] = InvocationContext(
+                self.function, call.value, call.retry, call.invocation_id
+            )
         return arguments
 
     def result(self, returned: object, arguments: dict[str, Any], call: Call) -> Returned:

@@ -14,6 +14,10 @@ from durablehost.app.functions import Function
 _LOCAL = threading.local()
 
 
+def new_invocation_id() -> str:
+    return str(uuid.uuid4())
+
+
 @dataclass(frozen=True)
 class RpcException:
     """The exception of the attempt before, as the real worker shows it."""
@@ -69,11 +73,13 @@ class TraceContext:
 class InvocationContext(func.Context):
     """What a function's `context` parameter tells of the call."""
 
-    def __init__(self, function: Function, value: object, retry: RetryContext) -> None:
+    def __init__(
+        self, function: Function, value: object, retry: RetryContext, invocation_id: str
+    ) -> None:
         self._function = function
         self._trace = TraceContext.of(value)
         self._retry = retry
-        self._invocation_id = str(uuid.uuid4())
+        self._invocation_id = invocation_id
         _LOCAL.invocation_id = self._invocation_id
 
     @property

@@ -17,7 +17,12 @@ from durablehost import sdk_patches
 from durablehost.app.functions import Function
 from durablehost.calling.bindings import Call, FunctionBindings, Returned
 from durablehost.calling.interrupting import Interrupted, place_in
-from durablehost.calling.invocation_context import RetryContext, RpcException
+from durablehost.calling.invocation_context import (
+    RetryContext,
+    RpcException,
+    new_invocation_id,
+)
+from durablehost.calling.invocation_log import logged
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
@@ -95,7 +100,8 @@ class Invoker:
             call = replace(call, retry=RetryContext(0, policy.most))
         while True:
             try:
-                return await self._run_once(function, call)
+                with logged(function, call.invocation_id):
+                    return await self._run_once(function, call)
             except FunctionFailed as failure:
                 if policy is None or retries == policy.most:
                     raise
@@ -110,7 +116,8 @@ class Invoker:
                     failure,
                 )
                 error = RpcException(failure.message, failure.kind, failure.stack)
-                call = replace(call, retry=RetryContext(retries, policy.most, error))
+                retry = RetryContext(retries, policy.most, error)
+                call = replace(call, retry=retry, invocation_id=new_invocation_id())
             await self._pause(pause)
 
     async def _run_once(self, function: Function, call: Call) -> object:
@@ -179,7 +186,7 @@ class Invoker:
 
 def _call_through_sdk(function: Function, context: object) -> str:
     try:
-        with runs(function.name):
+        with logged(function, new_invocation_id()), runs(function.name):
             return cast(str, function.handler(context))
     except (Exception, Interrupted):
         raise

@@ -208,3 +208,31 @@ async def test_the_result_of_an_activity_is_what_the_host_writes_again(
         return value
 
     assert await invoker.activity(activity(act), '"x"', "i") == result
+
+
+async def test_each_call_is_logged_in_the_words_of_the_host_among_the_debug_messages(
+    invoker: Invoker, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    def works(msg: func.QueueMessage, context: func.Context) -> None:
+        seen.append(context.invocation_id)
+
+    def fails(x: str) -> None:
+        raise ValueError("no")
+
+    queued, called = queue(works), activity(fails)
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, "durablehost"):
+        await invoker.trigger(queued, MESSAGE, "")
+        with pytest.raises(FunctionFailed):
+            await invoker.activity(called, '"x"', "i")
+
+    said = [re.sub(r"\d+ms|Id=[-0-9a-f]{36}", "…", line) for line in caplog.messages]
+    assert said == [
+        "Executing 'Functions.works' (Reason='New queue message detected on 'q'.', …)",
+        "Executed 'Functions.works' (Succeeded, …, Duration=…)",
+        "Executing 'Functions.act' (Reason='(null)', …)",
+        "Executed 'Functions.act' (Failed, …, Duration=…)",
+    ]
+    assert f"Id={seen[0]})" in caplog.messages[0]
