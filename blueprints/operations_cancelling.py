@@ -23,14 +23,13 @@ from http_api.listing import ListingClient
 from http_api.operations import going_operation
 from http_api.problems import Problem, answers_problems
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_rule, on_cancel
-from orchestration.deadlines import sleep
 from orchestration.failures import Failure
-from orchestration.retrying import Retry, call_with_retry
 
 LOOKS: Final = 40  # in about 18 minutes
 LONGEST_PENDING: Final = timedelta(minutes=1)
 QUIET_LOOKS: Final = 3  # in a row: the list of the host can lack the newest instances
-_PAUSES: Final = Retry(longest_pause=timedelta(seconds=30), jitter=0)
+LONGEST_PAUSE: Final = timedelta(seconds=30)
+RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=5)
 
 bp = df.Blueprint()
 
@@ -143,11 +142,12 @@ def tree_termination(context: df.DurableOrchestrationContext) -> Generator[Any, 
     termination = cast(Termination, context.get_input())
     quiet = 0
     for look in range(1, LOOKS + 1):
-        going: int = yield from call_with_retry(context, terminate_tree, termination)
+        going: int = yield context.call_activity_with_retry(terminate_tree, RETRY, termination)
         quiet = 0 if going else quiet + 1
         if quiet == QUIET_LOOKS:
             return
-        yield from sleep(context, _PAUSES.pause(look, 0))
+        pause = min(timedelta(seconds=2**look), LONGEST_PAUSE)
+        yield context.create_timer(context.current_utc_datetime + pause)
     raise Failure("still_running", f"{going} instances of {termination['root']} have not ended")
 
 
