@@ -62,6 +62,8 @@ class Meaning:
                 return self._attribute(self.of(base, scope, depth + 1), attribute, depth)
             case ast.Call(func=called):
                 return self._result(self.of(called, scope, depth + 1), depth)
+            case ast.YieldFrom(value=ast.Call(func=called)):
+                return self._ended(self.of(called, scope, depth + 1), depth)
             case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
                 return self.of(value, scope, depth + 1)
         return None
@@ -77,12 +79,23 @@ class Meaning:
                     return None
                 if imported:
                     return self._imported(imported, depth)
-                return self._agreed([self._bound(node, looked, depth + 1) for node in bound])
+                return self._declared(bound, looked, depth) or self._agreed(
+                    [self._bound(node, looked, depth + 1) for node in bound]
+                )
             looked = looked.outer
         for package in scope.module.all_names:
             if (module := self._source.modules.get(package)) and name in module.names:
                 return self.named(name, module, depth + 1)
         return External(f"builtins.{name}") if hasattr(builtins, name) else None
+
+    def _declared(self, bound: list[ast.AST], scope: Scope, depth: int) -> Target:
+        """The class that an annotation gives a name, whatever is assigned to it."""
+        for node in bound:
+            parent = self._source.parents.get(node)
+            if isinstance(parent, ast.AnnAssign) and parent.target is node:
+                found = self._annotated(parent.annotation, scope, depth)
+                return found if isinstance(found, Instance) else None
+        return None
 
     def _agreed(self, found: list[Target]) -> Target:
         known = [each for each in found if each is not None]
@@ -107,6 +120,8 @@ class Meaning:
             return inner
         if isinstance(node, ast.arg):
             return self._parameter(node, scope, depth)
+        if isinstance(node, ast.ExceptHandler):
+            return self._annotated(node.type, scope, depth)
         parent = self._source.parents.get(node)
         match parent:
             case ast.Assign(value=value, targets=targets) if node in targets:
@@ -220,6 +235,14 @@ class Meaning:
                 return External(f"{name}()")
             case Function():
                 return self._returned(called, depth)
+        return None
+
+    def _ended(self, called: Target, depth: int) -> Target:
+        """What `yield from` gives, by the annotation `Generator[..., ..., X]` of what it runs."""
+        if isinstance(called, Function):
+            match called.definition.returns:
+                case ast.Subscript(slice=ast.Tuple(elts=[_, _, returned])):
+                    return self._annotated(returned, called, depth)
         return None
 
     def _returned(self, function: Function, depth: int) -> Target:

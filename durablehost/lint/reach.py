@@ -69,6 +69,7 @@ class Reach:
         self._meaning = meaning
         self._declarations = declarations
         self._edges: dict[Function, list[tuple[ast.AST, Function, bool]]] = {}
+        self._methods = {name for each in source.classes for name in each.names}
         self.unresolved: dict[ast.Call, Unresolved] = {}
         self.orchestrations: Final = self._from("orchestration")
         self.entities: Final = self._from("entity")
@@ -238,6 +239,8 @@ class Reach:
                 is_parameter = any(name == each.arg for each in function.parameters)
                 if is_parameter or name in function.names:
                     self.unresolved[call] = Unresolved(call, function)
+            case ast.Attribute(attr=name) if name in self._methods and name not in TASK_METHODS:
+                self.unresolved[call] = Unresolved(call, function)
             case ast.Subscript(value=generic) if self._meaning.of(generic, function) is not None:
                 pass  # `Counter[str]()`
             case ast.Call() | ast.Subscript():

@@ -83,6 +83,12 @@ def order(context):
             "twice(now)",
             "order → now",
         ),
+        (
+            "class Book:\n    def now(self):\n        return datetime.now()\n\n\n"
+            "def read(book: Book | None):\n    return book.now()\n",
+            "read(None)",
+            "order → read → now",
+        ),
         ("now = datetime.now\n", "now()", "order"),
         ("def reader():\n    return datetime\n", "reader().now()", "order"),
     ],
@@ -98,6 +104,39 @@ def order(context):
 
     assert [each for each in messages(code) if "DUR101" in each] == [
         f"function_app.py: DUR101 {way} calls datetime"
+    ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "book: Book | None = None\n    book = context.get_input()\n    late = book.now()",
+        "book = yield from found(context)\n    late = book.now()",
+        "try:\n        late = 0\n    except Book as book:\n        late = book.now()",
+        "with Book() as book:\n        late = book.now()",
+    ],
+)
+def test_the_class_of_a_name_is_read_from_the_code_around_it(lines):
+    code = f"""\
+from collections.abc import Generator
+{CLOCK}
+class Book(Exception):
+    def now(self):
+        return datetime.now()
+
+
+def found(context) -> Generator[object, object, Book]:
+    return (yield context.call_activity("price", None))
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    {lines}
+    yield context.call_activity("ship", str(late))
+"""
+
+    assert [each for each in messages(code) if "DUR101" in each] == [
+        "function_app.py: DUR101 order → now calls datetime"
     ]
 
 
@@ -262,4 +301,25 @@ def order(context):
     assert linted.findings == []
     assert [note.message for note in linted.notes] == [
         "Cannot tell what HANDLERS[context.get_input()](...) calls."
+    ]
+
+
+def test_a_method_of_the_app_on_an_object_of_an_unknown_class_is_a_note():
+    code = """\
+class Book:
+    def close(self): ...
+
+
+def closed(book):
+    book.close()
+    return book.strip()
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", closed(context.get_input()))
+"""
+
+    assert [note.message for note in lint_text(code).notes] == [
+        "Cannot tell what book.close(...) calls."
     ]
