@@ -8,6 +8,7 @@ left out, and `misfits` says what no longer works.
 import asyncio
 import collections
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _EVENTS: Final = "azure.durable_functions.models.history.HistoryEvent"
 _EXECUTOR: Final = "azure.durable_functions.models.TaskOrchestrationExecutor"
 _HTTP: Final = "azure.durable_functions.models.utils.http_utils"
+_ACTION: Final = "azure.durable_functions.models.actions.Action"
 _CODEC: Final = "azure.functions._durable_functions"
 _NOTICES: Final = ("_loose_codec_notice_emitted", "_no_expected_type_notice_emitted")
 _DECORATORS: Final = "azure.functions.decorators.function_app"
@@ -112,6 +114,61 @@ def _log_warnings() -> None:
     Nobody did anything wrong then.
     """
     _module(_EXECUTOR).warnings = _LogsWarnings
+
+
+# The place in the orchestrator that makes a call
+
+
+def _place() -> str:
+    """The file and line that the orchestrator runs now: its own frame is next to the executor's."""
+    frame, executors = sys._getframe(2), _executing()
+    while frame.f_back is not None:
+        if frame.f_back.f_code in executors:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+@lru_cache(maxsize=1)
+def _executing() -> frozenset[object]:
+    """The code of the SDK that calls an orchestrator, and that lets it go on."""
+    executor = _module(_EXECUTOR).TaskOrchestrationExecutor
+    return frozenset({executor.execute.__code__, executor.resume_user_code.__code__})
+
+
+def _new_action(cls: type[Any], *_: Any, **__: Any) -> Any:
+    action = object.__new__(cls)
+    action._durablehost_place = _place()
+    return action
+
+
+def _with_place(to_json: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    def to_json_with_place(action: Any) -> dict[str, Any]:
+        written = to_json(action)
+        written["place"] = action._durablehost_place
+        return written
+
+    return to_json_with_place
+
+
+def _places_fit() -> bool:
+    return hasattr(_module(_ACTION), "Action") and all(
+        hasattr(getattr(_module(_EXECUTOR), "TaskOrchestrationExecutor", None), name)
+        for name in ("execute", "resume_user_code")
+    )
+
+
+def _note_places() -> None:
+    """Have each action that the SDK returns say where in the orchestrator it was made."""
+    action = _module(_ACTION).Action
+    if action.__new__ is _new_action:
+        return
+    action.__new__ = _new_action
+    kinds = [action]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        if "to_json" in vars(kind):
+            kind.to_json = _with_place(kind.to_json)
 
 
 # The JSON codec of azure-functions
@@ -235,6 +292,7 @@ PATCHES: Final = (
         _notices_fit,
         _silence_notices,
     ),
+    Patch("places of calls", "problems name no line", _places_fit, _note_places),
     Patch("client session", "durable clients do not reach a hub under test", _session_fits),
     Patch("declared functions", "errors in declarations are not located", _builders_fit),
 )

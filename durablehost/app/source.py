@@ -5,15 +5,20 @@ import inspect
 import linecache
 import re
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import azure.functions as func
 
 from durablehost.app.functions import Place
 
+_INSTALLED: Final = tuple(
+    Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_OWN: Final = Path(__file__).parents[1]
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -68,6 +73,21 @@ def place_of(function: Callable[..., Any]) -> Place:
 def relative(file: str) -> str:
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def last_place(frames: Sequence[tuple[str, int]]) -> str:
+    """The last of these files and lines that is code of the app or of a test, or empty."""
+    for file, line in reversed(frames):
+        path = Path(file)
+        if not path.is_relative_to(_OWN) and not any(map(path.is_relative_to, _INSTALLED)):
+            return f"{relative(file)}:{line}"
+    return ""
+
+
+def relative_place(place: str) -> str:
+    """`file:line`, with the file relative to the current folder if it is below it."""
+    file, _, line = place.rpartition(":")
+    return f"{relative(file)}:{line}" if place else ""
 
 
 def decorators_of(function: Callable[..., Any]) -> Sequence[Decorator]:

@@ -36,7 +36,7 @@ from durablehost.settings.local_settings import origins_in
 from durablehost.settings.log_levels import DURABLE_TASK
 from durablehost.store import SqliteBackend
 from durablehost.triggers import TriggerOptions, Triggers
-from durablehost.web.admin import Admin
+from durablehost.web.admin import EXTENSION_VERSION, Admin
 from durablehost.web.app import RPC, public_app, rpc_app
 from durablehost.web.auth import load_keys
 from durablehost.web.blob_events import BlobEvents
@@ -238,6 +238,7 @@ class Host:
         console.show_app(self._table, origin, self._settings)
         if misfits := sdk_patches.misfits():
             console.say(misfits)
+        console.say(f"Emulates: Durable Functions extension {EXTENSION_VERSION}")
         console.say(f"Hub: {self._options.data}")
         if self._options.keys is not None:
             console.say(f"Keys: asked for, those in {self._options.keys}")

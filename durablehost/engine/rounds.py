@@ -20,7 +20,7 @@ from durablehost.episodes.episode import NotForThisApp, run_episode
 from durablehost.episodes.termination import is_terminated, terminated_without_code
 from durablehost.errors import DurablehostError, FunctionTimedOut
 from durablehost.hub import problems
-from durablehost.hub.backend import Backend, Decision, EntityWork, OrchestrationWork
+from durablehost.hub.backend import Backend, Decision, EntityWork, Instance, OrchestrationWork
 from durablehost.hub.clock import Clock
 from durablehost.hub.history import failed_function
 from durablehost.hub.problems import Problem
@@ -65,7 +65,7 @@ class Rounds:
         postponed: PostponedEpisodes | None = None,
         code_threads: CodeThreads | None = None,
     ) -> None:
-        """`report` is called for each new problem; it is not on disk before the next flush.
+        """`report` is called for each failure and each new problem, before they are on disk.
 
         Without `postponed` every episode runs at once, without `code_threads` in this thread.
         """
@@ -150,14 +150,29 @@ class Rounds:
         """Keep the problems of an instance, and report the new ones."""
         name = work.instance.name if work.instance else work.target
         self._note(work.target, name, found)
+        for problem in found:
+            if work.instance is not None and problem.kind in problems.STUCK:
+                self._note_for_parents(work.instance, problem)
 
     def _note(self, instance_id: str, name: str, found: Sequence[Problem]) -> None:
         if not found:
             return
-        new = self._backend.note(instance_id, found, self._clock.now())
+        for problem in self._backend.note(instance_id, found, self._clock.now()):
+            self._tell(instance_id, name, problem)
+
+    def _note_for_parents(self, instance: Instance, stuck: Problem) -> None:
+        """Keep the problem of an instance with those that wait for it, too."""
+        while instance.parent is not None:
+            parent = self._backend.instance(instance.parent.instance_id)
+            if parent is None or parent.ended:
+                return
+            stuck = problems.stuck_child(instance.id, instance.name, stuck)
+            self._note(parent.id, parent.name, [stuck])
+            instance = parent
+
+    def _tell(self, instance_id: str, name: str, problem: Problem) -> None:
         if self._report is not None:
-            for problem in new:
-                self._report(instance_id, name, problem)
+            self._report(instance_id, name, problem)
 
     def _note_for_callers(self, work: EntityWork, found: Problem) -> None:
         """Keep a problem of an entity with the instances that wait for it, too."""
@@ -210,6 +225,9 @@ class Rounds:
             self._fail(work, error)
             return
         self._set_aside.pop(work.target, None)
+        if decision.failure is not None:
+            failure = problems.failed(decision.failure)
+            self._tell(work.target, work.instance.name, failure)
         self.note(work, decision.problems)
         if self._postponed is not None:
             self._postponed.after(work.target, decision.completions_needed, seconds)
@@ -231,7 +249,7 @@ class Rounds:
     def _pass_over_unknown(self, work: EntityWork, name: str) -> None:
         known, why = self._table.durable_names("entity"), self._table.why_left_out("entity", name)
         self._backend.abandon(work)
-        self._note_for_callers(work, problems.unknown_function("entity", name, known, why))
+        self._note_for_callers(work, problems.unknown_function("entity", name, known, left_out=why))
 
     def _refuse_operations(self, work: EntityWork, name: str) -> None:
         """Fail the operations of an entity whose function is disabled; signals are lost."""

@@ -50,6 +50,7 @@ class Conclusion:
             instance,
             self._events(instance),
             completions_needed=self.walk.completions_needed,
+            failure=self._failure(instance),
         )
         self._send_scheduled(decision)
         if instance.ended and instance.parent is not None:
@@ -118,6 +119,12 @@ class Conclusion:
         first = [started(instance, self.ended), *self.walk.carried]
         decision.messages += [Message(instance.id, event, instance.execution_id) for event in first]
         return decision
+
+    def _failure(self, instance: Instance) -> str | None:
+        """Why the instance failed. A problem says where the code no longer fits the history."""
+        if instance.status != "Failed" or self.walk.fault is not None:
+            return None
+        return self.state.cause or json.loads(instance.output or "null")
 
     def _end_for(self, parent: Parent, child: Instance) -> Message:
         """The message that tells a parent how its child ended."""

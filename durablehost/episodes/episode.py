@@ -86,7 +86,7 @@ def _decision_on_other_version(
     ended = replace(instance, status="Failed", output=output, updated=now)
     events = [history.orchestrator_started(now), *map(history.played, work.new)]
     events.append(history.execution_completed(now, 0, "Failed", versions.MISMATCH))
-    decision = Decision(ended, events)
+    decision = Decision(ended, events, failure=versions.MISMATCH)
     if instance.parent is not None:
         task_id = instance.parent.task_id
         event = history.sub_orchestration_failed(now, task_id, None, None)

@@ -2,13 +2,15 @@
 
 Each class describes its kind completely: the event in the history, what is sent when the episode is
 committed, and the words for people. A new kind needs one more class here, and in `walk.py` the
-action of the SDK that schedules it.
+action of the SDK that schedules it. `place` is the line of the orchestrator that makes the call, as
+`file:line`; it is empty where none is known.
 """
 
+import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from durablehost.hub import history
@@ -16,6 +18,7 @@ from durablehost.hub.backend import Decision, Instance, Message, NewActivity, Pa
 from durablehost.hub.history import EXTENSION, Event, compact
 
 HTTP_ACTIVITY: Final = "BuiltIn::HttpActivity"
+_SAME_TIME: Final = timedelta(milliseconds=1)  # the real host writes more digits than the SDK reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,14 @@ class CallActivity:
     id: int
     name: str
     input: str  # JSON text
+    place: str = field(default="", compare=False)
 
     recorded_by: ClassVar[int] = history.TASK_SCHEDULED
     host_class: ClassVar[str] = "ScheduleTaskOrchestratorAction"
 
     def event(self, now: datetime, instance: Instance) -> Event:
-        return history.task_scheduled(now, self.id, self.name)
+        event = history.task_scheduled(now, self.id, self.name)
+        return history.with_digest(event, self.input)
 
     def send(self, decision: Decision, sender: Sender) -> None:
         decision.activities.append(NewActivity(self.id, self.name, self.input))
@@ -50,7 +55,7 @@ class CallActivity:
 
     @staticmethod
     def describe_event(event: Event) -> str:
-        return f"activity '{event['Name']}' as its step {event['EventId']}"
+        return f"activity '{event['Name']}'"
 
     @staticmethod
     def host_words_if_missing(event: Event) -> str:
@@ -66,6 +71,10 @@ class CallActivity:
             f" but the current orchestration replay instead produced a {host_class} action"
             " with this sequence number."
         )
+
+    def unnoticed_change(self, event: Event) -> str:
+        """How the call in the history differed, where the host does not compare; empty if not."""
+        return "with another input than now" if history.has_other_input(event, self.input) else ""
 
     def host_words_if_renamed(self, event: Event) -> str:
         return (
@@ -84,14 +93,16 @@ class CallChild:
     instance_id: str
     version: str | None
     input: str  # JSON text
+    place: str = field(default="", compare=False)
 
     recorded_by: ClassVar[int] = history.SUB_ORCHESTRATION_CREATED
     host_class: ClassVar[str] = "CreateSubOrchestrationAction"
 
     def event(self, now: datetime, instance: Instance) -> Event:
-        return history.sub_orchestration_created(
+        event = history.sub_orchestration_created(
             now, self.id, self.name, self.version, self.instance_id
         )
+        return history.with_digest(event, self.input)
 
     def send(self, decision: Decision, sender: Sender) -> None:
         parent, now = sender.instance, sender.now
@@ -118,7 +129,7 @@ class CallChild:
 
     @staticmethod
     def describe_event(event: Event) -> str:
-        return f"sub-orchestration '{event['Name']}' as its step {event['EventId']}"
+        return f"sub-orchestration '{event['Name']}'"
 
     @staticmethod
     def host_words_if_missing(event: Event) -> str:
@@ -135,6 +146,15 @@ class CallChild:
             f" produced a {host_class} action at this sequence number."
         )
 
+    def unnoticed_change(self, event: Event) -> str:
+        by_host = f":{self.id}"  # the end of an id that the host made
+        recorded_id, given_id = event["InstanceId"], self.instance_id
+        if recorded_id != given_id and not (
+            recorded_id.endswith(by_host) and given_id.endswith(by_host)
+        ):
+            return f"with the id '{recorded_id}' instead of '{given_id}' now"
+        return "with another input than now" if history.has_other_input(event, self.input) else ""
+
     def host_words_if_renamed(self, event: Event) -> str:
         return (
             f"{CallChild.host_words_if_missing(event)} but the current orchestration replay instead"
@@ -148,6 +168,7 @@ class CreateTimer:
 
     id: int
     fire_at: datetime
+    place: str = field(default="", compare=False)
 
     recorded_by: ClassVar[int] = history.TIMER_CREATED
     host_class: ClassVar[str] = "CreateTimerOrchestratorAction"
@@ -166,7 +187,12 @@ class CreateTimer:
 
     @staticmethod
     def describe_event(event: Event) -> str:
-        return f"a timer as its step {event['EventId']}"
+        return f"the timer for {event['FireAt']}"
+
+    def unnoticed_change(self, event: Event) -> str:
+        if abs(history.read_stamp(event["FireAt"]) - self.fire_at) < _SAME_TIME:
+            return ""
+        return f"instead of {history.stamp(self.fire_at)} now"
 
     @staticmethod
     def host_words_if_missing(event: Event) -> str:
@@ -191,6 +217,7 @@ class SendRequest:
     input: str  # JSON text
     request_id: str
     signal: bool
+    place: str = field(default="", compare=False)
 
     recorded_by: ClassVar[int] = history.EVENT_SENT
     host_class: ClassVar[str] = "SendEventOrchestratorAction"
@@ -233,7 +260,19 @@ class SendRequest:
 
     @staticmethod
     def describe_event(event: Event) -> str:
-        return f"a request to {event['InstanceId']} as its step {event['EventId']}"
+        return f"a request to {event['InstanceId']}"
+
+    def unnoticed_change(self, event: Event) -> str:
+        request = json.loads(event["Input"])
+        if event["InstanceId"] != self.target:
+            return f"instead of {self.target} now"
+        if request["op"] != self.operation:
+            return f"for the operation '{request['op']}' instead of '{self.operation}' now"
+        return (
+            "with another input than now"
+            if request.get("input") != self._input_for_entity()
+            else ""
+        )
 
     @staticmethod
     def host_words_if_missing(event: Event) -> str:
@@ -252,6 +291,7 @@ class SendRequest:
 
 
 Scheduled = CallActivity | CallChild | CreateTimer | SendRequest
+
 
 KINDS: Final[dict[int, type[Scheduled]]] = {
     kind.recorded_by: kind for kind in (CallActivity, CallChild, CreateTimer, SendRequest)

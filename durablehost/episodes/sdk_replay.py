@@ -1,10 +1,12 @@
 """Has the SDK replay an orchestrator over its history, and reads what it returns."""
 
 import json
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from durablehost.app.source import last_place
 from durablehost.hub.backend import OrchestrationWork
 from durablehost.hub.history import Event, compact
 
@@ -32,21 +34,23 @@ class OrchestratorState:
     custom_status: Any = None
     raised: str | None = None  # the message of a failure without actions
     is_refused: bool = False  # the host has no such orchestrator, or it is disabled
+    cause: str | None = None  # what the orchestrator raised, and where
 
 
 def replay_by_sdk(
     work: OrchestrationWork, new: Sequence[Event], orchestrate: Callable[[str], str]
 ) -> OrchestratorState:
     """Run the orchestrator over the instance's past and these new events."""
-    name = work.instance.name
+    name, cause = work.instance.name, None
     try:
         state = json.loads(orchestrate(_body(work, new)))
     except Exception as error:  # any exception of the app fails the orchestration
         words = _words_of(error)
         told, _, state_text = words.partition(_ERROR_LABEL)
+        cause = _cause(error, told)
         trusted = _state_of_failure(state_text)
         if trusted is None:
-            return failed(name, _bare_failure(error, words), told)
+            return replace(failed(name, _bare_failure(error, words), told), cause=cause)
         state = trusted
     status = state.get("customStatus")
     if (size := status_kilobytes(status)) > STATUS_LIMIT_KB:
@@ -62,6 +66,7 @@ def replay_by_sdk(
         state.get("output"),
         words_of_failure(name, error_text) if error_text else None,
         status,
+        cause=cause,
     )
 
 
@@ -73,7 +78,7 @@ def _body(work: OrchestrationWork, new: Sequence[Event]) -> str:
         f'{{"history": [{events}], "input": {instance.input or "null"},'
         f' "instanceId": {json.dumps(instance.id)},'
         f' "isReplaying": {"true" if work.past else "false"},'
-        f' "parentInstanceId": {json.dumps(parent_id)}, {_CONSTANTS}}}'
+        f' "parentInstanceId": {json.dumps(parent_id)}, "sourceInstanceId": null, {_CONSTANTS}}}'
     )
 
 
@@ -104,6 +109,21 @@ def failed(name: str, words: str, raised: str | None = None) -> OrchestratorStat
 def words_of_failure(name: str, words: str) -> str:
     """A failure as the host reports it."""
     return f"Orchestrator function '{name}' failed: {words}"
+
+
+def place_of(action: Action) -> str:
+    """The line of the orchestrator that made this action, as `file:line`; empty if unknown."""
+    return str(action.get("place", ""))
+
+
+def _cause(error: Exception, words: str) -> str:
+    """What an orchestrator raised, in one line, and where."""
+    raised = error.__cause__ or error
+    first_line = next((line.strip() for line in words.splitlines() if line.strip()), "")
+    kind = "" if type(raised) is Exception else f"{type(raised).__name__}: "
+    frames = traceback.extract_tb(raised.__traceback__)
+    place = last_place([(frame.filename, frame.lineno or 0) for frame in frames])
+    return f"{kind}{first_line}{f' ({place})' if place else ''}"
 
 
 def _words_of(error: Exception) -> str:

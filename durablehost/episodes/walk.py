@@ -23,7 +23,7 @@ from durablehost.episodes.scheduled import (
     CreateTimer,
     SendRequest,
 )
-from durablehost.episodes.sdk_replay import Action
+from durablehost.episodes.sdk_replay import Action, place_of
 from durablehost.episodes.tasks import Tasks
 from durablehost.episodes.waits import Wait, all_of, any_of, retried
 from durablehost.hub import history
@@ -52,8 +52,8 @@ class Walk:
         self._deferred: list[Event] = []  # events that came while suspended
         self.tasks = Tasks()
         self.events = ExternalEvents()
-        self.unknown: list[tuple[str, str]] = []  # (kind, name) of functions not in the app
-        self.dropped: list[tuple[str, str]] = []  # (name, reason) of calls that the host drops
+        self.unknown: list[tuple[str, str, str]] = []  # kind, name, place: not in the app
+        self.dropped: list[tuple[str, str, str]] = []  # name, reason, place: the host drops them
         self.continued: str | None = None  # the next generation's input
         self.carried: list[Event] = []
         self.terminated: str | None = None
@@ -173,35 +173,43 @@ class Walk:
     def _activity(self, action: Action) -> Wait:
         name = action["functionName"]
         if self._known.activity(name) is None:
-            return self._unknown("activity", name)
-        return self.tasks.schedule(CallActivity(self.tasks.take_id(), name, action["input"]))
+            return self._unknown("activity", name, action)
+        return self.tasks.schedule(
+            CallActivity(self.tasks.take_id(), name, action["input"], place_of(action))
+        )
 
     def _http(self, action: Action) -> Wait:
         request = json.dumps(action["httpRequest"])
-        return self.tasks.schedule(CallActivity(self.tasks.take_id(), HTTP_ACTIVITY, request))
+        return self.tasks.schedule(
+            CallActivity(self.tasks.take_id(), HTTP_ACTIVITY, request, place_of(action))
+        )
 
     def _child(self, action: Action) -> Wait:
         name = action["functionName"]
         if self._known.orchestrator(name) is None:
-            return self._unknown("orchestrator", name)
+            return self._unknown("orchestrator", name, action)
         given_id, version = _text(action.get("instanceId")), _text(action.get("version"))
         if given_id and given_id.lower() in self._taken_ids:
-            return self._drop(name, f"its id '{given_id}' is that of the caller or its parent")
+            why = f"its id '{given_id}' is that of the caller or its parent"
+            return self._drop(name, why, action)
         if given_id and given_id.startswith("@"):
-            return self._drop(name, f"its id '{given_id}' begins with @, as only entities' ids do")
+            why = f"its id '{given_id}' begins with @, as only entities' ids do"
+            return self._drop(name, why, action)
         task_id = self.tasks.take_id()
         instance_id = given_id or f"{self._execution_id}:{task_id}"
-        return self.tasks.schedule(CallChild(task_id, name, instance_id, version, action["input"]))
+        return self.tasks.schedule(
+            CallChild(task_id, name, instance_id, version, action["input"], place_of(action))
+        )
 
     # In these two cases the host drops an exception: no id is taken, the list goes on, and the SDK
     # waits for ever.
 
-    def _unknown(self, kind: str, name: str) -> Wait:
-        self.unknown.append((kind, name))
+    def _unknown(self, kind: str, name: str, action: Action) -> Wait:
+        self.unknown.append((kind, name, place_of(action)))
         return Wait(done=True, failed=True)
 
-    def _drop(self, name: str, why: str) -> Wait:
-        self.dropped.append((name, why))
+    def _drop(self, name: str, why: str, action: Action) -> Wait:
+        self.dropped.append((name, why, place_of(action)))
         return Wait(done=True, failed=True)
 
     def _activity_with_retry(self, action: Action) -> Wait:
@@ -215,13 +223,15 @@ class Walk:
         attempts = int(options["maxNumberOfAttempts"])
         milliseconds = int(options["firstRetryIntervalInMilliseconds"])
         if milliseconds > _LONGEST_PAUSE / _MILLISECOND:
-            return self._drop(name, f"it is to be retried after {milliseconds} ms, over six days")
+            why = f"it is to be retried after {milliseconds} ms, over six days"
+            return self._drop(name, why, action)
         if attempts < 1:
-            return self._drop(name, f"it is to be tried {attempts} times")
+            return self._drop(name, f"it is to be tried {attempts} times", action)
         pause = milliseconds * _MILLISECOND
         if self._is_unknown(action):
             return call(action)
-        return retried(partial(call, action), self._timer_after, attempts, pause)
+        timer_after = partial(self._timer_after, place_of(action))
+        return retried(partial(call, action), timer_after, attempts, pause)
 
     def _is_unknown(self, action: Action) -> bool:
         name = action["functionName"]
@@ -230,15 +240,15 @@ class Walk:
 
     def _timer(self, action: Action) -> Wait:
         fire_at = history.read_stamp(action["fireAt"])
-        timer = CreateTimer(self.tasks.take_id(), fire_at)
+        timer = CreateTimer(self.tasks.take_id(), fire_at, place_of(action))
         wait = self.tasks.schedule(timer)
         if action["isCanceled"]:
             self.tasks.close(timer.id, failed=True)
         return wait
 
-    def _timer_after(self, pause: timedelta) -> Wait:
+    def _timer_after(self, place: str, pause: timedelta) -> Wait:
         fire_at = history.read_stamp(self._began) + pause
-        return self.tasks.schedule(CreateTimer(self.tasks.take_id(), fire_at))
+        return self.tasks.schedule(CreateTimer(self.tasks.take_id(), fire_at, place))
 
     def _wait_for_event(self, action: Action) -> Wait:
         return self.events.wait_for(str(action["externalEventName"]))
@@ -246,14 +256,14 @@ class Walk:
     def _call_entity(self, action: Action) -> Wait:
         name = action["instanceId"].split("@")[1]
         if self._known.entity(name) is None:
-            return self._unknown("entity", name)
+            return self._unknown("entity", name, action)
         request = self._send(action, signal=False)
         return self.events.wait_for(request.request_id)
 
     def _signal_entity(self, action: Action) -> Wait:
         name = action["instanceId"].split("@")[1]
         if self._known.entity(name) is None:
-            self.unknown.append(("entity", name))
+            self.unknown.append(("entity", name, place_of(action)))
             raise Refused(no_such_function("entity", name, self._known.durable_names("entity")))
         self._send(action, signal=True)
         return Wait(done=True)
@@ -262,7 +272,13 @@ class Walk:
         task_id = self.tasks.take_id()
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._execution_id}:{task_id}"))
         request = SendRequest(
-            task_id, action["instanceId"], action["operation"], action["input"], request_id, signal
+            task_id,
+            action["instanceId"],
+            action["operation"],
+            action["input"],
+            request_id,
+            signal,
+            place_of(action),
         )
         self.tasks.send(request)
         return request

@@ -158,6 +158,7 @@ class Decision:
     # Instances to start, with their first event. If an id is in use, the call fails in the parent.
     children: list[tuple[Instance, Message]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    failure: str | None = None  # why the instance failed, in one line, if no problem says it
     new_generation: bool = False  # the history starts again, without `events`
     completions_needed: int = 1  # with fewer, the next episode cannot decide anything
     scheduled: Sequence[ScheduledTask] = ()  # sent by the fields above; kept for tests

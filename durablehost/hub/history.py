@@ -4,12 +4,15 @@ Each function makes one kind of event, with the keys of the host in the host's o
 """
 
 import json
+import zlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
 Event = dict[str, Any]
 
 EXTENSION: Final = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
+
+_INPUT_DIGEST: Final = "InputDigest"  # the one key that only durablehost writes
 
 EXECUTION_STARTED: Final = 0
 EXECUTION_COMPLETED: Final = 1
@@ -87,6 +90,29 @@ def failed_function(words: str) -> Event:
 
 def to_text(event: Event) -> str:
     return json.dumps(event)
+
+
+def with_digest(event: Event, input_text: str) -> Event:
+    """The event of a call, with a digest of the input.
+
+    The host keeps no inputs in the history. durablehost keeps digests, to notice changed inputs.
+    """
+    return event | {_INPUT_DIGEST: _digest(input_text)}
+
+
+def without_digest(event: Event) -> Event:
+    """The event as the host shows it."""
+    return {key: value for key, value in event.items() if key != _INPUT_DIGEST}
+
+
+def has_other_input(event: Event, input_text: str) -> bool:
+    """Whether a call had another input. A history of the real host does not tell."""
+    recorded = event.get(_INPUT_DIGEST)
+    return recorded is not None and recorded != _digest(input_text)
+
+
+def _digest(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='surrogatepass')):08x}"
 
 
 def played(event: Event) -> Event:

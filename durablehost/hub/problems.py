@@ -7,9 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from durablehost.app.source import relative_place
+
 NEAR_STATUS_LIMIT_KB = 14
 _NAMES_SHOWN = 6
 HOLD_UP = frozenset({"runs-long", "timed-out"})  # the kinds that held up other instances
+_CHANGED = (
+    "If the code was changed: give the change a new version and branch by `context.version`,"
+    " rename the changed orchestrator, or let the running instances end first. If it was not"
+    " changed: look for clocks, random values, settings and files in the orchestrator, and for a"
+    " call with retry in a `task_any`."
+)
+# An instance with one of these waits for ever, and so does its parent.
+STUCK = frozenset(
+    {
+        "unknown-function",
+        "dropped-call",
+        "cannot-go-on",
+        "version-mismatch",
+        "runs-long",
+        "durablehost-failed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +48,15 @@ class StoredProblem(Problem):
     at: datetime
 
 
-def unknown_function(kind: str, name: str, known: Iterable[str], left_out: str = "") -> Problem:
+def unknown_function(
+    kind: str, name: str, known: Iterable[str], *, left_out: str = "", place: str = ""
+) -> Problem:
     why = f"It was left out: {left_out}" if left_out else _which_there_are(kind, name, known)
+    call = located(f"calls the {kind} '{name}'", place)
     return Problem(
         "unknown-function",
         f"{kind} {name}",
-        f"calls the {kind} '{name}', which the app does not have. As on Azure, the instance waits"
-        f" for ever. {why}",
+        f"{call}, which the app does not have. As on Azure, the instance waits for ever. {why}",
     )
 
 
@@ -61,22 +82,23 @@ def _plural(kind: str) -> str:
     return {"activity": "activities", "entity": "entities"}.get(kind, kind + "s")
 
 
-def dropped_call(name: str, why: str) -> Problem:
+def dropped_call(name: str, why: str, place: str) -> Problem:
+    call = located(f"calls '{name}'", place)
     return Problem(
         "dropped-call",
         name,
-        f"calls '{name}', but the host drops the call and reports nothing: {why}."
+        f"{call}, but the host drops the call and reports nothing: {why}."
         " As on Azure, the instance waits for ever.",
     )
 
 
-def cannot_go_on() -> Problem:
+def cannot_go_on(place: str) -> Problem:
     return Problem(
         "cannot-go-on",
         "",
-        "cannot go on: it has not returned, and nothing that it waits for can come. Look for a call"
-        " of a function that the app does not have, for an event name in another spelling, or for a"
-        " `yield` of None.",
+        f"cannot go on: {located('it has not returned', place)}, and nothing that it waits for can"
+        " come. Look for a call of a function that the app does not have, for an event name in"
+        " another spelling, or for a `yield` of None.",
     )
 
 
@@ -100,25 +122,47 @@ def event_in_other_case(name: str, waited_for: str) -> Problem:
     )
 
 
-def short_timer(fire_at: datetime, now: datetime) -> Problem:
+def short_timer(fire_at: datetime, now: datetime, place: str) -> Problem:
     seconds = (fire_at - now).total_seconds()
+    timer = located(f"set a timer for {max(seconds, 0):.3g} s", place)
     return Problem(
         "short-timer",
         "",
-        f"set a timer for {max(seconds, 0):.3g} s. Azure Storage rounds delays down to whole"
-        " seconds: less than one second is no delay, and a loop of such timers runs without a"
-        " pause. Use at least two seconds.",
+        f"{timer}. Azure Storage rounds delays down to whole seconds: less than"
+        " one second is no delay, and a loop of such timers runs without a pause. Use at least two"
+        " seconds.",
     )
 
 
-def replay_differs(history_has: str, code_does: str) -> Problem:
+def failed(why: str) -> Problem:
+    """A failed instance. The hub does not keep it, because the status says it."""
+    return Problem("failed", "", f"failed: {why}")
+
+
+def replay_differs(step: str, code_does: str) -> Problem:
     return Problem(
         "replay-differs",
         "",
-        "was started by other code than runs now. First difference:"
-        f" the history has {history_has}; the code now {code_does}."
-        " Give the changed orchestrator a new version or another name, or let the running instances"
-        " end first.",
+        "has failed, because its orchestrator does not do what its history says."
+        f" {step}; the code now {code_does}. {_CHANGED}",
+    )
+
+
+def unnoticed_change(step: str, place: str) -> Problem:
+    return Problem(
+        "unnoticed-change",
+        "",
+        "goes on, although its orchestrator does not do what its history says."
+        f" {located(step, place)}. The host compares only kinds and names, so the code receives the"
+        f" result of the earlier call. {_CHANGED}",
+    )
+
+
+def stuck_child(instance_id: str, name: str, problem: Problem) -> Problem:
+    return Problem(
+        "stuck-child",
+        instance_id,
+        f"waits for its child '{instance_id}' ({name}), which {problem.text}",
     )
 
 
@@ -217,6 +261,11 @@ def version_never_runs(version: str | None, here: str | None, strategy: str) -> 
         f" versionMatchStrategy is {strategy}. Raise defaultVersion, start it with a version"
         " that this app takes, or terminate it.",
     )
+
+
+def located(words: str, place: str) -> str:
+    """Words about a call, with its place in the orchestrator if that is known."""
+    return f"{words} ({relative_place(place)})" if place else words
 
 
 def _shorten(text: str, most: int = 80) -> str:

@@ -2,16 +2,15 @@
 
 import json
 import re
-import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from durablehost.app.functions import Function, FunctionTable
+from durablehost.app.source import last_place
 from durablehost.episodes.scheduled import (
     HTTP_ACTIVITY,
     CallActivity,
@@ -28,10 +27,6 @@ from durablehost.hub.history import Event
 
 _FAILED: Final = (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED)
 _FRAME: Final = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
-_INSTALLED: Final = tuple(
-    Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
-_OWN: Final = Path(__file__).parents[1]
 _LONGEST: Final = 200  # characters of a value that is shown
 
 
@@ -113,7 +108,7 @@ class Explainer:
     def _causes(self, instance: Instance) -> Iterator[str]:
         if raised := self._raised.get(instance.id):
             frames = traceback.extract_tb(raised.__traceback__)
-            if place := _last_place([(frame.filename, frame.lineno or 0) for frame in frames]):
+            if place := last_place([(frame.filename, frame.lineno or 0) for frame in frames]):
                 yield f"raised by the orchestrator at {place}"
         events = self._backend.history(instance.id)
         words = _text_of(instance.output)
@@ -207,18 +202,7 @@ def _place_in(details: str | None) -> str | None:
         stack = json.loads(details or "null")["InnerException"]["StackTrace"] or ""
     except (ValueError, TypeError, KeyError):
         return None
-    return _last_place([(found["file"], int(found["line"])) for found in _FRAME.finditer(stack)])
-
-
-def _last_place(frames: list[tuple[str, int]]) -> str | None:
-    """The last of these places that is code of the app or of the test."""
-    for file, line in reversed(frames):
-        path = Path(file)
-        if path.is_relative_to(_OWN) or any(path.is_relative_to(each) for each in _INSTALLED):
-            continue
-        here = Path.cwd()
-        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
-    return None
+    return last_place([(found["file"], int(found["line"])) for found in _FRAME.finditer(stack)])
 
 
 def _in_words(time: timedelta) -> str:

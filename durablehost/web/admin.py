@@ -23,6 +23,7 @@ from durablehost.web.routes import route_of
 log = logging.getLogger(__name__)
 
 HOST_VERSION = "4.1037.0.0"  # the host whose behaviour was recorded
+EXTENSION_VERSION = "3.19.0"  # and its Durable Functions extension
 
 RunNow = Callable[[Function, str], Awaitable[None]]
 Problems = Callable[[str | None], list[dict[str, Any]]]

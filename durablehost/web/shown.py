@@ -92,7 +92,7 @@ def _shown_event(
     event: Event, scheduled: _Scheduled, *, with_output: bool, with_input: bool
 ) -> dict[str, Any]:
     kind = event["EventType"]
-    shown = {**event, "EventType": history.NAMES[kind]}
+    shown = {**history.without_digest(event), "EventType": history.NAMES[kind]}
     if kind == history.EXECUTION_STARTED:
         shown["FunctionName"] = shown.pop("Name")
         for hidden in ("OrchestrationInstance", "ParentInstance", "Version", "Tags"):

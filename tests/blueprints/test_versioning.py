@@ -282,7 +282,7 @@ def test_without_the_branch_a_recorded_history_fails(durable_app: FunctionTable)
     replayed = replay(durable_app, events)
 
     assert replayed.status == "Failed"
-    assert "the code now has activity 'match_order' there" in replayed.problems[0]
+    assert "the code now has activity 'match_order' (" in replayed.problems[0]
 
 
 # Side by side, under a new name

@@ -155,8 +155,7 @@ async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_s
         await decide(hub, await link(sandbox, LEAD))
         operation = (await hub.request("GET", HERE)).json()
 
-    assert "history has activity 'set_approval_terms' as its step 0" in said
-    assert "the code now has activity 'send_message' there" in said
+    assert "is activity 'set_approval_terms'; the code now has activity 'send_message' (" in said
     assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "internal")
 
 

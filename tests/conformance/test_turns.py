@@ -136,7 +136,10 @@ def to_the_microsecond(value: Any) -> Any:
 
 def shape(events: list[Event]) -> list[str]:
     """The events as text, key by key, without what no two runs have in common."""
-    return [json.dumps(without_chance(to_the_microsecond(event))) for event in events]
+    return [
+        json.dumps(without_chance(to_the_microsecond(history.without_digest(event))))
+        for event in events
+    ]
 
 
 def without_chance(event: Event) -> Event:
@@ -180,6 +183,7 @@ def replay(recorded: Recorded) -> tuple[Decision, str]:
 def without_own_moment(body: Any) -> str:
     """The JSON an orchestrator is handed; the host may end it with a moment of its own."""
     told = to_the_microsecond(body)
+    told.pop("sourceInstanceId", None)  # of later extensions than the recorded one
     if told["history"][-1]["EventType"] == history.ORCHESTRATOR_COMPLETED:
         told["history"][-1]["Timestamp"] = ""
     return json.dumps(told)

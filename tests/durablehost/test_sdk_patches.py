@@ -26,6 +26,7 @@ from tests.durablehost_process import running
 LoadText = Callable[..., FunctionTable]
 EVENTS = "azure.durable_functions.models.history.HistoryEvent"
 EXECUTOR = "azure.durable_functions.models.TaskOrchestrationExecutor"
+ACTION = "azure.durable_functions.models.actions.Action"
 CODEC = "azure.functions._durable_functions"
 DECORATORS = "azure.functions.decorators.function_app"
 HTTP = "azure.durable_functions.models.utils.http_utils"
@@ -44,6 +45,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "named tuple": (EXECUTOR, "namedtuple", tuple),
     "early events": (EXECUTOR, "warnings", sys),
     "codec notices": (CODEC, "_loose_codec_notice_emitted", None),
+    "places of calls": (ACTION, "Action", None),
     "client session": (HTTP, "_session_lock", None),
     "declared functions": (DECORATORS, "FunctionBuilder", Builder),
 }

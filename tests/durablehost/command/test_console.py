@@ -161,7 +161,9 @@ def test_where_nothing_is_known_that_is_said() -> None:
 
 
 def test_of_a_left_out_function_the_reason_is_said_and_no_other_names() -> None:
-    text = unknown_function("activity", "act", ["other"], "It is in error. (app.py:3)").text
+    text = unknown_function(
+        "activity", "act", ["other"], left_out="It is in error. (app.py:3)"
+    ).text
 
     assert text == (
         "calls the activity 'act', which the app does not have. As on Azure, the instance waits"

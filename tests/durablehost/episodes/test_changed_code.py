@@ -6,7 +6,10 @@ import pytest
 
 from durablehost.hub.backend import Decision
 from tests.durablehost.episodes.stepping import (
+    LATER,
+    Context,
     Episodes,
+    Flow,
     completed,
     output,
     raised,
@@ -22,12 +25,27 @@ SIGNAL = {"actionType": 9, "instanceId": "@counter@k", "operation": "add", "inpu
 CALL = {"actionType": 7, "instanceId": "@counter@k", "operation": "get", "input": "1"}
 EVENT = {"actionType": 6, "externalEventName": "e", "reason": "ExternalEvent"}
 
+TIMER_MOVED = TIMER | {"fireAt": "2026-01-03T00:00:00.000000Z"}
+HERE = "tests/durablehost/episodes/test_changed_code.py"
+
 CHANGED = (
     " Was a change made to the orchestrator code after this instance had already started running?"
 )
 BEGINNING = (
     "Non-Deterministic workflow detected: A previous execution of this orchestration scheduled "
 )
+
+
+def activity_first(context: Context) -> Flow:
+    yield context.call_activity("act", 1)
+
+
+def timer_first(context: Context) -> Flow:
+    yield context.create_timer(LATER)
+
+
+def event_first(context: Context) -> Flow:
+    yield context.wait_for_external_event("Go")
 
 
 def changed(before: Any, after: Any) -> Decision:
@@ -125,12 +143,12 @@ def test_what_the_code_does_otherwise_fails_the_instance(
 @pytest.mark.parametrize(
     ("before", "after", "difference"),
     [
-        (ACT, EVENT, "history has activity 'act' as its step 0; the code now does not do it."),
-        (TIMER, ACT, "history has a timer as its step 0; the code now has activity 'act' there."),
-        (CALL, TIMER, "history has a request to @counter@k as its step 0; the code now has the"),
-        (CHILD, ACT, "history has sub-orchestration 'child' as its step 0; the code now has"),
-        (ACT, OTHER, "history has activity 'act' as its step 0; the code now has activity 'other'"),
-        (CHILD, CHILD_AGAIN, "step 0; the code now has sub-orchestration 'flow' (c) there."),
+        (ACT, EVENT, "is activity 'act'; the code now does not do it: it waits."),
+        (TIMER, ACT, "is the timer for 2026-01-02T00:00:00.000000Z; the code now has activity"),
+        (CALL, TIMER, "is a request to @counter@k; the code now has the timer for"),
+        (CHILD, ACT, "is sub-orchestration 'child'; the code now has activity 'act' there."),
+        (ACT, OTHER, "is activity 'act'; the code now has activity 'other' there."),
+        (CHILD, CHILD_AGAIN, "'child'; the code now has sub-orchestration 'flow' (c) there."),
     ],
     ids=["gone", "other kind", "entity", "child", "renamed", "renamed child"],
 )
@@ -139,21 +157,76 @@ def test_the_first_difference_is_said_side_by_side(
 ) -> None:
     [problem] = [f for f in changed(before, after).problems if f.kind == "replay-differs"]
 
+    assert "Step 0 of the history, scheduled at 2026-01-01T00:00:01.000000Z, is " in problem.text
     assert difference in problem.text
 
 
 @pytest.mark.parametrize(
-    "after",
+    ("before", "after", "difference"),
     [
-        ACT | {"input": "2"},
-        ACT | {"functionName": "ACT"},
+        (ACT, ACT | {"input": "2"}, "is activity 'act' with another input than now."),
+        (CHILD, CHILD | {"input": "2"}, "'child' with another input than now."),
+        (CHILD, CHILD | {"instanceId": "d"}, "with the id 'c' instead of 'd' now."),
+        (
+            TIMER,
+            TIMER_MOVED,
+            "timer for 2026-01-02T00:00:00.000000Z instead of 2026-01-03T00:00:00",
+        ),
+        (CALL, CALL | {"input": "2"}, "a request to @counter@k with another input than now."),
+        (CALL, CALL | {"operation": "set"}, "for the operation 'get' instead of 'set' now."),
+        (CALL, CALL | {"instanceId": "@counter@l"}, "@counter@k instead of @counter@l now."),
     ],
-    ids=["another input", "another case"],
+    ids=["activity", "child", "child id", "timer", "entity input", "operation", "entity"],
 )
-def test_what_the_host_does_not_compare_is_no_difference(after: Any) -> None:
-    decision = changed(ACT, after)
+def test_a_change_that_the_host_does_not_notice_is_reported(
+    before: Any, after: Any, difference: str
+) -> None:
+    decision = changed(before, after)
+
+    [problem] = decision.problems
+    assert (decision.instance.status, problem.kind) == ("Running", "unnoticed-change")
+    assert difference in problem.text
+
+
+def test_names_in_other_case_are_no_difference() -> None:
+    decision = changed(ACT, ACT | {"functionName": "ACT"})
 
     assert (decision.instance.status, decision.problems) == ("Running", [])
+
+
+def test_where_results_have_shifted_before_the_failure_both_are_reported() -> None:
+    instance = Episodes(call=scripted(ACT, TIMER))
+    instance.begin()
+    instance.next(completed(0))
+    instance.call = scripted(ACT | {"input": "2"}, ACT, TIMER)
+
+    kinds = [problem.kind for problem in instance.next(raised("something")).problems]
+
+    assert kinds == ["unnoticed-change", "replay-differs"]
+
+
+def test_the_line_of_the_orchestrator_is_named_on_both_sides() -> None:
+    code = [activity_first, timer_first]
+    instance = Episodes(lambda context: code[0](context))
+    instance.begin()
+    code.reverse()
+
+    [problem] = instance.next(raised("something")).problems
+
+    line = timer_first.__code__.co_firstlineno + 1
+    assert f"({HERE}:{line}) there." in problem.text
+
+
+def test_code_that_waits_instead_is_said_to_wait_with_its_line() -> None:
+    code = [activity_first, event_first]
+    instance = Episodes(lambda context: code[0](context))
+    instance.begin()
+    code.reverse()
+
+    [problem] = instance.next(completed(0)).problems
+
+    line = event_first.__code__.co_firstlineno + 1
+    assert f"the code now does not do it: it waits ({HERE}:{line})." in problem.text
 
 
 def test_new_steps_at_the_end_are_no_difference() -> None:

@@ -20,6 +20,13 @@ from tests.durablehost.episodes.stepping import (
     suspended,
 )
 
+HERE = "tests/durablehost/episodes/test_episode_problems.py"
+
+
+def line_in(flow: Any) -> int:
+    """The number of the first line in an orchestrator."""
+    return int(flow.__code__.co_firstlineno) + 1
+
 
 def waits(context: Context) -> Flow:
     yield context.wait_for_external_event("Go")
@@ -36,8 +43,8 @@ def test_the_name_nearest_to_an_unknown_one_is_offered_with_all_the_others() -> 
 
     assert problem.subject == "activity Othr"
     assert problem.text == (
-        "calls the activity 'Othr', which the app does not have. As on Azure, the instance waits"
-        " for ever."
+        f"calls the activity 'Othr' ({HERE}:{line_in(flow)}), which the app does not have. As on"
+        " Azure, the instance waits for ever."
         " Did you mean 'other'? Known activities: 'act', 'other'."
     )
 
@@ -50,13 +57,17 @@ def test_nothing_is_offered_where_nothing_is_near() -> None:
 
 
 def test_a_function_that_was_left_out_is_said_to_be() -> None:
-    text = unknown_function("activity", "save", ["load"], "the name is invalid (app.py:3)").text
+    text = unknown_function(
+        "activity", "save", ["load"], left_out="the name is invalid (app.py:3)"
+    ).text
 
     assert "It was left out: the name is invalid (app.py:3)" in text
 
 
 def test_no_other_name_is_offered_for_a_function_that_was_left_out() -> None:
-    text = unknown_function("activity", "save", ["safe"], "the name is invalid (app.py:3)").text
+    text = unknown_function(
+        "activity", "save", ["safe"], left_out="the name is invalid (app.py:3)"
+    ).text
 
     assert "Did you mean" not in text
 
@@ -118,9 +129,11 @@ def test_an_instance_kept_running_is_told_by_what() -> None:
     [problem] = instance.next(raised("Go")).problems
 
     assert problem.kind == "kept-running"
+    line = line_in(flow)
     assert (
-        "until this ends: activity 'act', sub-orchestration 'child' (c),"
-        " the timer for 2026-01-01T01:00:00.000000Z."
+        f"until this ends: activity 'act' ({HERE}:{line + 3}),"
+        f" sub-orchestration 'child' (c) ({HERE}:{line + 4}),"
+        f" the timer for 2026-01-01T01:00:00.000000Z ({HERE}:{line})."
     ) in problem.text
 
 

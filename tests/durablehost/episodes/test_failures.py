@@ -97,8 +97,8 @@ def raises_after_continue_as_new(context: Context) -> Flow:
 @pytest.mark.parametrize(
     ("flow", "cause"),
     [
-        (returns_a_set, "Object of type set is not JSON serializable"),
-        (raises_after_continue_as_new, "too late"),
+        (returns_a_set, "TypeError: Object of type set is not JSON serializable"),
+        (raises_after_continue_as_new, "ValueError: too late (tests/durablehost/episodes/"),
     ],
 )
 def test_a_failure_that_claims_to_be_done_hides_its_cause_but_a_problem_names_it(
@@ -112,7 +112,7 @@ def test_a_failure_that_claims_to_be_done_hides_its_cause_but_a_problem_names_it
     assert output(decision).startswith("Non-Deterministic workflow detected")
     [problem] = decision.problems
     assert problem.kind == "replay-cut-short"
-    assert problem.text.endswith(f"hides the cause: {cause}")
+    assert f"hides the cause: {cause}" in problem.text
 
 
 def test_a_state_that_the_code_wrote_into_its_own_words_is_not_believed() -> None:

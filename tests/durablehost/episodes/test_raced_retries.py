@@ -82,7 +82,7 @@ FETCHED = [f"fetched {name}" for name in "abc"]
 
 async def test_a_fan_out_after_a_race_of_retries_fails_the_instance() -> None:
     async with ManualHub(app) as hub:
-        hub.allow_problems("replay-differs")
+        hub.allow_problems("replay-differs", "unnoticed-change")
         hub.fail_activity("fetch", ValueError("not now"), on_call=1)
 
         instance = await hub.start(races_retries, "store")
@@ -94,13 +94,14 @@ async def test_a_fan_out_after_a_race_of_retries_fails_the_instance() -> None:
 
 async def test_it_can_also_get_the_results_of_other_calls() -> None:
     async with ManualHub(app) as hub:
-        hub.allow_problems("kept-running")
+        hub.allow_problems("kept-running", "unnoticed-change")
         hub.fail_activity("fetch", ValueError("not now"), on_call=1)
 
         instance = await hub.start(keeps_the_timer)
         await hub.run_until_ended(instance)
 
         assert hub.output(instance) == ["fetched y", "fetched a"]
+        assert "unnoticed-change" in [problem.kind for problem in hub.problems(instance)]
 
 
 @pytest.mark.parametrize("activity", ["fetch", "store"])

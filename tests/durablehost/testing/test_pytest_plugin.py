@@ -190,7 +190,7 @@ def test_a_failed_test_says_what_the_hub_knows(tmp_path: Path) -> None:
     assert (code, "2 failed, 1 passed" in said) == (1, True), said
     assert "'Failed' == 'Completed'" in said
     assert "activity 'remind' failed at function_app.py:" in said
-    assert "- short-timer: 'a' set a timer for 0.5 s." in said
+    assert "- short-timer: 'a' set a timer for 0.5 s (test_approval.py:8)." in said
     assert '@pytest.mark.allow_problems("short-timer")' in said
     assert "pytest_plugin.py" not in said
 

@@ -74,7 +74,7 @@ async def test_code_that_does_something_else_fails_as_on_the_real_host() -> None
 
     assert replayed.status == "Failed"
     assert replayed.output.startswith("Non-Deterministic workflow detected")
-    assert "history has activity 'double' as its step 0; the code now" in replayed.problems[0]
+    assert "is activity 'double'; the code now has the timer for" in replayed.problems[0]
 
 
 async def test_a_renamed_activity_fails_as_on_the_real_host() -> None:
@@ -85,7 +85,7 @@ async def test_a_renamed_activity_fails_as_on_the_real_host() -> None:
     replayed = replay(app_with(changed), await kept())
 
     assert replayed.status == "Failed"
-    assert "step 0; the code now has activity 'triple' there" in replayed.problems[0]
+    assert "is activity 'double'; the code now has activity 'triple' (" in replayed.problems[0]
 
 
 async def test_what_was_added_where_it_stands_is_scheduled_at_once() -> None:

@@ -185,7 +185,7 @@ async def test_a_problem_that_is_not_allowed_fails_the_test_with_its_text() -> N
         async with new_hub() as hub:
             await hub.start("hurries", instance_id="h")
 
-    assert "short-timer: 'h' set a timer for 0.5 s." in str(caught.value)
+    assert "short-timer: 'h' set a timer for 0.5 s (" in str(caught.value)
     assert 'hub.allow_problems("short-timer")' in str(caught.value)
 
 
