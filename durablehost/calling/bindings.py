@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -14,11 +14,7 @@ from durablehost.app.functions import Function
 from durablehost.app.signatures import converter_of, has_implicit_output
 from durablehost.calling.binding_data import binding_data
 from durablehost.calling.http_values import as_http_response
-from durablehost.calling.invocation_context import (
-    InvocationContext,
-    RetryContext,
-    new_invocation_id,
-)
+from durablehost.calling.invocation_context import InvocationContext, RetryContext
 from durablehost.calling.storage_bindings import Storage, StorageBinding, storage_bindings
 from durablehost.hub.history import compact
 
@@ -36,7 +32,7 @@ class Call:
     client_payload: str
     instance_id: str = ""  # of the orchestration that calls an activity
     retry: RetryContext = RetryContext()
-    invocation_id: str = field(default_factory=new_invocation_id)
+    invocation_id: str = ""  # only where it is logged or the function asks for it
 
 
 Delivery = tuple[StorageBinding, list[bytes]]

@@ -3,7 +3,6 @@
 import os
 import secrets
 import threading
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +11,6 @@ import azure.functions as func
 from durablehost.app.functions import Function
 
 _LOCAL = threading.local()
-
-
-def new_invocation_id() -> str:
-    return str(uuid.uuid4())
 
 
 @dataclass(frozen=True)

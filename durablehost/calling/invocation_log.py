@@ -2,20 +2,29 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Final
 
 from durablehost.app.functions import Function
 
 log = logging.getLogger(__name__)
 
+_SILENT: Final = nullcontext()
+
+
+def are_calls_logged() -> bool:
+    return log.isEnabledFor(logging.DEBUG)
+
+
+def logged(function: Function, invocation_id: str = "") -> AbstractContextManager[None]:
+    """Log the begin and the end of the call in this block, which has failed if it raises."""
+    return _logged(function, invocation_id or str(uuid.uuid4())) if are_calls_logged() else _SILENT
+
 
 @contextmanager
-def logged(function: Function, invocation_id: str) -> Iterator[None]:
-    """Log the begin and the end of the call in this block, which has failed if it raises."""
-    if not log.isEnabledFor(logging.DEBUG):
-        yield
-        return
+def _logged(function: Function, invocation_id: str) -> Iterator[None]:
     reason, name = _reason(function), function.name
     log.debug("Executing 'Functions.%s' (Reason='%s', Id=%s)", name, reason, invocation_id)
     began, outcome = time.perf_counter(), "Failed"

@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import traceback
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +18,8 @@ from durablehost import sdk_patches
 from durablehost.app.functions import Function
 from durablehost.calling.bindings import Call, FunctionBindings, Returned
 from durablehost.calling.interrupting import Interrupted, place_in
-from durablehost.calling.invocation_context import (
-    RetryContext,
-    RpcException,
-    new_invocation_id,
-)
-from durablehost.calling.invocation_log import logged
+from durablehost.calling.invocation_context import RetryContext, RpcException
+from durablehost.calling.invocation_log import are_calls_logged, logged
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
@@ -96,9 +93,12 @@ class Invoker:
     async def _run(self, function: Function, call: Call) -> object:
         """Call a function, and again as its `@app.retry` says. Raises FunctionFailed."""
         policy, retries = function.retry, 0
+        needs_id = function.takes_context or are_calls_logged()
         if policy is not None:
             call = replace(call, retry=RetryContext(0, policy.most))
         while True:
+            if needs_id:
+                call = replace(call, invocation_id=str(uuid.uuid4()))
             try:
                 with logged(function, call.invocation_id):
                     return await self._run_once(function, call)
@@ -116,8 +116,7 @@ class Invoker:
                     failure,
                 )
                 error = RpcException(failure.message, failure.kind, failure.stack)
-                retry = RetryContext(retries, policy.most, error)
-                call = replace(call, retry=retry, invocation_id=new_invocation_id())
+                call = replace(call, retry=RetryContext(retries, policy.most, error))
             await self._pause(pause)
 
     async def _run_once(self, function: Function, call: Call) -> object:
@@ -186,7 +185,7 @@ class Invoker:
 
 def _call_through_sdk(function: Function, context: object) -> str:
     try:
-        with logged(function, new_invocation_id()), runs(function.name):
+        with logged(function), runs(function.name):
             return cast(str, function.handler(context))
     except (Exception, Interrupted):
         raise

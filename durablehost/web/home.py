@@ -42,8 +42,9 @@ def home_page(table: FunctionTable, settings: Settings, long_calls: Iterable[str
 
 
 def _row(function: Function, settings: Settings) -> str:
+    mark = " (disabled)" if function.is_disabled else ""
     return (
-        f"<tr><td>{escape(function.name)}</td><td>{_what(function, settings)}</td>"
+        f"<tr><td>{escape(function.name)}{mark}</td><td>{_what(function, settings)}</td>"
         f"<td><code>{escape(str(function.place))}</code></td></tr>"
     )
 

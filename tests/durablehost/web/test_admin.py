@@ -122,7 +122,9 @@ async def test_the_status_says_that_the_host_runs(table: FunctionTable) -> None:
 async def test_the_list_describes_every_function(table: FunctionTable) -> None:
     async with serving(table, Settings(disabled=frozenset({"post"}))) as call:
         listed = json.loads((await call("GET", "/admin/functions")).body)
+        home = (await call("GET", "/")).body.decode()
 
+    assert "<td>post (disabled)</td>" in home
     assert [f["name"] for f in listed] == ["all_items", "one_item", "post", "Sweep"]
     assert [f["isDisabled"] for f in listed] == [False, False, True, False]
     assert listed[1]["invoke_url_template"] == f"{call.origin}/api/items/{{id}}"
