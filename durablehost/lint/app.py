@@ -105,6 +105,8 @@ class App:
     def says(self, use: Use) -> str:
         """Who uses what, and the way there."""
         name = use.name.removeprefix("builtins.")
+        if "()" in name and isinstance(use.node, ast.Call):  # of an object: as the app names it
+            name = ast.unparse(use.node.func)
         verb = "calls" if isinstance(use.node, ast.Call) else "reads"
         return f"{use.step.path} {verb} {name}"
 
