@@ -1,4 +1,4 @@
-"""HTTP to the parties outside: what they refuse and what fails become Failures with a code."""
+"""HTTP requests to other systems. A refusal or an outage becomes a Failure with a code."""
 
 import asyncio
 import io
@@ -34,10 +34,10 @@ async def ask(
     bearer: str | None = None,
     within: timedelta = TIMEOUT,
 ) -> Any:
-    """Send a request to a party, whose address is in the setting `<PARTY>_URL`; return its JSON.
+    """Send a request to the address in the setting `<PARTY>_URL`; return the JSON of the answer.
 
-    A refusal (4xx) raises a Failure with the party's own code. No answer, 5xx and an answer that is
-    no JSON raise a Failure that is worth another attempt: a party does the work of one `key` once.
+    A refusal (4xx) raises a Failure with the code in the answer. No answer, 5xx and an answer that
+    is not JSON raise a retriable Failure: the other system does the work of one `key` once.
     Redirects are not followed, because a key or a token must not reach another host.
     """
     url = address_of(party) + path
@@ -59,53 +59,54 @@ async def ask(
             if 300 <= answer.status < 400:
                 raise _misdirected(party)
             body = json_text.loads(await _content_of(answer, party) or "null")
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: it is no JSON
-        raise unavailable(party, "gave no answer that can be read") from error
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: not JSON
+        raise unavailable(party, "gave no valid answer") from error
     if answer.status >= 400:
         raise refusal_of(party, answer.status, body)
     return body
 
 
 async def _content_of(answer: aiohttp.ClientResponse, party: str) -> bytes:
-    """The body of an answer. Raises Failure `answer_too_large` once it is over the limit."""
+    """The body of an answer. Raises Failure `answer_too_large` if it is over the limit."""
     content, most = bytearray(), limits.ANSWER_BYTES.most
     async for chunk in answer.content.iter_chunked(_CHUNK):
         content += chunk
         if len(content) > most:
-            message = f"the {_called(party)} sent an answer of over {most} bytes"
+            message = f"the {_name_of(party)} sent an answer of over {most} bytes"
             raise Failure("answer_too_large", message)
     return bytes(content)
 
 
 async def close() -> None:
-    """Close the connections of this event loop; whoever ends a loop does it before."""
+    """Close the connections of this event loop. Call it before the loop ends."""
     session = _sessions.pop(asyncio.get_running_loop(), None)
     if session is not None:
         await session.close()
 
 
 def refusal_of(party: str, status: int, body: Any) -> Failure:
-    """What a status from 400 on means: the party's own code, or one worth another attempt."""
+    """The Failure that a status from 400 on means: retriable, or with the code in the answer."""
     if status >= 500 or status in _TRY_AGAIN:
         return unavailable(party, f"answered {status}")
-    said = body if isinstance(body, dict) else {}
-    code = said["code"] if is_code(said.get("code")) else f"{party}_refused"
-    message = str(said.get("message") or f"the {_called(party)} answered {status}")
+    answer = body if isinstance(body, dict) else {}
+    code = answer["code"] if is_code(answer.get("code")) else f"{party}_refused"
+    message = str(answer.get("message") or f"the {_name_of(party)} answered {status}")
     return Failure(code, message[:_LONGEST_MESSAGE])
 
 
 def unavailable(party: str, what: str) -> Failure:
-    """The party cannot be asked now: it may be later."""
-    return Failure(f"{party}_unavailable", f"the {_called(party)} {what}", retriable=True)
+    """The Failure of a system that does not answer now, but may answer later."""
+    return Failure(f"{party}_unavailable", f"the {_name_of(party)} {what}", retriable=True)
 
 
 def _misdirected(party: str) -> Failure:
-    called = _called(party)
-    message = f"the {called} redirects to another address: see what {party.upper()}_URL says"
+    message = (
+        f"the {_name_of(party)} redirects to another address: see what {party.upper()}_URL says"
+    )
     return Failure(f"{party}_misdirected", message)
 
 
-def _called(party: str) -> str:
+def _name_of(party: str) -> str:
     return {"tax": "tax office"}.get(party, party)
 
 
@@ -118,7 +119,7 @@ def address_of(party: str) -> str:
 
 
 def _session() -> aiohttp.ClientSession:
-    """The session of this event loop: connections are kept, but cannot change loops."""
+    """The session of this event loop. It keeps connections, which cannot change loops."""
     loop = asyncio.get_running_loop()
     if loop not in _sessions or _sessions[loop].closed:
         _sessions[loop] = aiohttp.ClientSession()

@@ -1,7 +1,7 @@
-"""The storage account that the app keeps files in, and what its failures mean.
+"""The storage account for the app's files, and the meaning of its failures.
 
-The setting INVOICES names it, or else AzureWebJobsStorage does: by a connection string, as for
-Azurite, or in Azure by `…__blobServiceUri` or `…__accountName`, where the app's identity is let in.
+The setting INVOICES, or else AzureWebJobsStorage, names the account: by a connection string, as for
+Azurite, or in Azure by `…__blobServiceUri` or `…__accountName`, which use the app's identity.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ SETTINGS: Final = ("INVOICES", "AzureWebJobsStorage")
 
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 60
-_BLOCK_BYTES: Final = 2**20  # larger ones would hold up everything else on the event loop
+_BLOCK_BYTES: Final = 2**20  # larger blocks would delay all other work on the event loop
 _TRY_AGAIN: Final = frozenset({408, 409, 429})  # 409: such as a container that is being deleted
 
 
 @dataclass(frozen=True)
 class _Account:
-    """A storage account as one event loop speaks to it: connections cannot change loops."""
+    """The connections of one event loop to a storage account. They cannot change loops."""
 
     address: str
     service: BlobServiceClient
@@ -56,7 +56,7 @@ async def blob_service() -> BlobServiceClient:
 
 
 async def close() -> None:
-    """Close the connections of this event loop; whoever ends a loop does it before."""
+    """Close the connections of this event loop. Call it before the loop ends."""
     account = _accounts.pop(asyncio.get_running_loop(), None)
     if account is not None:
         await account.close()
@@ -64,7 +64,7 @@ async def close() -> None:
 
 @contextmanager
 def storage_failures(what: str) -> Iterator[None]:
-    """Turn what the storage's client raises into the Failure it means; `what` is what is used."""
+    """Turn exceptions of the storage client into Failures; `what` is the container or blob."""
     try:
         yield
     except HttpResponseError as error:
@@ -83,10 +83,10 @@ def _failure_of(error: HttpResponseError, what: str) -> Failure:
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         advice = "give its identity the role Storage Blob Data Contributor, or look at the key"
         return Failure("storage_refused", f"the blob storage does not let the app in: {advice}")
-    said = f"the blob storage answered {status} {getattr(error, 'error_code', None) or ''}"
+    answered = f"the blob storage answered {status} {getattr(error, 'error_code', None) or ''}"
     if status is None or status >= 500 or status in _TRY_AGAIN:
-        return Failure("storage_unavailable", f"{said} about {what}", retriable=True)
-    return Failure("storage_refused", f"{said} about {what}")
+        return Failure("storage_unavailable", f"{answered} about {what}", retriable=True)
+    return Failure("storage_refused", f"{answered} about {what}")
 
 
 def _named() -> tuple[str, str]:
@@ -102,7 +102,7 @@ def _named() -> tuple[str, str]:
 
 
 def _opened(setting: str, address: str) -> _Account:
-    # Whoever asks tries again, and knows when it is no use: the client's own way waits a minute.
+    # The orchestrator retries. The retries of the client would take a minute before that.
     options: dict[str, Any] = {
         "retry_total": 0,
         "connection_timeout": _CONNECT_SECONDS,
@@ -117,7 +117,7 @@ def _opened(setting: str, address: str) -> _Account:
             service = BlobServiceClient.from_connection_string(address, **options)
         except ValueError as error:
             advice = "set it to the connection string of a storage account"
-            message = f"the setting {setting} is no connection string: {advice}"
+            message = f"the setting {setting} is not a connection string: {advice}"
             raise Failure("not_configured", message) from error
         return _Account(address, service)
 

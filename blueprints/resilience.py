@@ -108,7 +108,7 @@ def exchange_rates(context: df.DurableOrchestrationContext) -> Generator[Any, An
     wanted = cast(Wanted, context.get_input())
     of = len(wanted["currencies"])
     context.set_custom_status({"step": "asking", "done": 0, "of": of})
-    # Each run has children of its own: those of a run that was terminated may still be running.
+    # Each run has its own children: those of a run that was terminated may still be running.
     run = context.new_uuid()[:8]
     children = [
         context.call_sub_orchestrator(

@@ -154,7 +154,7 @@ async def test_a_storage_that_does_not_answer_is_told_at_once(
 
 @pytest.mark.parametrize(
     ("setting", "words"),
-    [("", "AzureWebJobsStorage is missing"), ("nonsense", "is no connection string")],
+    [("", "AzureWebJobsStorage is missing"), ("nonsense", "is not a connection string")],
 )
 async def test_a_setting_that_leads_nowhere_is_named(
     monkeypatch: pytest.MonkeyPatch, setting: str, words: str

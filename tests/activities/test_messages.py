@@ -26,7 +26,7 @@ async def test_another_key_is_another_message(sandbox: Sandbox) -> None:
     assert len(await sandbox.mails("ada@example.com")) == 2
 
 
-async def test_an_outage_is_worth_another_attempt(sandbox: Sandbox) -> None:
+async def test_an_outage_is_retriable(sandbox: Sandbox) -> None:
     await sandbox.fault("mail", fail_next=1)
 
     with pytest.raises(Failure) as caught:

@@ -48,7 +48,7 @@ async def failure(within: timedelta = outside.TIMEOUT) -> Failure:
     return caught.value
 
 
-async def test_a_good_answer_is_its_json(bank: Bank) -> None:
+async def test_the_json_of_the_answer_is_returned(bank: Bank) -> None:
     await bank(saying(201, {"id": "debit-1"}))
 
     assert await ask("bank", "POST", "/debits", json={}) == {"id": "debit-1"}
@@ -67,7 +67,7 @@ async def test_a_file_of_megabytes_arrives_whole(bank: Bank) -> None:
     assert await ask("bank", "POST", "/scans", data=bytes(size)) == [size, size]
 
 
-async def test_an_empty_answer_is_nothing(bank: Bank) -> None:
+async def test_an_empty_answer_is_none(bank: Bank) -> None:
     async def says(_: web.Request) -> web.Response:
         return web.Response(status=204)
 
@@ -89,7 +89,7 @@ async def test_path_body_and_key_arrive(bank: Bank) -> None:
     assert seen == [("/bank/debits", {"cents": 5}, "payment:1:debit")]
 
 
-async def test_a_refusal_keeps_the_party_s_code_and_is_not_worth_another_attempt(
+async def test_a_refusal_keeps_the_code_in_the_answer_and_is_not_retriable(
     bank: Bank,
 ) -> None:
     await bank(saying(409, {"code": "account_frozen", "message": "account a is frozen"}))
@@ -111,7 +111,7 @@ async def test_a_refusal_without_a_code_gets_one(bank: Bank, body: object) -> No
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-async def test_an_outage_is_worth_another_attempt(bank: Bank, status: int) -> None:
+async def test_an_outage_is_retriable(bank: Bank, status: int) -> None:
     await bank(saying(status, {"code": "out_of_order", "message": "secret details"}))
 
     down = await failure()
@@ -120,7 +120,7 @@ async def test_an_outage_is_worth_another_attempt(bank: Bank, status: int) -> No
     assert "secret" not in down.message
 
 
-async def test_junk_is_worth_another_attempt(bank: Bank) -> None:
+async def test_an_answer_that_is_not_json_is_retriable(bank: Bank) -> None:
     async def says(_: web.Request) -> web.Response:
         return web.Response(text="<html>", content_type="text/html")
 
@@ -129,7 +129,7 @@ async def test_junk_is_worth_another_attempt(bank: Bank) -> None:
     assert (await failure()).retriable
 
 
-async def test_a_connection_that_breaks_is_worth_another_attempt(bank: Bank) -> None:
+async def test_a_broken_connection_is_retriable(bank: Bank) -> None:
     async def says(request: web.Request) -> web.Response:
         assert request.transport is not None
         request.transport.abort()
@@ -140,7 +140,7 @@ async def test_a_connection_that_breaks_is_worth_another_attempt(bank: Bank) -> 
     assert (await failure()).retriable
 
 
-async def test_an_answer_that_never_comes_is_not_waited_for(bank: Bank) -> None:
+async def test_a_request_without_an_answer_times_out(bank: Bank) -> None:
     async def says(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
         await answer.prepare(request)
@@ -193,9 +193,7 @@ def streaming(size: int, **headers: str) -> Says:
 
 
 @pytest.mark.parametrize("compress", ["", "yes"])
-async def test_an_answer_that_is_too_large_is_not_read_to_its_end(
-    bank: Bank, compress: str
-) -> None:
+async def test_an_answer_over_the_limit_is_not_read_to_its_end(bank: Bank, compress: str) -> None:
     await bank(streaming(limits.ANSWER_BYTES.most + 1, compress=compress))
 
     too_large = await failure()
@@ -203,13 +201,13 @@ async def test_an_answer_that_is_too_large_is_not_read_to_its_end(
     assert (too_large.code, too_large.retriable) == ("answer_too_large", False)
 
 
-async def test_an_answer_of_just_the_limit_is_read(bank: Bank) -> None:
+async def test_an_answer_of_exactly_the_limit_is_read(bank: Bank) -> None:
     await bank(streaming(limits.ANSWER_BYTES.most))
 
     assert len(await ask("bank", "GET")) == limits.ANSWER_BYTES.most - 2
 
 
-async def test_nobody_at_the_address_is_worth_another_attempt(
+async def test_an_address_where_nobody_listens_is_retriable(
     monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     monkeypatch.setenv("BANK_URL", f"http://127.0.0.1:{unused_tcp_port}")

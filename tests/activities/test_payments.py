@@ -42,7 +42,7 @@ async def test_steps_that_run_twice_move_money_once(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("done", [0, 1, 2])
 @pytest.mark.parametrize(("step", "undo"), UNDOS)
-async def test_an_undo_that_runs_twice_leaves_things_as_they_were_before_the_step(
+async def test_an_undo_that_runs_twice_reverses_the_step_once(
     sandbox: Sandbox, step: Step, undo: Step, done: int
 ) -> None:
     await debit_account(an_order("of another payment"))
@@ -67,7 +67,7 @@ async def test_a_step_that_the_bank_refuses_has_nothing_to_undo(sandbox: Sandbox
 
 
 @pytest.mark.parametrize(("step", "undo"), [*UNDOS, (post_payment, reverse_payment)])
-async def test_a_step_whose_request_arrives_after_its_undo_is_not_done(
+async def test_a_step_whose_request_arrives_after_its_undo_is_refused(
     sandbox: Sandbox, step: Step, undo: Step
 ) -> None:
     await debit_account(an_order("of another payment"))
@@ -81,7 +81,7 @@ async def test_a_step_whose_request_arrives_after_its_undo_is_not_done(
     assert await sandbox.postings() == []
 
 
-async def test_an_undo_is_refused_while_the_money_cannot_be_had_back(sandbox: Sandbox) -> None:
+async def test_an_undo_is_refused_while_the_account_is_frozen(sandbox: Sandbox) -> None:
     await debit_account(an_order("debit"))
     await credit_vendor(an_order("credit"))
     await sandbox.put("/bank/accounts/vendor:acme", frozen=True)
@@ -111,14 +111,14 @@ async def test_the_posting_of_another_payment_is_not_reversed(sandbox: Sandbox) 
     assert [posting["reversed"] for posting in await sandbox.postings()] == [False]
 
 
-async def test_what_was_paid_and_not_reversed_is_not_paid_again(sandbox: Sandbox) -> None:
+async def test_a_payment_that_was_not_reversed_is_not_made_again(sandbox: Sandbox) -> None:
     await debit_account(an_order("debit"))
 
     with pytest.raises(Failure, match="paid_before"):
         await check_not_paid_yet(an_order("check"))
 
 
-async def test_what_was_paid_and_reversed_may_be_paid_again(sandbox: Sandbox) -> None:
+async def test_a_payment_that_was_reversed_may_be_made_again(sandbox: Sandbox) -> None:
     await debit_account(an_order("debit"))
     await reverse_debit(an_order("debit"))
 

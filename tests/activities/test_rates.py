@@ -34,7 +34,7 @@ async def said(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Any]]:
         await outside.close()
 
 
-async def test_each_partner_has_a_rate_of_its_own(sandbox: Sandbox) -> None:
+async def test_each_partner_has_its_own_rates(sandbox: Sandbox) -> None:
     dealt = await ask_for_rate(USD)
     published = await ask_for_rate(PartnerOrder(**{**USD, "partner": "centralbank"}))
 
@@ -54,7 +54,7 @@ async def test_the_rate_is_that_of_the_day(said: list[Any]) -> None:
     [{}, [], None, "1.08", {"per_euro": "1.08"}, {"per_euro": 0}, {"per_euro": -1}]
     + [{"per_euro": True}, {"per_euro": float("nan")}, {"per_euro": float("inf")}],
 )
-async def test_what_is_no_rate_is_worth_another_attempt(said: list[Any], words: Any) -> None:
+async def test_an_answer_without_a_valid_rate_is_retriable(said: list[Any], words: Any) -> None:
     said.append(words)
 
     with pytest.raises(Failure) as caught:
@@ -64,7 +64,7 @@ async def test_what_is_no_rate_is_worth_another_attempt(said: list[Any], words: 
 
 
 @pytest.mark.parametrize("currency", ["XXX", "SEK"])
-async def test_a_currency_the_partner_does_not_know_is_not(sandbox: Sandbox, currency: str) -> None:
+async def test_an_unknown_currency_is_not_retriable(sandbox: Sandbox, currency: str) -> None:
     order = PartnerOrder(currency=currency, date="2026-01-01", partner="centralbank")
 
     with pytest.raises(Failure) as caught:
@@ -73,7 +73,7 @@ async def test_a_currency_the_partner_does_not_know_is_not(sandbox: Sandbox, cur
     assert (caught.value.code, caught.value.retriable) == ("currency_unknown", False)
 
 
-async def test_a_partner_without_an_address_is_not(
+async def test_a_partner_without_an_address_is_not_retriable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RATES_URL", raising=False)

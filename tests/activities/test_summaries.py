@@ -62,7 +62,7 @@ async def test_a_summary_joins_its_parts_and_names_the_first_failures(filed: Fil
     await delete_blobs(Folder(container=RESULTS, prefix=f"{filed.name}/"))
 
 
-async def test_a_summary_of_no_files_is_written_where_nothing_was_written_before(
+async def test_a_summary_of_no_files_is_written(
     filed: Filed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container = f"c{uuid4().hex}"
