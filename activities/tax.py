@@ -1,8 +1,8 @@
-"""The tax office: by what right it is asked.
+"""Access to the tax office.
 
-A request of `call_http` stands in the history as it is sent, headers included. So the token of
-TAX_TOKEN never leaves its activity: it buys tickets good for one request each. Where the office
-knows the app's identity (TAX_RESOURCE), the host fetches a token by itself, and writes down none.
+The history contains each request of `call_http` with its headers. So TAX_TOKEN never leaves its
+activity: it buys tickets, each of which is good for one request. If the office accepts the identity
+of the app (TAX_RESOURCE), the host gets a token itself and does not store it.
 """
 
 import os
@@ -17,13 +17,13 @@ bp = df.Blueprint()
 
 
 class Applicant(TypedDict):
-    """Whose number is asked about."""
+    """The owner of the number."""
 
     vat_id: str
 
 
 class Access(TypedDict):
-    """Where the office is, and what opens it: a resource for the host's token, or a ticket."""
+    """The address, and what grants access: a resource for the host's token, or a ticket."""
 
     url: str
     resource: str | None
@@ -32,7 +32,7 @@ class Access(TypedDict):
 
 @bp.activity_trigger(input_name="applicant")
 async def obtain_tax_access(applicant: Applicant) -> Access:
-    """Find out how to ask about a number. Run twice it buys a ticket that nobody will use."""
+    """Get access for one request. If it runs twice, one ticket stays unused."""
     access = Access(url=address_of("tax"), resource=None, ticket=None)
     if resource := os.environ.get("TAX_RESOURCE"):
         return {**access, "resource": resource}

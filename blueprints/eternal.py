@@ -15,6 +15,7 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from activities import limits
+from activities.clock import time_text
 from activities.ids import sweep_id
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
 from http_api.bodies import Body, read_body
@@ -216,7 +217,7 @@ def _status(so_far: SoFar, step: str) -> dict[str, Any]:
         "beats": so_far["beats"],
         "every_minutes": so_far["every_minutes"],
         "changes": so_far["changes"],
-        "next_beat": f"{next_beat:%Y-%m-%dT%H:%M:%SZ}" if next_beat else None,
+        "next_beat": time_text(next_beat) if next_beat else None,
         "open": len(so_far["open"]),
         "failing": so_far["failing"],
     }

@@ -1,6 +1,6 @@
-"""What `context.call_http` answers, read for its status, its JSON and its Retry-After.
+"""Reading the result of `context.call_http`: its status, JSON, Retry-After and Location.
 
-The platform does not follow a 202 for Python: whoever gets one asks again by a timer.
+The host does not poll for a Python app: after a 202, the orchestrator has to ask again.
 """
 
 import json
@@ -16,7 +16,7 @@ _LONGEST: Final = timedelta(days=365)
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An answer; the names of its headers in lower case, of several values the first."""
+    """An HTTP response. Header names are in lower case; only the first value of each is kept."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,20 +31,20 @@ class HttpAnswer:
         return cls(int(result["statusCode"]), headers, result.get("content") or "")
 
     def json(self) -> Any:
-        """The body; None where it is no JSON."""
+        """The body, or None if it is not JSON."""
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             return None
 
     def retry_after(self, now: datetime) -> timedelta | None:
-        """How long it asks to wait, in seconds or until a date; None where that cannot be read."""
-        said = self.headers.get("retry-after", "").strip()
-        if said.isascii() and said.isdigit():
-            digits = said.lstrip("0") or "0"
+        """The time of Retry-After, given in seconds or as a date; None if it cannot be read."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            digits = value.lstrip("0") or "0"
             return timedelta(seconds=int(digits)) if len(digits) < 8 else _LONGEST
         try:
-            moment = parsedate_to_datetime(said)
+            moment = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
@@ -52,14 +52,14 @@ class HttpAnswer:
         return min(max(moment - now, timedelta(0)), _LONGEST)
 
     def location(self, asked: str) -> str | None:
-        """The address it points to; None for none, and for one at another host than was asked.
+        """The absolute address in Location; None if there is none, or if it is on another host.
 
-        What opens the one host is not to be sent to another.
+        Credentials for one host must not reach another one.
         """
-        if not (said := self.headers.get("location")):
+        if not (value := self.headers.get("location")):
             return None
         try:
-            there, here = urljoin(asked, said), urlsplit(asked)
+            there, here = urljoin(asked, value), urlsplit(asked)
             target = urlsplit(there)
         except ValueError:
             return None

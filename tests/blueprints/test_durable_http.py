@@ -1,4 +1,4 @@
-"""Durable HTTP: the tax office is asked, and again until it answers, without writing its token."""
+"""Durable HTTP: the tax office is polled until it answers; its token is stored nowhere."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ async def check(hub: ManualHub, vat_id: str = VAT_ID, within_minutes: int = 60) 
 
 
 async def failure(hub: ManualHub) -> dict[str, str]:
-    """What a caller is told of how it failed."""
+    """The failure that the operation shows."""
     await hub.run_until_ended(ID)
     shown = (await hub.request("GET", HERE)).json()
     assert shown["runtimeStatus"] == "Failed", shown
@@ -48,7 +48,7 @@ def pauses(hub: ManualHub) -> list[float]:
 
 
 @pytest.mark.parametrize(("vat_id", "valid"), [(VAT_ID, True), ("DE123456780", False)])
-async def test_a_number_is_asked_about_until_the_office_knows(
+async def test_the_office_is_polled_until_it_answers(
     hub: ManualHub, sandbox: Sandbox, vat_id: str, valid: bool
 ) -> None:
     await check(hub, vat_id)
@@ -75,7 +75,7 @@ async def test_the_status_says_when_the_next_call_is(hub: ManualHub, sandbox: Sa
 @pytest.mark.parametrize(
     ("asked", "pause"), [(0, 2), (2, 2), (7, 7), (600, 600), (601, 600), (10**9, 600)]
 )
-async def test_retry_after_is_kept_to_within_limits(
+async def test_retry_after_is_respected_within_limits(
     hub: ManualHub, sandbox: Sandbox, asked: int, pause: int, as_date: bool
 ) -> None:
     await sandbox.put("/tax/office", retry_after=asked, retry_after_as_date=as_date)
@@ -87,7 +87,7 @@ async def test_retry_after_is_kept_to_within_limits(
 
 
 @pytest.mark.parametrize("said", [None, "", "soon", "-5", "1e3", "Sat, 99 Nov 2026 00:00:00 GMT"])
-async def test_where_retry_after_says_nothing_the_pauses_grow(
+async def test_without_a_readable_retry_after_the_pauses_grow(
     hub: ManualHub, sandbox: Sandbox, said: str | None
 ) -> None:
     await sandbox.put("/tax/office", retry_after=said, ready_after_looks=9)
@@ -100,9 +100,7 @@ async def test_where_retry_after_says_nothing_the_pauses_grow(
     assert 60 <= grown[-1] <= 75
 
 
-async def test_a_date_that_has_passed_is_no_reason_to_spin(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_date_in_the_past_does_not_make_it_spin(hub: ManualHub, sandbox: Sandbox) -> None:
     past = "Sat, 01 Jan 2000 00:00:00 GMT"
     await sandbox.put("/tax/office", retry_after=past, ready_after_looks=30)
     await check(hub)
@@ -115,9 +113,7 @@ async def test_a_date_that_has_passed_is_no_reason_to_spin(
 # Time limits
 
 
-async def test_a_check_ends_at_its_deadline_with_a_last_call(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_check_calls_once_more_at_its_deadline(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/tax/office", ready_after_looks=10**6, retry_after=100)
     await check(hub, within_minutes=5)
 
@@ -128,7 +124,7 @@ async def test_a_check_ends_at_its_deadline_with_a_last_call(
 
 
 @pytest.mark.parametrize(("minutes", "looks"), [(1, 5), (10, 50)], ids=["", "in generations"])
-async def test_a_check_that_is_overdue_can_be_run_again_and_finds_what_was_asked(
+async def test_an_overdue_check_can_be_retried_and_finds_the_same_check_at_the_office(
     hub: ManualHub, sandbox: Sandbox, minutes: int, looks: int
 ) -> None:
     await sandbox.put("/tax/office", ready_after_looks=looks, retry_after=20)
@@ -142,7 +138,7 @@ async def test_a_check_that_is_overdue_can_be_run_again_and_finds_what_was_asked
     assert (await sandbox.get("/tax/checks"))["checks"] == [VAT_ID]
 
 
-async def test_the_deadline_and_the_check_are_kept_over_generations(
+async def test_the_deadline_and_the_check_are_kept_across_generations(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.put("/tax/office", ready_after_looks=10**6)
@@ -170,12 +166,12 @@ async def test_the_history_stays_small_however_long_it_takes(
     assert max(lengths) < 16 * CALLS_A_GENERATION
 
 
-# Failures, by class of status
+# Failures, by status
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_what_passes_is_waited_out_with_pauses_that_grow(
+async def test_a_temporary_failure_is_retried_with_growing_pauses(
     hub: ManualHub, sandbox: Sandbox, status: int, method: str
 ) -> None:
     await sandbox.put("/tax/office", ready_after_looks=0)
@@ -190,7 +186,7 @@ async def test_what_passes_is_waited_out_with_pauses_that_grow(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_busy_office_is_left_alone_for_as_long_as_it_asks(
+async def test_retry_after_of_a_failure_is_respected(
     hub: ManualHub, sandbox: Sandbox, status: int
 ) -> None:
     await sandbox.fault("tax.checks", fail_next=1, status=status, retry_after=45)
@@ -203,7 +199,7 @@ async def test_a_busy_office_is_left_alone_for_as_long_as_it_asks(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_request_whose_answer_was_lost_is_sent_again_and_asks_for_nothing_new(
+async def test_a_request_whose_answer_was_lost_starts_no_second_check(
     hub: ManualHub, sandbox: Sandbox, method: str
 ) -> None:
     await sandbox.fault("tax.checks", method=method, lose_answer_next=3)
@@ -215,7 +211,7 @@ async def test_a_request_whose_answer_was_lost_is_sent_again_and_asks_for_nothin
     assert (await sandbox.get("/tax/checks"))["checks"] == [VAT_ID]
 
 
-async def test_an_office_that_cannot_be_reached_is_asked_until_the_deadline(
+async def test_an_office_that_cannot_be_reached_is_called_until_the_deadline(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAX_URL", "http://127.0.0.1:9/tax")
@@ -230,7 +226,7 @@ async def test_an_office_that_cannot_be_reached_is_asked_until_the_deadline(
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 422])
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_refusal_is_final_and_keeps_the_offices_code(
+async def test_a_refusal_fails_the_check_with_the_code_of_the_office(
     hub: ManualHub, sandbox: Sandbox, status: int, method: str
 ) -> None:
     await sandbox.fault("tax.checks", method=method, fail_next=1, status=status)
@@ -243,7 +239,7 @@ async def test_a_refusal_is_final_and_keeps_the_offices_code(
 @pytest.mark.parametrize(
     "junk", ["", "<html>", "null", "[]", "{}", '{"valid": "yes"}', '{"valid": null}', "\x00" * 99]
 )
-async def test_an_answer_that_cannot_be_read_is_asked_for_again(
+async def test_an_unreadable_answer_is_requested_again(
     hub: ManualHub, sandbox: Sandbox, junk: str
 ) -> None:
     await sandbox.put("/tax/office", ready_after_looks=0, answer=junk)
@@ -294,7 +290,7 @@ async def test_no_ticket_is_carried_to_another_host(
     assert len(call_seconds(hub)) == 1
 
 
-# What opens the office
+# Tokens and tickets
 
 
 @pytest.fixture
@@ -340,9 +336,7 @@ async def test_the_token_is_in_no_history_no_status_and_no_log(
 
 
 @pytest.mark.usefixtures("guarded")
-async def test_no_ticket_that_is_written_down_opens_anything(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_no_ticket_in_the_history_can_be_used_again(hub: ManualHub, sandbox: Sandbox) -> None:
     await check(hub)
     await hub.advance(timedelta(seconds=10))
 
@@ -354,9 +348,7 @@ async def test_no_ticket_that_is_written_down_opens_anything(
 
 
 @pytest.mark.usefixtures("guarded")
-async def test_a_ticket_that_went_off_before_its_call_is_replaced(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_an_expired_ticket_is_replaced(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/tax/office", token=TOKEN)
     bought: list[dict[str, Any]] = []
 
@@ -376,9 +368,7 @@ async def test_a_ticket_that_went_off_before_its_call_is_replaced(
 
 
 @pytest.mark.usefixtures("guarded")
-async def test_an_office_that_refuses_every_ticket_is_not_asked_for_ever(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_check_fails_after_three_refused_tickets(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.fault("tax.checks", fail_next=1000, status=401)
     await check(hub)
 
@@ -386,7 +376,7 @@ async def test_an_office_that_refuses_every_ticket_is_not_asked_for_ever(
     assert len(call_seconds(hub)) == 3
 
 
-async def test_a_token_that_the_office_does_not_know_ends_the_check(
+async def test_a_token_that_the_office_does_not_know_fails_the_check(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sandbox.put("/tax/office", token=TOKEN)
@@ -397,9 +387,7 @@ async def test_a_token_that_the_office_does_not_know_ends_the_check(
     assert call_seconds(hub) == []
 
 
-async def test_without_a_token_an_office_that_wants_one_refuses_at_once(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_missing_token_fails_the_check_at_once(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/tax/office", token=TOKEN)
     await check(hub)
 
@@ -408,7 +396,7 @@ async def test_without_a_token_an_office_that_wants_one_refuses_at_once(
 
 
 @pytest.mark.usefixtures("guarded")
-async def test_an_outage_while_tickets_are_bought_is_waited_out(
+async def test_an_outage_while_a_ticket_is_bought_delays_the_check(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("tax.tickets", fail_next=6)
@@ -419,7 +407,7 @@ async def test_an_outage_while_tickets_are_bought_is_waited_out(
     assert hub.output(ID)["valid"] is True
 
 
-async def test_where_the_office_knows_the_apps_identity_the_host_gets_the_token(
+async def test_with_a_resource_the_host_gets_the_token(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAX_RESOURCE", "api://tax-office")
@@ -430,10 +418,10 @@ async def test_where_the_office_knows_the_apps_identity_the_host_gets_the_token(
     assert "Authorization" not in request.headers
 
 
-# Once a number and day
+# One check for each number and day
 
 
-async def test_many_who_ask_in_one_moment_start_one_check(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_concurrent_requests_start_one_check(hub: ManualHub, sandbox: Sandbox) -> None:
     body = {"vat_id": VAT_ID, "day": "2026-01-01"}
     asked = [hub.request("POST", "/api/tax-checks", json=body) for _ in range(20)]
     answers = await asyncio.gather(*asked)
@@ -445,7 +433,7 @@ async def test_many_who_ask_in_one_moment_start_one_check(hub: ManualHub, sandbo
     assert (await sandbox.get("/tax/checks"))["checks"] == [VAT_ID]
 
 
-async def test_asking_for_another_deadline_is_a_conflict_in_every_generation(
+async def test_a_different_time_limit_is_a_conflict_in_every_generation(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.put("/tax/office", ready_after_looks=10**6)
@@ -482,7 +470,7 @@ async def test_another_day_is_another_check(hub: ManualHub, sandbox: Sandbox) ->
         ({"token": "x"}, "token"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
+async def test_an_invalid_body_names_the_field_and_starts_nothing(
     hub: ManualHub, changed: dict[str, Any], field: str
 ) -> None:
     body = {"vat_id": VAT_ID, "day": "2026-01-01", **changed}
@@ -496,7 +484,7 @@ async def test_a_body_that_is_not_right_names_the_field_and_starts_nothing(
 # Whatever happens in between
 
 
-async def test_a_cancelled_check_calls_no_more(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_cancelled_check_makes_no_more_calls(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/tax/office", ready_after_looks=10**6)
     await check(hub)
     await hub.advance(timedelta(seconds=2 * CALLS_A_GENERATION + 5))
