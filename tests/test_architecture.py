@@ -275,6 +275,21 @@ def test_a_pattern_needs_few_building_blocks(pattern, blocks):
     assert len(blocks) <= most_blocks(pattern), blocks
 
 
+ONE_SCREEN = 45  # lines
+
+
+@pytest.mark.parametrize("path", blueprint_files().values(), ids=list(blueprint_files()))
+def test_an_orchestrator_fits_on_one_screen(path):
+    lengths = {
+        node.name: (node.end_lineno or node.lineno) - node.lineno + 1
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and any("orchestration_trigger" in ast.unparse(each) for each in node.decorator_list)
+    }
+
+    assert {name: length for name, length in lengths.items() if length > ONE_SCREEN} == {}
+
+
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 
