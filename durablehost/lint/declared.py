@@ -25,16 +25,6 @@ class Declared:
     name: str | None  # the name it is called by; None where the source does not show it
     function: Function
 
-    @property
-    def python_name(self) -> str:
-        return self.function.name
-
-    @property
-    def context(self) -> str:
-        """The parameter that receives the context, or the activity's input."""
-        parameters = self.function.parameters
-        return parameters[0].arg if parameters else ""
-
 
 class Declarations:
     """All durable functions of an app, and whether their names are all in the source."""

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator
 
 from durablehost.lint.app import App
@@ -19,14 +20,14 @@ def check(app: App) -> Iterator[Found]:
     raised = _named(app, "raise_event", 1, "event_name")
     names = {name for name, _, _ in awaited}
     for name, node, scope in awaited:
-        if other := _other_spelling(name, names):
+        if other := _same_but_for_case(name, names):
             says = (
                 f"The event {name!r} is awaited as {other!r} elsewhere. Names of events are "
                 "case-sensitive: an event reaches one of the two only."
             )
             yield app.found(node, scope, says)
     for name, node, scope in raised:
-        if names and name not in names and (other := _other_spelling(name, names)):
+        if name not in names and (other := _nearest(name, names)):
             says = (
                 f"The event {name!r} is raised, and the app awaits {other!r}. Names of events are "
                 "case-sensitive: nobody receives it."
@@ -45,18 +46,25 @@ def _named(app: App, method: str, position: int, keyword: str) -> _Named:
     return found
 
 
-def _other_spelling(name: str, names: set[str]) -> str:
-    """A name that is the same but for case and underscores, or nearly the same."""
-    others = sorted(names - {name})
+def _same_but_for_case(name: str, names: set[str]) -> str:
+    """A name that is the same but for case and underscores."""
     plain = name.replace("_", "").lower()
-    for other in others:
-        if other.replace("_", "").lower() == plain:
-            return other
-    if len(name) > 5 and not name[-1].isdigit():
-        same_start = [each for each in others if abs(len(each) - len(name)) < 2]
-        close = difflib.get_close_matches(name, same_start, n=1, cutoff=0.9)
-        return close[0] if close else ""
-    return ""
+    same = [each for each in sorted(names - {name}) if each.replace("_", "").lower() == plain]
+    return same[0] if same else ""
+
+
+def _nearest(name: str, names: set[str]) -> str:
+    """A name that is nearly the same; another number or last letter is meant."""
+    if same := _same_but_for_case(name, names):
+        return same
+    meant = re.sub(r"\d", "", name)
+    others = [
+        each
+        for each in sorted(names)
+        if re.sub(r"\d", "", each) != meant and each[:-1] != name[:-1]
+    ]
+    close = difflib.get_close_matches(name, others, n=1, cutoff=0.9)
+    return close[0] if close else ""
 
 
 RULE = Rule(
@@ -82,6 +90,13 @@ def order(context):
 async def pay(req, client):
     await client.raise_event(req.route_params["id"], PAID)
 """),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    shipped = context.wait_for_external_event("OrderShipped")
+    skipped = context.wait_for_external_event("OrderSkipped")
+    yield context.task_any([shipped, skipped])
+"""),
     ],
     invalid=[
         Example("""\
@@ -94,6 +109,17 @@ def order(context):
 @app.durable_client_input(client_name="client")
 async def pay(req, client):
     await client.raise_event(req.route_params["id"], "paid")  # here
+"""),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.wait_for_external_event("OrderCancelled")
+
+
+@app.route(route="cancel/{id}")
+@app.durable_client_input(client_name="client")
+async def cancel(req, client):
+    await client.raise_event(req.route_params["id"], "OrderCanceled")  # here
 """),
     ],
     check=check,

@@ -18,7 +18,6 @@ _NAIVE: Final = (
     "datetime.datetime.strptime",
     "datetime.datetime.utcfromtimestamp",
 )
-_UTC: Final = ("datetime.timezone.utc", "datetime.UTC", "pytz.UTC", "pytz.utc", "dateutil.tz.UTC")
 
 
 def check(app: App) -> Iterator[Found]:
@@ -95,6 +94,8 @@ def _of_zone(app: App, zone: ast.expr | None, function: Function) -> str:
             target = app.meaning.of(zone.func, function)
             zones = ("zoneinfo.ZoneInfo", "pytz.timezone", "dateutil.tz.gettz")
             text = app.constants.of(name, function)
+            if target == External("datetime.timezone") and text:  # `timezone(timedelta(hours=2))`
+                return _OTHER_ZONE
             known = isinstance(target, External) and target.name in zones and isinstance(text, str)
             return _OTHER_ZONE if known and text not in ("UTC", "Etc/UTC") else ""
         case ast.Name(id=name):
@@ -124,7 +125,7 @@ def order(context):
     ],
     invalid=[
         Example("""\
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 
@@ -134,6 +135,8 @@ def order(context):
     local = context.current_utc_datetime.astimezone(ZoneInfo("Europe/Berlin"))
     yield context.create_timer(local + timedelta(hours=1))  # here
     yield context.create_timer(timedelta(hours=1))  # here
+    east = timezone(timedelta(hours=2))
+    yield context.create_timer(datetime(2030, 1, 1, tzinfo=east))  # here
 """),
     ],
     check=check,
