@@ -66,12 +66,12 @@ async def decide(hub: ManualHub, link: str, decision: str = "accept", **more: An
     return await hub.request("POST", link, json={"decision": decision, **more})
 
 
-async def told(sandbox: Sandbox) -> list[str]:
+async def reported(sandbox: Sandbox) -> list[str]:
     """What payables were told, in a line each."""
     return [mail["subject"] for mail in await sandbox.mails(PAYABLES)]
 
 
-async def kept(folder: str, file: str, container: str = DOCUMENTS) -> Any:
+async def stored(folder: str, file: str, container: str = DOCUMENTS) -> Any:
     """A file of a folder; as data, if it is JSON."""
     content = await read_blob(container, f"{folder}/{file}", MOST)
     return json.loads(content) if file.endswith(".json") else content
@@ -83,7 +83,7 @@ async def files_of(folder: str, container: str = DOCUMENTS) -> list[str]:
     return [each.removeprefix(f"{folder}/") for each in found]
 
 
-async def put_aside() -> set[str]:
+async def quarantined() -> set[str]:
     """The folders in quarantine."""
     return {each.partition("/")[0] for each in await blob_names(QUARANTINE, "", 5000)}
 

@@ -42,7 +42,7 @@ def a_request(role: str = "lead", times: int = 0) -> DecisionRequest:
         (1_000_001, "cfo", ["lead", "controller", "director"], 2, []),
     ],
 )
-def test_the_sum_and_the_requester_say_who_decides(
+def test_the_amount_and_the_requester_determine_who_decides(
     amount_cents: int, requester: str, asked: list[str], needed: int, escalated_to: list[str]
 ) -> None:
     terms = set_approval_terms(a_payment(amount_cents, f"{requester}@example.com"))
@@ -91,7 +91,7 @@ async def test_running_twice_sends_one_mail(sandbox: Sandbox) -> None:
     assert len(await sandbox.mails("lead@example.com")) == 1
 
 
-async def test_a_reminder_is_a_mail_of_its_own(sandbox: Sandbox) -> None:
+async def test_a_reminder_is_another_mail(sandbox: Sandbox) -> None:
     for times in range(3):
         await request_approval(a_request(times=times))
 
@@ -99,7 +99,7 @@ async def test_a_reminder_is_a_mail_of_its_own(sandbox: Sandbox) -> None:
     assert subjects == [ASK] + [f"Reminder: {ASK}"] * 2
 
 
-async def test_each_role_has_a_link_of_its_own(sandbox: Sandbox) -> None:
+async def test_each_role_has_its_own_link(sandbox: Sandbox) -> None:
     links = set()
     for role in ("lead", "director"):
         await request_approval(a_request(role))

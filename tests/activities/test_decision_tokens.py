@@ -25,7 +25,7 @@ def refusal(token: str, approval: str = GRANT.operation, now: datetime = BEFORE)
     return caught.value.code
 
 
-def test_a_token_gives_the_seat_it_was_made_for() -> None:
+def test_a_token_gives_the_grant_it_was_made_for() -> None:
     assert check_token(make_token(GRANT), GRANT.operation, BEFORE) == GRANT
 
 

@@ -47,7 +47,7 @@ def assessed(
         ("statement", "statement"),
     ],
 )
-def test_a_kind_is_told_by_the_words_for_it(words: str, kind: str) -> None:
+def test_a_kind_is_recognized_by_its_words(words: str, kind: str) -> None:
     assert assessed(kind=words) == (kind, {})
 
 
@@ -60,11 +60,11 @@ def test_as_sure_as_needed_is_sure_and_less_is_not() -> None:
     assert assessed({"number": 0.79}) == ("invoice", {"number": "unsure"})
 
 
-def test_what_cannot_be_right_is_not_doubted_twice() -> None:
+def test_a_malformed_field_is_doubted_once() -> None:
     assert assessed({"number": 0.1}, number="") == ("invoice", {"number": "malformed"})
 
 
-def test_of_what_is_no_invoice_only_the_kind_has_to_be_sure() -> None:
+def test_only_the_kind_of_other_documents_must_be_sure() -> None:
     assert assessed({"number": 0.1}, kind="reminder", number="") == ("reminder", {})
     assert assessed({"kind": 0.1}, kind="reminder") == ("reminder", {"kind": "unsure"})
 
@@ -105,7 +105,7 @@ async def test_a_posting_that_was_reversed_does_not_stand_in_the_way(sandbox: Sa
     assert await found_by("postings") == []
 
 
-async def test_who_does_not_answer_is_no_doubt_about_the_invoice(sandbox: Sandbox) -> None:
+async def test_an_outage_is_no_doubt_about_the_invoice(sandbox: Sandbox) -> None:
     await sandbox.fault("orders", fail_next=1)
 
     with pytest.raises(Failure) as caught:

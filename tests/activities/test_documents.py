@@ -11,7 +11,7 @@ from activities import blobs
 from activities.documents import Folder, load_original, read_document, store_original
 from orchestration.failures import Failure
 from tests.outside import Sandbox
-from tests.scanning import kept, scanned
+from tests.scanning import scanned, stored
 
 pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
 
@@ -21,7 +21,7 @@ def folder() -> str:
     return f"document:{uuid4()}"
 
 
-async def test_what_is_kept_first_stays(folder: str) -> None:
+async def test_a_file_that_was_stored_is_not_overwritten(folder: str) -> None:
     await store_original(folder, b"%PDF-first")
     await store_original(folder, b"%PDF-second")
 
@@ -39,17 +39,17 @@ async def test_what_is_read_keeps_a_confidence_for_each_field(folder: str) -> No
     assert reading["fields"]["currency"] == "EUR"
 
 
-async def test_a_field_that_is_a_page_long_does_not_travel_whole(folder: str) -> None:
+async def test_a_field_as_long_as_a_page_is_cut(folder: str) -> None:
     await store_original(folder, scanned(vendor="a b " * 10_000))
 
     reading = await read_document(Folder(folder=folder))
 
     assert reading["fields"]["vendor"] == "a b " * 16
-    extracted = await kept(folder, "extracted.json")
+    extracted = await stored(folder, "extracted.json")
     assert len(extracted["fields"]["vendor"]["value"]) == 39_999
 
 
-async def test_a_file_that_was_deleted_is_not_put_aside_as_unreadable(folder: str) -> None:
+async def test_a_deleted_file_is_not_quarantined_as_unreadable(folder: str) -> None:
     with pytest.raises(Failure) as caught:
         await read_document(Folder(folder=folder))
 
@@ -67,7 +67,7 @@ async def test_a_file_that_was_deleted_is_not_put_aside_as_unreadable(folder: st
         (429, {}),
     ],
 )
-async def test_junk_from_the_reader_is_worth_another_attempt(
+async def test_a_malformed_answer_of_the_reader_is_retried(
     folder: str, monkeypatch: pytest.MonkeyPatch, status: int, answer: Any
 ) -> None:
     await store_original(folder, scanned())
@@ -77,7 +77,7 @@ async def test_junk_from_the_reader_is_worth_another_attempt(
     assert (failure.code, failure.retriable) == ("reader_unavailable", True)
 
 
-async def test_a_reader_that_does_not_let_us_in_says_nothing_of_the_file(
+async def test_a_reader_that_refuses_access_does_not_quarantine_the_file(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store_original(folder, scanned())

@@ -5,7 +5,7 @@ import pytest
 from activities.decision_tokens import DecisionGrant, make_token
 from activities.links import link_to
 
-SEAT = DecisionGrant("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
+GRANT = DecisionGrant("approval:PAY-1", "lead", "2026-01-31T00:00:00Z")
 
 
 @pytest.fixture(autouse=True)
@@ -15,14 +15,14 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_link_has_the_token_of_its_seat_and_no_key_where_nobody_asks_for_one() -> None:
-    assert link_to("x", SEAT) == f"http://localhost:7071/api/x?token={make_token(SEAT)}"
+def test_a_link_has_the_token_of_its_grant_and_no_key_if_none_is_set() -> None:
+    assert link_to("x", GRANT) == f"http://localhost:7071/api/x?token={make_token(GRANT)}"
 
 
 def test_a_link_has_the_key_that_the_host_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINK_KEY", "a+b/c==")
 
-    assert link_to("x", SEAT).endswith(f"?token={make_token(SEAT)}&code=a%2Bb%2Fc%3D%3D")
+    assert link_to("x", GRANT).endswith(f"?token={make_token(GRANT)}&code=a%2Bb%2Fc%3D%3D")
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_a_link_leads_to_where_people_reach_the_app(
 ) -> None:
     monkeypatch.setenv(setting, value)
 
-    assert link_to("x", SEAT).startswith(begins)
+    assert link_to("x", GRANT).startswith(begins)

@@ -17,12 +17,12 @@ from tests.scanning import (
     decide,
     files_of,
     id_of,
-    kept,
     link,
+    reported,
     scanned,
     send,
+    stored,
     take_in,
-    told,
 )
 
 pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
@@ -55,25 +55,25 @@ async def test_a_scan_that_is_in_order_is_posted_without_a_person(
     assert (hub.status(document), hub.output(document)) == ("Completed", POSTED)
     [posting] = await sandbox.postings()
     assert (posting["vendor"], posting["number"], posting["order"]) == ("acme", "INV-1", "PO-1001")
-    assert await told(sandbox) == ["invoice INV-1 of acme is posted"]
+    assert await reported(sandbox) == ["invoice INV-1 of acme is posted"]
     assert await sandbox.mails(REVIEWER) == []
     assert hub.problems() == []
 
 
-async def test_the_original_what_was_read_and_the_decision_are_kept_side_by_side(
+async def test_the_original_the_reading_and_the_decision_are_stored_in_one_folder(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     content = scanned()
     document = await take_in(hub, content)
 
     assert await files_of(document) == ["decision.json", "extracted.json", "original.pdf"]
-    assert await kept(document, "original.pdf") == content
-    assert await kept(document, "decision.json") == hub.output(document)
-    extracted = await kept(document, "extracted.json")
+    assert await stored(document, "original.pdf") == content
+    assert await stored(document, "decision.json") == hub.output(document)
+    extracted = await stored(document, "extracted.json")
     assert extracted["fields"]["amount_cents"] == {"value": 125_000, "confidence": 0.98}
 
 
-async def test_no_message_holds_the_file_or_all_that_was_read_in_it(
+async def test_the_history_contains_neither_the_file_nor_all_that_was_read(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     page = "lorem ipsum " * 100_000
@@ -81,7 +81,7 @@ async def test_no_message_holds_the_file_or_all_that_was_read_in_it(
     document = await take_in(hub, scanned(vat_id=page))
 
     assert hub.output(document)["outcome"] == "posted"
-    assert len((await kept(document, "extracted.json"))["fields"]["vat_id"]["value"]) > 10**6
+    assert len((await stored(document, "extracted.json"))["fields"]["vat_id"]["value"]) > 10**6
     history = json.dumps(hub.history(document), default=str)
     assert "lorem" not in history
     assert len(history) < 40_000
@@ -107,7 +107,7 @@ async def test_only_an_invoice_is_posted(
 
     assert hub.output(document)["outcome"] == outcome
     assert len(await sandbox.postings()) == (outcome == "posted")
-    assert (await told(sandbox))[0].endswith(f"is {outcome}")
+    assert (await reported(sandbox))[0].endswith(f"is {outcome}")
 
 
 # The same once more
@@ -139,7 +139,7 @@ async def test_the_same_invoice_scanned_twice_is_posted_once(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_two_scans_of_one_invoice_in_one_moment_are_one_posting(
+async def test_two_concurrent_scans_of_one_invoice_make_one_posting(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     files = [scanned(), scanned()]
@@ -152,7 +152,7 @@ async def test_two_scans_of_one_invoice_in_one_moment_are_one_posting(
     assert [output["posting"]["id"] for output in outputs] == [posting["id"]] * 2
 
 
-async def test_ten_documents_at_once_are_ten_postings(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_ten_concurrent_documents_make_ten_postings(hub: ManualHub, sandbox: Sandbox) -> None:
     files = [scanned(f"INV-{number}", 100 + number) for number in range(10)]
 
     answers = await asyncio.gather(*(send(hub, content) for content in files))
@@ -161,8 +161,10 @@ async def test_ten_documents_at_once_are_ten_postings(hub: ManualHub, sandbox: S
     amounts = [posting["amount_cents"] for posting in await sandbox.postings()]
     assert sorted(amounts) == [100 + number for number in range(10)]
     for number, content in enumerate(files):
-        assert (await kept(id_of(content), "decision.json"))["fields"]["number"] == f"INV-{number}"
-    assert len(await told(sandbox)) == 10
+        assert (await stored(id_of(content), "decision.json"))["fields"][
+            "number"
+        ] == f"INV-{number}"
+    assert len(await reported(sandbox)) == 10
 
 
 # What goes wrong
@@ -178,7 +180,7 @@ async def test_ten_documents_at_once_are_ten_postings(hub: ManualHub, sandbox: S
         ({"on": "mail"}, "notifying"),
     ],
 )
-async def test_whoever_is_down_for_hours_delays_a_document_and_loses_none(
+async def test_an_outage_of_hours_delays_a_document_and_loses_none(
     hub: ManualHub, sandbox: Sandbox, fault: dict[str, Any], step: str
 ) -> None:
     await sandbox.fault(**fault, fail_next=30)
@@ -188,7 +190,7 @@ async def test_whoever_is_down_for_hours_delays_a_document_and_loses_none(
 
     await hub.run_until_ended(document, within=timedelta(hours=20))
     assert hub.output(document) == POSTED
-    assert len(await sandbox.postings()) == len(await told(sandbox)) == 1
+    assert len(await sandbox.postings()) == len(await reported(sandbox)) == 1
 
 
 async def test_a_reader_that_is_too_slow_is_asked_again(
@@ -212,7 +214,7 @@ async def test_a_reader_that_is_too_slow_is_asked_again(
         ({"on": "postings", "method": "POST"}, "postings_unavailable"),
     ],
 )
-async def test_whoever_is_down_for_days_ends_it_with_a_code_and_a_retry_goes_through(
+async def test_an_outage_of_days_fails_a_document_with_a_code_and_a_retry_completes_it(
     hub: ManualHub, sandbox: Sandbox, fault: dict[str, Any], code: str
 ) -> None:
     await sandbox.fault(**fault, fail_next=1000)
@@ -287,9 +289,7 @@ async def test_a_document_of_symbols_and_control_characters_still_reaches_a_pers
     assert len(await sandbox.mails(REVIEWER)) == 1
 
 
-async def test_every_check_is_made_though_another_finds_something(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_all_checks_run_even_if_one_finds_a_doubt(hub: ManualHub, sandbox: Sandbox) -> None:
     await take_in(hub, scanned("INV-7"))
 
     document = await take_in(hub, scanned("INV-7", currency="XXX"))
@@ -305,17 +305,17 @@ async def test_every_check_is_made_though_another_finds_something(
         (b"%PDF-1.7\nvendor: acme\n", "unreadable"),
     ],
 )
-async def test_what_the_reader_cannot_read_is_put_aside_with_the_reason(
+async def test_a_file_that_cannot_be_read_goes_into_quarantine_with_the_reason(
     hub: ManualHub, sandbox: Sandbox, content: bytes, code: str
 ) -> None:
     document = await take_in(hub, content)
 
     output = hub.output(document)
     assert (output["outcome"], output["failure"]["code"]) == ("quarantined", code)
-    assert await kept(document, "reason.json", QUARANTINE) == output["failure"]
-    assert await kept(document, "original.pdf", QUARANTINE) == content
-    assert await kept(document, "decision.json") == output
-    assert (await told(sandbox))[0].endswith("is quarantined")
+    assert await stored(document, "reason.json", QUARANTINE) == output["failure"]
+    assert await stored(document, "original.pdf", QUARANTINE) == content
+    assert await stored(document, "decision.json") == output
+    assert (await reported(sandbox))[0].endswith("is quarantined")
 
 
 async def test_a_posting_whose_answer_was_lost_is_made_once(
@@ -358,10 +358,10 @@ async def test_an_order_that_closes_before_the_posting_refuses_it(
     output = hub.output(document)
     assert (output["outcome"], output["failure"]["code"]) == ("refused", "order_closed")
     assert output["posting"] is None
-    assert await kept(document, "decision.json") == output
+    assert await stored(document, "decision.json") == output
 
 
-async def test_a_mail_that_is_not_taken_does_not_undo_what_was_posted(
+async def test_a_mail_that_cannot_be_sent_does_not_undo_the_posting(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("mail", fail_next=1000)
@@ -372,7 +372,7 @@ async def test_a_mail_that_is_not_taken_does_not_undo_what_was_posted(
     assert hub.output(document) == POSTED
 
 
-async def test_a_document_that_was_deleted_and_comes_again_is_not_posted_again(
+async def test_a_document_that_was_deleted_and_sent_again_is_not_posted_again(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     content = scanned()
@@ -385,7 +385,7 @@ async def test_a_document_that_was_deleted_and_comes_again_is_not_posted_again(
     assert len(await sandbox.postings()) == 1
 
 
-async def test_a_document_whose_posting_was_reversed_is_posted_anew_when_it_comes_again(
+async def test_a_document_whose_posting_was_reversed_is_posted_again_when_it_is_sent_again(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     content = scanned()
@@ -404,7 +404,7 @@ async def test_a_document_whose_posting_was_reversed_is_posted_anew_when_it_come
 # Settings
 
 
-async def test_the_settings_say_how_sure_is_sure_and_how_long_a_person_has(
+async def test_settings_give_the_confidence_and_the_time_for_a_review(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEW_SURE_PERCENT", "99")
@@ -428,7 +428,7 @@ async def test_the_settings_say_how_sure_is_sure_and_how_long_a_person_has(
         ("AzureWebJobsStorage", "nonsense"),
     ],
 )
-async def test_what_is_missing_is_named_and_nothing_is_started(
+async def test_a_missing_setting_is_named_and_nothing_starts(
     hub: ManualHub,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
@@ -444,7 +444,7 @@ async def test_what_is_missing_is_named_and_nothing_is_started(
     assert hub.instances() == []
 
 
-async def test_without_a_storage_that_answers_nothing_is_started(
+async def test_nothing_starts_without_a_storage_that_answers(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
@@ -460,7 +460,7 @@ async def test_without_a_storage_that_answers_nothing_is_started(
 # Crashes
 
 
-async def test_a_crash_between_any_two_steps_posts_once_and_tells_once(
+async def test_a_crash_between_any_two_steps_posts_once_and_mails_once(
     durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     content = scanned()
@@ -473,7 +473,7 @@ async def test_a_crash_between_any_two_steps_posts_once_and_tells_once(
 
         assert hub.output(id_of(content)) == POSTED
         assert hub.problems() == []
-        assert len(await sandbox.postings()) == len(await told(sandbox)) == 1
+        assert len(await sandbox.postings()) == len(await reported(sandbox)) == 1
         await sandbox.reset()
 
 
@@ -497,11 +497,11 @@ async def test_a_crash_between_any_two_steps_of_a_review_asks_once_and_takes_the
         assert hub.output(id_of(content))["outcome"] == "posted"
         assert hub.problems() == []
         assert [posting["number"] for posting in await sandbox.postings()] == ["INV-7"]
-        assert len(await sandbox.mails(REVIEWER)) == len(await told(sandbox)) == 1
+        assert len(await sandbox.mails(REVIEWER)) == len(await reported(sandbox)) == 1
         await sandbox.reset()
 
 
-async def test_a_crash_between_any_two_steps_puts_an_unreadable_file_aside_once(
+async def test_a_crash_between_any_two_steps_quarantines_an_unreadable_file_once(
     durable_app: FunctionTable, sandbox: Sandbox
 ) -> None:
     content = b"%PDF-1.7\n" + scanned("")
@@ -513,5 +513,5 @@ async def test_a_crash_between_any_two_steps_puts_an_unreadable_file_aside_once(
         await hub.run_until_ended(id_of(content))
 
         assert hub.output(id_of(content))["outcome"] == "quarantined"
-        assert len(await told(sandbox)) == 1
+        assert len(await reported(sandbox)) == 1
         await sandbox.reset()

@@ -23,11 +23,11 @@ from tests.scanning import (
     arrived,
     files_of,
     id_of,
-    kept,
     name,
-    put_aside,
+    quarantined,
     scanned,
     send,
+    stored,
 )
 
 pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
@@ -95,7 +95,7 @@ async def test_a_poisonous_file_is_refused_with_its_reason_and_starts_nothing(
         ({"Content-Encoding": "gzip"}, "unsupported_encoding"),
     ],
 )
-async def test_what_does_not_say_that_it_is_a_pdf_is_refused(
+async def test_another_content_type_is_refused(
     hub: ManualHub, sandbox: Sandbox, headers: dict[str, str], code: str
 ) -> None:
     answer = await send(hub, scanned(), **headers)
@@ -115,7 +115,7 @@ async def test_a_content_type_may_have_parameters_and_capitals(
 # By name
 
 
-async def test_a_blob_that_is_named_is_taken_and_stays_where_it_is(
+async def test_a_blob_given_by_name_is_processed_and_stays_in_its_container(
     hub: ManualHub, sandbox: Sandbox, blobs: BlobServiceClient
 ) -> None:
     content = scanned()
@@ -145,7 +145,7 @@ async def test_a_blob_that_is_not_there_is_404(hub: ManualHub, sandbox: Sandbox)
     assert (answer.status, answer.json()["code"]) == (404, "unknown_blob")
 
 
-async def test_of_a_blob_of_two_hundred_megabytes_no_more_than_its_beginning_is_read(
+async def test_only_the_beginning_of_a_blob_of_two_hundred_megabytes_is_read(
     hub: ManualHub, sandbox: Sandbox, blobs: BlobServiceClient
 ) -> None:
     blob = blobs.get_blob_client(INVOICES, "huge.pdf")
@@ -166,13 +166,13 @@ async def test_of_a_blob_of_two_hundred_megabytes_no_more_than_its_beginning_is_
 # As a blob that arrives
 
 
-async def test_a_blob_that_arrives_is_taken_in(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_blob_that_arrives_starts_an_intake(hub: ManualHub, sandbox: Sandbox) -> None:
     content = scanned()
 
     await hub.fire(ARRIVED, arrived("scans/today/one.pdf", content))
 
     assert hub.output(id_of(content))["outcome"] == "posted"
-    assert await kept(id_of(content), "original.pdf") == content
+    assert await stored(id_of(content), "original.pdf") == content
 
 
 async def test_the_same_file_under_another_name_or_by_another_way_is_the_same_document(
@@ -191,69 +191,71 @@ async def test_the_same_file_under_another_name_or_by_another_way_is_the_same_do
 
 
 @pytest.mark.parametrize(("content", "code"), POISON)
-async def test_a_poisonous_file_that_arrives_is_put_aside_with_its_reason(
+async def test_a_poisonous_file_that_arrives_goes_into_quarantine_with_its_reason(
     hub: ManualHub,
     sandbox: Sandbox,
     caplog: pytest.LogCaptureFixture,
     content: bytes,
     code: str,
 ) -> None:
-    before = await put_aside()
+    before = await quarantined()
 
     with caplog.at_level(logging.WARNING):
         await hub.fire(ARRIVED, arrived("scans/one.pdf", content, etag=code + str(len(content))))
 
-    [folder] = await put_aside() - before
-    reason = await kept(folder, "reason.json", QUARANTINE)
+    [folder] = await quarantined() - before
+    reason = await stored(folder, "reason.json", QUARANTINE)
     assert (reason["code"], reason["blob"]) == (code, "scans/one.pdf")
     assert reason["bytes"] == len(content)
     assert f"[{code}]" in caplog.text
     if code == "document_too_large":
         assert await files_of(folder, QUARANTINE) == ["reason.json"]
     else:
-        assert await kept(folder, "original.pdf", QUARANTINE) == content
+        assert await stored(folder, "original.pdf", QUARANTINE) == content
     assert hub.instances() == []
 
 
 @pytest.mark.parametrize("unsafe", NAMES)
-async def test_a_name_that_could_leave_its_folder_is_put_aside_under_another(
+async def test_a_blob_with_an_unsafe_name_goes_into_quarantine_under_another_name(
     hub: ManualHub, sandbox: Sandbox, unsafe: str
 ) -> None:
-    before = await put_aside()
+    before = await quarantined()
 
     await hub.fire(ARRIVED, arrived(f"scans/{unsafe}", scanned()))
 
-    [folder] = await put_aside() - before
+    [folder] = await quarantined() - before
     assert re.fullmatch("arrival-[0-9a-f]{32}", folder)
-    assert (await kept(folder, "reason.json", QUARANTINE))["code"] == "name_unsafe"
+    assert (await stored(folder, "reason.json", QUARANTINE))["code"] == "name_unsafe"
     assert hub.instances() == []
 
 
-async def test_what_is_put_aside_twice_is_there_once(hub: ManualHub, sandbox: Sandbox) -> None:
-    before = await put_aside()
+async def test_a_file_put_into_quarantine_twice_is_there_once(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    before = await quarantined()
 
     for _ in range(2):
         await hub.fire(ARRIVED, arrived("scans/two.pdf", b"no pdf", etag="0x2"))
-    assert len(await put_aside() - before) == 1
+    assert len(await quarantined() - before) == 1
 
     await hub.fire(ARRIVED, arrived("scans/two.pdf", b"no pdf", etag="0x3"))
-    assert len(await put_aside() - before) == 2
+    assert len(await quarantined() - before) == 2
 
 
 async def test_a_blob_of_two_hundred_megabytes_that_arrives_is_not_read(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    before = await put_aside()
+    before = await quarantined()
     blob = arrived("scans/huge.pdf", scanned(), length=200 * MEBIBYTE)
 
     await hub.fire(ARRIVED, blob)
 
-    [folder] = await put_aside() - before
-    assert (await kept(folder, "reason.json", QUARANTINE))["bytes"] == 200 * MEBIBYTE
+    [folder] = await quarantined() - before
+    assert (await stored(folder, "reason.json", QUARANTINE))["bytes"] == 200 * MEBIBYTE
     assert blob.read().startswith(b"%PDF-")
 
 
-async def test_a_blob_without_a_length_is_read_no_further_than_is_taken(
+async def test_a_blob_without_a_length_is_read_only_up_to_the_limit(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     content = b"%PDF-" + bytes(MAX_PDF_BYTES + 7)

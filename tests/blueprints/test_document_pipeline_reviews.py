@@ -12,7 +12,7 @@ from activities.reviews import REVIEWER
 from blueprints.document_pipeline_reviews import reviewed_event
 from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
-from tests.scanning import decide, id_of, kept, link, scanned, send, take_in, told
+from tests.scanning import decide, id_of, link, reported, scanned, send, stored, take_in
 
 pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
 
@@ -39,7 +39,9 @@ def code(answer: Answer) -> tuple[int, str]:
 # What is decided
 
 
-async def test_what_is_accepted_is_posted_as_it_was_read(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_an_accepted_document_is_posted_as_it_was_read(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     document = await in_doubt(hub)
     await hub.advance(timedelta(hours=5))
 
@@ -50,10 +52,10 @@ async def test_what_is_accepted_is_posted_as_it_was_read(hub: ManualHub, sandbox
     assert (output["outcome"], output["fields"]["number"]) == ("posted", "INV-1")
     made = {"round": 1, "decision": "accept", "corrections": {}, "comment": "legible enough"}
     assert output["reviews"] == [made | {"at": "2026-01-01T05:00:00Z"}]
-    assert (await kept(document, "decision.json"))["reviews"] == output["reviews"]
+    assert (await stored(document, "decision.json"))["reviews"] == output["reviews"]
 
 
-async def test_what_is_corrected_is_posted_as_the_person_says(
+async def test_a_corrected_document_is_posted_as_the_person_says(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("reader", wrong_next=1)
@@ -63,11 +65,11 @@ async def test_what_is_corrected_is_posted_as_the_person_says(
 
     assert hub.output(document)["outcome"] == "posted"
     assert [posting["amount_cents"] for posting in await sandbox.postings()] == [125_000]
-    extracted = await kept(document, "extracted.json")
+    extracted = await stored(document, "extracted.json")
     assert extracted["fields"]["amount_cents"]["value"] == 1_250_000
 
 
-async def test_what_is_rejected_is_kept_and_told_of_but_not_posted(
+async def test_a_rejected_document_is_stored_and_reported_but_not_posted(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     document = await in_doubt(hub)
@@ -75,12 +77,12 @@ async def test_what_is_rejected_is_kept_and_told_of_but_not_posted(
     await decide(hub, await link(sandbox), "reject", comment="not ours")
 
     assert hub.output(document)["outcome"] == "rejected"
-    assert (await kept(document, "decision.json"))["reviews"][0]["comment"] == "not ours"
-    assert await told(sandbox) == ["invoice INV-1 of acme is rejected"]
+    assert (await stored(document, "decision.json"))["reviews"][0]["comment"] == "not ours"
+    assert await reported(sandbox) == ["invoice INV-1 of acme is rejected"]
     assert await sandbox.postings() == []
 
 
-async def test_what_nobody_decides_on_expires_to_the_second(
+async def test_a_document_without_a_decision_expires_to_the_second(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     document = await in_doubt(hub)
@@ -90,8 +92,8 @@ async def test_what_nobody_decides_on_expires_to_the_second(
     await hub.advance(A_SECOND)
 
     assert (hub.status(document), hub.output(document)["outcome"]) == ("Completed", "expired")
-    assert (await kept(document, "decision.json"))["outcome"] == "expired"
-    assert await told(sandbox) == ["invoice INV-1 of acme is expired"]
+    assert (await stored(document, "decision.json"))["outcome"] == "expired"
+    assert await reported(sandbox) == ["invoice INV-1 of acme is expired"]
     assert await sandbox.postings() == []
 
 
@@ -171,7 +173,7 @@ async def test_nobody_is_asked_once_more_after_the_deadline(
     assert len(await sandbox.mails(REVIEWER)) == 1
 
 
-async def test_a_document_that_is_taken_in_anew_is_judged_and_told_of_anew(
+async def test_a_document_that_is_sent_again_is_checked_and_reported_again(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     content = scanned("INV-1 ?0.6")
@@ -184,7 +186,7 @@ async def test_a_document_that_is_taken_in_anew_is_judged_and_told_of_anew(
     await decide(hub, await link(sandbox), "accept")
 
     assert hub.output(document)["outcome"] == "posted"
-    assert await told(sandbox) == [
+    assert await reported(sandbox) == [
         f"invoice INV-1 of acme is {each}" for each in ("rejected", "posted")
     ]
 
@@ -238,7 +240,7 @@ async def test_the_person_gets_the_document_itself_as_a_file(
 
 
 @pytest.mark.parametrize("path", ["original", "decisions"])
-async def test_who_has_no_token_of_this_document_sees_nothing_of_it(
+async def test_without_a_token_for_this_document_nothing_of_it_is_shown(
     hub: ManualHub, sandbox: Sandbox, path: str
 ) -> None:
     document = await in_doubt(hub)
@@ -266,7 +268,7 @@ async def test_a_token_of_another_round_or_time_decides_nothing(
     assert hub.custom_status(document)["round"] == 1
 
 
-async def test_a_token_of_what_was_never_started_finds_nothing(
+async def test_a_token_for_a_document_that_was_never_started_gets_404(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     token = make_token(DecisionGrant("document:gone", "reviewer-1", EXPIRES))
@@ -290,7 +292,7 @@ async def test_a_token_of_what_was_never_started_finds_nothing(
         ({"decision": "accept", "by": "me"}, "by"),
     ],
 )
-async def test_a_decision_that_is_not_right_names_the_field_and_decides_nothing(
+async def test_an_invalid_decision_names_the_field_and_decides_nothing(
     hub: ManualHub, sandbox: Sandbox, body: dict[str, Any], field: str
 ) -> None:
     document = await in_doubt(hub)
@@ -331,7 +333,7 @@ async def test_a_decision_while_the_first_is_being_posted_changes_nothing(
     assert hub.output(document)["outcome"] == "posted"
 
 
-async def test_of_two_decisions_in_one_moment_one_counts(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_of_two_concurrent_decisions_one_counts(hub: ManualHub, sandbox: Sandbox) -> None:
     document = await in_doubt(hub)
     mine = await link(sandbox)
 
@@ -342,7 +344,7 @@ async def test_of_two_decisions_in_one_moment_one_counts(hub: ManualHub, sandbox
     assert len(hub.output(document)["reviews"]) == 1
 
 
-async def test_a_decision_is_taken_at_once_while_its_mail_is_retried(
+async def test_a_decision_is_accepted_at_once_while_its_mail_is_retried(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("mail", lose_answer_next=1000, about="decisions?token=")
@@ -433,9 +435,7 @@ async def test_a_cancelled_document_takes_no_decision(hub: ManualHub, sandbox: S
     assert hub.status(document) == "Terminated"
 
 
-async def test_a_document_taken_in_anew_is_not_decided_on_by_the_link_of_before(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_a_link_of_an_earlier_run_decides_nothing(hub: ManualHub, sandbox: Sandbox) -> None:
     content = scanned("INV-1 ?0.6")
     document = await take_in(hub, content)
     before = await link(sandbox)
@@ -475,7 +475,7 @@ async def test_a_review_counts_in_either_form_of_an_event(
         A_REVIEW | {"decision": "correct", "corrections": {"amount_cents": -1}},
     ],
 )
-async def test_a_review_that_is_not_right_posts_nothing_and_the_person_is_asked_again(
+async def test_a_malformed_review_posts_nothing_and_the_person_is_asked_again(
     hub: ManualHub, sandbox: Sandbox, review: Any
 ) -> None:
     document = await in_doubt(hub)
@@ -513,7 +513,7 @@ async def test_a_review_that_comes_at_the_deadline_but_before_the_timer_is_late(
     assert (hub.output(document)["outcome"], hub.output(document)["reviews"]) == ("expired", [])
 
 
-async def test_a_mail_that_is_not_taken_for_hours_reaches_the_person_all_the_same(
+async def test_a_mail_that_fails_for_hours_still_reaches_the_person(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("mail", fail_next=20)

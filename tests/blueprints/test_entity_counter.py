@@ -37,7 +37,7 @@ def problem(answer: Answer) -> tuple[int, str]:
 # Counting
 
 
-async def test_what_is_added_is_there_to_be_read(hub: ManualHub) -> None:
+async def test_additions_can_be_read(hub: ManualHub) -> None:
     first = await add(hub, 5)
     await add(hub, 2)
 
@@ -48,7 +48,7 @@ async def test_what_is_added_is_there_to_be_read(hub: ManualHub) -> None:
     assert shown.json() == {"key": "visits", "value": 7}
 
 
-async def test_each_key_has_a_counter_of_its_own(hub: ManualHub) -> None:
+async def test_each_key_has_its_own_counter(hub: ManualHub) -> None:
     for key, amount in (("a", 1), ("b", 2), ("A", 4)):
         await add(hub, amount, f"/api/counters/{key}")
 
@@ -67,7 +67,7 @@ async def test_a_reset_counter_begins_at_zero(hub: ManualHub) -> None:
     assert await value(hub) == 3
 
 
-async def test_a_thousand_adds_at_once_add_up(hub: ManualHub) -> None:
+async def test_a_thousand_concurrent_additions_add_up(hub: ManualHub) -> None:
     amounts = [random.Random(7).randint(1, 100) for _ in range(1000)]
 
     answers = await asyncio.gather(*(add(hub, amount) for amount in amounts))
@@ -117,7 +117,7 @@ async def test_a_key_that_no_counter_can_have_is_unknown(
     [{}, [], "5", {"amount": 0}, {"amount": -1}, {"amount": 1.5}, {"amount": "5"}, {"amount": True}]
     + [{"amount": LIMIT + 1}, {"amount": None}, {"amount": 1, "twice": True}],
 )
-async def test_an_amount_that_is_not_right_adds_nothing(hub: ManualHub, body: Any) -> None:
+async def test_an_invalid_amount_adds_nothing(hub: ManualHub, body: Any) -> None:
     await add(hub, 5)
 
     answer = await hub.request("POST", VISITS, json=body)
@@ -151,9 +151,7 @@ async def test_a_full_counter_takes_no_more(hub: ManualHub) -> None:
         ("", None),
     ],
 )
-async def test_a_signal_that_is_not_right_changes_nothing_in_the_entity_itself(
-    hub: ManualHub, operation: str, data: Any
-) -> None:
+async def test_an_invalid_signal_changes_nothing(hub: ManualHub, operation: str, data: Any) -> None:
     await add(hub, 5)
 
     await hub.signal("counter", "visits", operation, data)

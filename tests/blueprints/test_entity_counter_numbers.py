@@ -44,7 +44,7 @@ async def test_a_document_has_one_number_however_often_it_is_asked_for(hub: Manu
     assert (number(hub, "INV-1"), number(hub, "INV-2")) == (1, 2)
 
 
-async def test_many_at_once_get_each_a_number_and_leave_no_gap(hub: ManualHub) -> None:
+async def test_concurrent_documents_get_numbers_without_a_gap(hub: ManualHub) -> None:
     documents = [f"INV-{n}" for n in range(50)] * 3
 
     await asyncio.gather(*(draw(hub, document) for document in documents))
@@ -119,7 +119,7 @@ async def test_a_cancel_does_not_cut_a_draw_off_and_leave_a_gap(durable_app: Fun
     ("body", "field"),
     [({}, "document"), ({"document": "a/b"}, "document"), ({"document": "a", "n": 1}, "n")],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_draws_nothing(
+async def test_an_invalid_body_names_the_field_and_draws_nothing(
     hub: ManualHub, body: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/numbers/invoices-2026", json=body)

@@ -51,9 +51,7 @@ async def test_one_decision_settles_a_usual_payment(
     }
 
 
-async def test_the_mails_say_what_is_asked_and_what_came_of_it(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_the_mails_name_the_payment_and_the_result(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask(hub)
     await decide(hub, await link(sandbox, LEAD), "reject", "too dear")
 
@@ -66,7 +64,9 @@ async def test_the_mails_say_what_is_asked_and_what_came_of_it(
     assert told["text"] == "lead: reject. too dear"
 
 
-async def test_asking_twice_is_one_approval_and_one_mail(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_repeated_request_makes_one_approval_and_one_mail(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     await ask(hub)
     again = await hub.request("POST", "/api/approvals", json=PAYMENT)
     other = await hub.request("POST", "/api/approvals", json=PAYMENT | {"amount_cents": 1})
@@ -87,7 +87,7 @@ async def test_asking_twice_is_one_approval_and_one_mail(hub: ManualHub, sandbox
         ({"approver": "me@example.com"}, "approver"),
     ],
 )
-async def test_a_body_that_is_not_right_names_the_field_and_asks_nobody(
+async def test_an_invalid_body_names_the_field_and_asks_nobody(
     hub: ManualHub, sandbox: Sandbox, changes: dict[str, Any], field: str
 ) -> None:
     answer = await hub.request("POST", "/api/approvals", json=PAYMENT | changes)
@@ -121,7 +121,9 @@ async def test_two_of_three_settle_a_large_payment(
     assert (hub.output(ID) or {}).get("outcome") == outcome
 
 
-async def test_the_limit_itself_is_no_large_payment(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_an_amount_equal_to_the_limit_needs_one_approval(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
     await ask(hub, amount_cents=1_000_000)
 
     assert hub.custom_status(ID)["of"] == 1
@@ -222,7 +224,7 @@ async def test_a_decision_on_the_last_day_ends_it_at_once(hub: ManualHub, sandbo
     assert hub.output(ID)["outcome"] == "approved"
 
 
-async def test_the_settings_say_how_long_and_from_which_sum(
+async def test_settings_give_the_times_and_the_limit(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APPROVAL_TWO_OF_THREE_CENTS", "100")
@@ -283,7 +285,7 @@ async def test_a_vote_counts_in_either_form_of_an_event(
         {"comment": "fine"},
     ],
 )
-async def test_a_vote_that_is_not_right_changes_nothing(
+async def test_a_malformed_vote_changes_nothing(
     hub: ManualHub, sandbox: Sandbox, vote: Any, as_http: bool
 ) -> None:
     await ask(hub)
@@ -306,7 +308,7 @@ async def test_a_vote_of_somebody_else_or_for_another_run_changes_nothing(
     assert (hub.status(ID), decided(hub)) == ("Running", {})
 
 
-async def test_a_role_that_votes_twice_in_one_moment_has_one_vote(
+async def test_a_role_that_votes_twice_at_once_has_one_vote(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub, **LARGE)
@@ -562,7 +564,7 @@ async def test_a_reminder_that_fails_does_not_end_the_approval(
     assert await sandbox.mails(REQUESTER) == []
 
 
-async def test_a_setting_that_is_no_number_ends_with_a_code_and_a_retry_asks(
+async def test_an_invalid_setting_fails_the_approval_with_a_code_and_a_retry_asks(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("APPROVAL_REMIND_HOURS", "daily")

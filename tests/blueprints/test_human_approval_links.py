@@ -35,7 +35,7 @@ def code(answer: Any) -> tuple[int, str]:
     return answer.status, answer.json()["code"]
 
 
-async def test_a_decision_is_taken_with_the_links_of_the_operation(
+async def test_an_accepted_decision_returns_the_links_of_the_operation(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
@@ -112,7 +112,7 @@ async def test_the_link_of_a_reminder_does_not_work_once_the_first_did(
     assert code(again) == (409, "already_decided")
 
 
-async def test_of_two_decisions_in_one_moment_one_counts(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_of_two_concurrent_decisions_one_counts(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask(hub, **LARGE)
     mine = await link(sandbox, LEAD)
 
@@ -140,7 +140,7 @@ async def test_a_decision_on_an_approval_that_has_ended_is_too_late(
     assert hub.output(ID) == before
 
 
-async def test_a_link_is_too_late_although_its_approval_still_stands(
+async def test_a_link_expires_even_if_its_approval_is_suspended(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
@@ -205,7 +205,7 @@ async def test_a_token_of_another_key_is_refused(
 
 
 @pytest.mark.parametrize("instance_id", ["approval:acme:INV-9", "intake:acme:1", "x", "@counter@x"])
-async def test_a_guess_does_not_tell_which_approvals_there_are(
+async def test_a_forged_token_does_not_reveal_which_approvals_exist(
     hub: ManualHub, sandbox: Sandbox, instance_id: str
 ) -> None:
     await ask(hub)
@@ -274,7 +274,7 @@ async def test_a_suspended_approval_takes_no_decision_until_it_is_resumed(
     assert hub.output(ID)["outcome"] == "approved"
 
 
-async def test_the_link_of_an_approval_that_was_deleted_is_unknown_and_of_no_use_for_the_next(
+async def test_the_link_of_an_approval_that_was_deleted_is_unknown_and_useless_for_the_next(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)

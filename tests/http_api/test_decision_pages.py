@@ -28,14 +28,14 @@ def hash_of(text: str) -> str:
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json", "application/json, */*"])
-def test_whoever_is_no_browser_gets_json(accept: str) -> None:
+def test_other_clients_than_browsers_get_json(accept: str) -> None:
     answer = opened(accept)
 
     assert answer.mimetype == "application/json"
     assert json.loads(answer.get_body()) == SHOWN
 
 
-def test_a_browser_gets_all_that_there_is_to_know_and_a_button_for_each_choice() -> None:
+def test_a_browser_gets_all_values_and_a_button_for_each_choice() -> None:
     page = opened().get_body().decode()
 
     rows = re.findall(r"<tr><th>(.*?)<td>(.*?)(?=<tr>|</table>)", page)
