@@ -1,4 +1,4 @@
-"""Blobs: files in the app's storage account, written and read whole."""
+"""Blobs: files in the storage account of the app, written and read as a whole."""
 
 import asyncio
 from contextlib import suppress
@@ -22,7 +22,7 @@ bp = df.Blueprint()
 
 
 class BlobRef(TypedDict):
-    """Where something large is: this travels, and not the thing itself."""
+    """A reference to something large. Messages and histories contain it instead of the content."""
 
     container: str
     name: str
@@ -30,14 +30,14 @@ class BlobRef(TypedDict):
 
 
 class Folder(TypedDict):
-    """All blobs whose names begin so."""
+    """All blobs whose names begin with a prefix."""
 
     container: str
     prefix: str
 
 
 async def require_storage() -> None:
-    """Raise a Failure at once where no storage answers; for starters whose work needs it."""
+    """Raise a Failure at once if no storage answers. Starters call it before they start work."""
     with storage_failures(f"container {RESULTS}"):
         async with asyncio.timeout(_LOOK_SECONDS):
             service = await blob_service()
@@ -52,9 +52,9 @@ async def write_blob(
     *,
     overwrite: bool = True,
 ) -> BlobRef:
-    """Write a blob; make its container where it is missing.
+    """Write a blob, and create its container if it is missing.
 
-    One that is there is written over, or else left as it is: whoever reads it meanwhile would fail.
+    `overwrite=False` leaves an existing blob as it is, because a concurrent reader would fail.
     """
     how: dict[str, Any] = {
         "overwrite": overwrite,
@@ -65,7 +65,7 @@ async def write_blob(
         try:
             await blobs.upload_blob(name, content, **how)
         except ResourceNotFoundError:
-            with suppress(ResourceExistsError):  # somebody was faster
+            with suppress(ResourceExistsError):  # another writer was faster
                 await blobs.create_container()
             await blobs.upload_blob(name, content, **how)
         except ResourceExistsError:
@@ -75,18 +75,18 @@ async def write_blob(
 
 
 async def read_blob(container: str, name: str, most_bytes: int) -> bytes:
-    """Return a blob's content. Raises Failure `unknown_blob` or `blob_too_large`."""
+    """Return the content of a blob. Raises Failure `unknown_blob` or `blob_too_large`."""
     with storage_failures(f"blob {name}"):
         blob = (await blob_service()).get_blob_client(container, name)
         stream = await blob.download_blob()
         if stream.size > most_bytes:
-            message = f"the blob {name} has {stream.size} bytes: {most_bytes} are read at most"
+            message = f"the blob {name} has {stream.size} bytes: at most {most_bytes} are read"
             raise Failure("blob_too_large", message)
         return bytes(await stream.readall())
 
 
 async def blob_names(container: str, prefix: str, most: int) -> list[str]:
-    """The first names with a prefix, in their order. Raises Failure `unknown_blob`."""
+    """Return the first names with a prefix, in their order. Raises Failure `unknown_blob`."""
     names: list[str] = []
     with storage_failures(f"container {container}"):
         blobs = (await blob_service()).get_container_client(container)
@@ -100,7 +100,7 @@ async def blob_names(container: str, prefix: str, most: int) -> list[str]:
 
 @bp.activity_trigger(input_name="folder")
 async def delete_blobs(folder: Folder) -> None:
-    """Delete the blobs of a folder. What is gone already stays so, so may run twice."""
+    """Delete the blobs of a folder. It ignores a blob that is gone, so it may run twice."""
     with storage_failures(f"container {folder['container']}"):
         blobs = (await blob_service()).get_container_client(folder["container"])
 
@@ -117,6 +117,6 @@ async def _names_if_any(folder: Folder) -> list[str]:
     try:
         return await blob_names(folder["container"], folder["prefix"], _LISTED_AT_ONCE)
     except Failure as failure:
-        if failure.code == "unknown_blob":  # not even the container
+        if failure.code == "unknown_blob":  # the container is missing too
             return []
         raise

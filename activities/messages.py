@@ -7,7 +7,7 @@ import azure.durable_functions as df
 from activities.outside import ask
 from orchestration.failures import Failure
 
-PAYABLES: Final = "payables@example.com"  # who brings to an end what the app cannot
+PAYABLES: Final = "payables@example.com"  # the people who finish what the app cannot
 
 # What the mail server answers if it has sent another mail with this key.
 KEY_REUSED: Final = "idempotency_key_reused"
@@ -16,7 +16,7 @@ bp = df.Blueprint()
 
 
 class Message(TypedDict):
-    """A mail, and the key that makes it one mail."""
+    """A mail, and its idempotency key."""
 
     to: str
     subject: str
@@ -26,10 +26,10 @@ class Message(TypedDict):
 
 @bp.activity_trigger(input_name="message")
 async def send_message(message: Message) -> str:
-    """Send a mail and return its id. The mail server sends one mail per key, so twice is once.
+    """Send a mail and return its id. The mail server sends one mail per key, so it may run twice.
 
-    An earlier attempt may have sent the mail with other words, or with a link to another address,
-    if a deployment came between the two. That mail counts; the result then is its key.
+    If a deployment changed the text between two attempts, the mail server refuses the second one.
+    The first mail counts then, and the result is its key.
     """
     content = {name: message[name] for name in ("to", "subject", "text")}
     try:

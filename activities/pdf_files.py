@@ -1,4 +1,4 @@
-"""Files that strangers send: what may be a PDF at all, found out within bounds."""
+"""Files from strangers: check that a file is a PDF, with bounded time and memory."""
 
 import re
 import zlib
@@ -24,7 +24,7 @@ def require_name(name: str) -> str:
     """Return a name that stays in its folder. Raises Failure `name_unsafe`."""
     parts = name.split("/")
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or "\\" in name:
-        wrong = f"it has to have 1 to {_LONGEST_NAME} printable characters, none of them '\\'"
+        wrong = f"it must have 1 to {_LONGEST_NAME} printable characters, none of them '\\'"
     elif ".." in parts or "." in parts or "" in parts:
         wrong = "no part of it may be empty, '.' or '..'"
     else:
@@ -33,14 +33,14 @@ def require_name(name: str) -> str:
 
 
 def require_size(count: int) -> None:
-    """Raises Failure `document_too_large`, before anything is read."""
+    """Raises Failure `document_too_large`. Call it before reading anything."""
     if count > MAX_PDF_BYTES:
-        message = f"the file has {count} bytes: at most {MAX_PDF_BYTES} are taken"
+        message = f"the file has {count} bytes: at most {MAX_PDF_BYTES} are accepted"
         raise Failure("document_too_large", message)
 
 
 def require_pdf(content: bytes) -> None:
-    """Raises Failure: `not_a_pdf`, or `inflates_too_much` for what would burst its reader."""
+    """Raises Failure `not_a_pdf`, or `inflates_too_much` for a decompression bomb."""
     require_size(len(content))
     if not content.startswith(_MAGIC):
         raise Failure("not_a_pdf", "the file does not begin with %PDF-: send a PDF")
@@ -51,7 +51,7 @@ def require_pdf(content: bytes) -> None:
 
 
 def _require_little_inflated(content: bytes) -> None:
-    """Inflate each stream from where it begins, whatever it says of its end; keep nothing."""
+    """Inflate each stream from its beginning, whatever length it states; store nothing."""
     inflated, broken, at = 0, 0, 0
     while found := _STREAM.search(content, at):
         at = found.end()
@@ -69,12 +69,12 @@ def _require_little_inflated(content: bytes) -> None:
 
 
 def _looks_deflated(header: bytes) -> bool:
-    """Whether a zlib stream can begin so (RFC 1950)."""
+    """Whether these two bytes can begin a zlib stream (RFC 1950)."""
     return len(header) == 2 and header[0] & 0x0F == 8 and int.from_bytes(header, "big") % 31 == 0
 
 
 def _inflate(content: bytes, start: int, most: int) -> tuple[int, int]:
-    """How much comes out, counted until it is over `most`, and where its stream ends."""
+    """Return the inflated size, counted up to `most`, and the end of the stream."""
     inflating, grown, at = zlib.decompressobj(), 0, start
     while at < len(content) and not inflating.eof and grown <= most:
         part = content[at : at + _READ_BYTES]
@@ -89,4 +89,4 @@ def _inflate(content: bytes, start: int, most: int) -> tuple[int, int]:
 
 
 def _bomb(what: str) -> Failure:
-    return Failure("inflates_too_much", f"the file {what}: print it anew, as one without such")
+    return Failure("inflates_too_much", f"the file {what}: print it to a new PDF")

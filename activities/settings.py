@@ -1,4 +1,4 @@
-"""Settings of the app. Starters and activities read them, orchestrators never do."""
+"""Settings of the app. Starters and activities read them; orchestrators must not."""
 
 import os
 
@@ -6,7 +6,7 @@ from orchestration.failures import Failure
 
 
 def number_setting(name: str, usually: int, most: int) -> int:
-    """The number from 1 in a setting, capped. Raises Failure `not_configured` where it is none."""
+    """Return the number in a setting, at most `most`. Raises Failure `not_configured`."""
     text = os.environ.get(name) or str(usually)
     if not text.isascii() or not text.isdigit() or int(text[:18]) < 1:
         advice = f"set it to a number from 1 to {most}"
@@ -15,7 +15,7 @@ def number_setting(name: str, usually: int, most: int) -> int:
 
 
 def flag_setting(name: str) -> bool:
-    """Whether a setting is `true`; not where it is missing. Raises Failure `not_configured`."""
+    """Return whether a setting is `true`; a missing one is not. Raises Failure `not_configured`."""
     text = os.environ.get(name) or "false"
     if text.lower() not in ("true", "false"):
         advice = "set it to true or false"
@@ -24,13 +24,13 @@ def flag_setting(name: str) -> bool:
 
 
 def secret_setting(name: str) -> str:
-    """The text of a setting; empty where it is missing. Raises Failure `not_configured`.
+    """Return the text of a setting, empty if it is missing. Raises Failure `not_configured`.
 
-    Where Azure cannot read a secret from a vault, the setting holds the reference to it: a text
-    that anybody may know.
+    If Azure cannot read a secret from a vault, the setting contains the reference to it, which is
+    not secret.
     """
     text = os.environ.get(name, "")
     if text.startswith("@Microsoft.KeyVault("):
-        advice = "see that the secret exists and that the app's identity may read it"
+        advice = "check that the secret exists and that the app's identity may read it"
         raise Failure("not_configured", f"the setting {name} is an unread secret: {advice}")
     return text

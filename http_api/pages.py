@@ -1,4 +1,4 @@
-"""What a decision link shows: to a browser a page that sends a decision, to all others JSON."""
+"""What a decision link shows: a page with buttons to a browser, and JSON to other clients."""
 
 import base64
 import hashlib
@@ -16,36 +16,36 @@ _STYLE: Final = (
     "textarea{display:block;width:100%;height:5em;margin:1em 0}"
     "button{font:inherit;padding:.4em 1.5em;margin-right:1em}output{display:block;margin:1em 0}"
 )
-# The page is at the address that takes the decision, token and key included.
+# The page sends the decision to its own URL, which contains the token and the key.
 _SCRIPT: Final = """
-const said = document.querySelector('output');
+const output = document.querySelector('output');
 const comment = document.querySelector('textarea');
 const buttons = [...document.querySelectorAll('button')];
-const able = (is) => buttons.forEach((button) => { button.disabled = !is; });
+const enable = (is) => buttons.forEach((button) => { button.disabled = !is; });
 const decide = async (decision) => {
   const headers = {'Content-Type': 'application/json'};
   const body = JSON.stringify({decision, comment: comment.value});
   const answer = await fetch(location.href, {method: 'POST', headers, body});
-  if (answer.ok) return `Your decision is taken: ${decision}.`;
-  able(true);
-  return answer.json().then((problem) => problem.detail, () => `The answer is ${answer.status}.`);
+  if (answer.ok) return `Your decision was accepted: ${decision}.`;
+  enable(true);
+  return answer.json().then((problem) => problem.detail, () => `Status ${answer.status}.`);
 };
 buttons.forEach((button) => button.addEventListener('click', async () => {
-  able(false);
-  said.textContent = await decide(button.value).catch(() => {
-    able(true);
-    return 'There is no answer: try again.';
+  enable(false);
+  output.textContent = await decide(button.value).catch(() => {
+    enable(true);
+    return 'The app does not answer. Try again.';
   });
 }));
 """
 
 
-def _named(text: str) -> str:
+def _source_of(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-# Of both forms: what is to be decided is confidential, and the address holds the token.
+# For both forms: the content is confidential, and the URL contains the token.
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -53,8 +53,8 @@ _HEADERS: Final = {
 }
 _PAGE_HEADERS: Final = {
     **_HEADERS,
-    "Content-Security-Policy": f"default-src 'none'; script-src {_named(_SCRIPT)}; "
-    f"style-src {_named(_STYLE)}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "Content-Security-Policy": f"default-src 'none'; script-src {_source_of(_SCRIPT)}; "
+    f"style-src {_source_of(_STYLE)}; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
 }
 
@@ -62,7 +62,7 @@ _PAGE_HEADERS: Final = {
 def decision_page(
     req: func.HttpRequest, title: str, shown: Mapping[str, Any], choices: Sequence[str]
 ) -> func.HttpResponse:
-    """Show what is to be decided, to a browser with a button for each choice."""
+    """Return what is to be decided; for a browser, as a page with a button for each choice."""
     if "text/html" not in req.headers.get("Accept", ""):
         return json_answer(shown, headers=_HEADERS)
     rows = "".join(
@@ -82,7 +82,7 @@ def decision_page(
 
 
 def _rows(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """The values of some JSON that are no objects or lists, each with the way to it."""
+    """Yield the simple values in some JSON, each with the path to it."""
     inner: list[tuple[str, object]] = []
     if isinstance(value, Mapping):
         inner = [(str(key), each) for key, each in value.items()]

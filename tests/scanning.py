@@ -1,4 +1,4 @@
-"""What tests of documents do: scan an invoice, send it, decide on it, look at what was kept."""
+"""What tests of documents do: scan an invoice, send it, decide on it, read the stored files."""
 
 import json
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def name(hub: ManualHub, blob: str) -> Answer:
 
 
 async def take_in(hub: ManualHub, content: bytes) -> str:
-    """Send a scan; it has gone as far as it goes at this moment."""
+    """Send a scan, and return its instance id when the pipeline waits or has ended."""
     answer = await send(hub, content)
     assert answer.status == 202, answer.text
     return str(answer.json()["id"])
@@ -67,18 +67,18 @@ async def decide(hub: ManualHub, link: str, decision: str = "accept", **more: An
 
 
 async def reported(sandbox: Sandbox) -> list[str]:
-    """What payables were told, in a line each."""
+    """The subjects of the mails to accounts payable."""
     return [mail["subject"] for mail in await sandbox.mails(PAYABLES)]
 
 
 async def stored(folder: str, file: str, container: str = DOCUMENTS) -> Any:
-    """A file of a folder; as data, if it is JSON."""
+    """A stored file of a folder, decoded if it is JSON."""
     content = await read_blob(container, f"{folder}/{file}", MOST)
     return json.loads(content) if file.endswith(".json") else content
 
 
 async def files_of(folder: str, container: str = DOCUMENTS) -> list[str]:
-    """The names of all that is kept in a folder."""
+    """The names of all files that are stored in a folder."""
     found = await blob_names(container, f"{folder}/", 100)
     return [each.removeprefix(f"{folder}/") for each in found]
 
@@ -92,8 +92,8 @@ async def quarantined() -> set[str]:
 async def storage(
     sandbox: object, azurite_connection: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    """The storage that the app's settings name; its containers are there."""
+    """The storage in the settings of the app, with its containers."""
     monkeypatch.setenv("AzureWebJobsStorage", azurite_connection)
     for container in (DOCUMENTS, QUARANTINE):
-        await write_blob(container, "makes the container", b"")
+        await write_blob(container, "creates the container", b"")
     yield

@@ -1,4 +1,4 @@
-"""Settings are read as they are meant: flags, numbers up to their caps, names without commas."""
+"""Settings: flags, numbers up to their caps, and secrets."""
 
 import pytest
 

@@ -1,5 +1,6 @@
 """An app of nothing but the parts: each orchestrator here uses one of them."""
 
+import json
 import logging
 from collections.abc import Generator
 from datetime import timedelta
@@ -11,7 +12,6 @@ import pytest
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import index_app
 from orchestration.deadlines import sleep, wait_any
-from orchestration.events import event_value
 from orchestration.failures import Failure, failure_of
 from orchestration.retrying import Retry, call_with_retry
 
@@ -55,7 +55,7 @@ def waiter(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     answer = context.wait_for_external_event("Answered")
     winner = yield from wait_any(context, [answer], timedelta(seconds=seconds))
     done = yield context.call_activity(do_work, "after")
-    return [event_value(winner.result) if winner else "too late", done]
+    return [json.loads(winner.result) if winner else "too late", done]
 
 
 @parts.orchestration_trigger(context_name="context")
