@@ -7,10 +7,6 @@ from typing import Any, Final
 
 import azure.durable_functions as df
 
-from orchestration.failures import Failure
-
-TIMED_OUT: Final = "timed_out"
-
 # The platform rounds the end of a timer down to whole seconds: a timer of one second may fire at
 # once, and a loop with such a timer spins.
 SHORTEST: Final = timedelta(seconds=2)
@@ -40,20 +36,6 @@ def wait_any(
             timer.cancel()
             return winner
     return None
-
-
-def result_within(
-    context: df.DurableOrchestrationContext, task: Any, within: timedelta
-) -> Generator[Any, Any, Any]:
-    """Return the result of a task. Raises a Failure `timed_out` if it does not end in time.
-
-    The activity itself goes on and may run at the same time as the next attempt. Only the activity
-    can end what it waits for, so give it a time limit too.
-    """
-    if (yield from wait_any(context, [task], within)) is None:
-        message = f"it had not ended after {within.total_seconds():.0f} seconds"
-        raise Failure(TIMED_OUT, message, retriable=True)
-    return (yield task)
 
 
 def _parts(delay: timedelta) -> Iterator[timedelta]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import azure.durable_functions as df
 
-from orchestration.deadlines import result_within, sleep
+from orchestration.deadlines import sleep
 from orchestration.failures import Failure, failure_of
 
 log = logging.getLogger(__name__)
@@ -29,18 +29,12 @@ class Retry:
     longest_pause: timedelta = timedelta(minutes=1)  # before its jitter
     jitter: float = 0.25  # a pause is longer by up to this share, so that instances spread out
     within: timedelta = timedelta(hours=1)  # no attempt starts later than this
-    attempt_within: timedelta | None = None  # an attempt that takes longer counts as failed
-    never_for: frozenset[str] = frozenset()  # codes of failures that are not retried
 
     def pause(self, attempt: int, share: float) -> timedelta:
         """The pause after an attempt; `share`, from 0 to 1, is how much of the jitter it gets."""
         growth = self.factor ** min(attempt - 1, _MOST_DOUBLINGS)
         capped = min(self.first_pause.total_seconds() * growth, self.longest_pause.total_seconds())
         return timedelta(seconds=capped * (1 + self.jitter * share))
-
-    def should_retry(self, failure: Failure) -> bool:
-        """Whether another attempt could succeed after this failure."""
-        return failure.retriable and failure.code not in self.never_for
 
 
 RETRY: Final = Retry()
@@ -56,14 +50,9 @@ def call_with_retry(
     context: df.DurableOrchestrationContext, activity: Any, payload: object, retry: Retry = RETRY
 ) -> Generator[Any, Any, Any]:
     """Return the activity's result. Raises the Failure of its last attempt."""
-    give_up = context.current_utc_datetime + retry.within
 
     def attempt() -> Generator[Any, Any, Any]:
-        call = context.call_activity(activity, payload)
-        if retry.attempt_within is None:
-            return (yield call)
-        left = give_up - context.current_utc_datetime
-        return (yield from result_within(context, call, min(retry.attempt_within, left)))
+        return (yield context.call_activity(activity, payload))
 
     return (yield from retried(context, attempt, retry))
 
@@ -95,7 +84,7 @@ def pause_after(
     """Return the pause before the next attempt. Raises the failure if there is no next attempt."""
     pause = retry.pause(attempt, jitter_of(context, attempt))
     too_late = context.current_utc_datetime + pause > give_up
-    if not retry.should_retry(failure) or attempt >= retry.attempts or too_late:
+    if not failure.retriable or attempt >= retry.attempts or too_late:
         raise failure
     if not context.is_replaying:
         log.info(

@@ -29,12 +29,9 @@ def do_work(work: str) -> str:
 @parts.orchestration_trigger(context_name="context", input_type=dict)
 def retrier(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     asked: Any = context.get_input()
-    limit = asked.get("attempt_within")
     retry = Retry(
         attempts=asked.get("attempts", 5),
         within=timedelta(seconds=asked.get("within", 3600)),
-        attempt_within=timedelta(seconds=limit) if limit else None,
-        never_for=frozenset(asked.get("never_for", [])),
     )
     try:
         return (yield from call_with_retry(context, do_work, "it", retry))
