@@ -42,6 +42,7 @@ class Meaning:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._known: dict[tuple[ast.AST, Scope], Target] = {}
+        self._given: dict[tuple[Scope, str], list[Target]] = {}
 
     def of(self, node: ast.AST, scope: Scope, depth: int = 0) -> Target:
         """What an expression in a scope means; None where that cannot be said."""
@@ -142,7 +143,19 @@ class Meaning:
             names = [_last_name(each) for each in scope.definition.decorator_list]
             if scope.parameters and node is scope.parameters[0] and "staticmethod" not in names:
                 return owner if "classmethod" in names else Instance(owner)
-        return self._annotated(node.annotation, scope, depth)
+        annotated = self._annotated(node.annotation, scope, depth)
+        return annotated or self._agreed(self._given.get((scope, node.arg), []))
+
+    def note_arguments(self, call: ast.Call, scope: Scope, called: Function) -> None:
+        """Keep what a call gives a function: it is what its parameters without a class mean."""
+        names = [each.arg for each in called.parameters]
+        if called.owner is not None and isinstance(call.func, ast.Attribute):
+            names = names[1:]
+        given = [(given.arg, given.value) for given in call.keywords if given.arg is not None]
+        for name, value in [*zip(names, call.args, strict=False), *given]:
+            if isinstance(value, ast.Starred):
+                return
+            self._given.setdefault((called, name), []).append(self.of(value, scope))
 
     def _annotated(self, annotation: ast.expr | None, scope: Scope, depth: int) -> Target:
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):

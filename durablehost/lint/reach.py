@@ -183,6 +183,7 @@ class Reach:
     def _called(self, call: ast.Call, function: Function) -> Iterator[Function]:
         match self._meaning.of(call.func, function):
             case Function() as called:
+                self._meaning.note_arguments(call, function, called)
                 yield called
             case Class() as of:
                 for name in ("__init__", "__post_init__"):

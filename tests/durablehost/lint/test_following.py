@@ -89,6 +89,13 @@ def order(context):
             "read(None)",
             "order → read → now",
         ),
+        (
+            "class Book:\n    def now(self):\n        return datetime.now()\n\n\n"
+            "def read(book):\n    return book.now()\n",
+            "read(Book())",
+            "order → read → now",
+        ),
+        ("def read(clock):\n    return clock.now()\n", "read(clock=datetime)", "order → read"),
         ("now = datetime.now\n", "now()", "order"),
         ("def reader():\n    return datetime\n", "reader().now()", "order"),
     ],
