@@ -67,7 +67,8 @@ async def _alone(runs: int) -> list[Figure]:
     _progress("100,000 ended instances")
     page = Figure("a page of 100 of 100,000", "ms", "≤ 20")
     new = Figure("three in a row beside 100,000 ended", "ms")
-    await figures.with_100_000_ended(page, new, runs)
+    purge = Figure("longest status while these are purged", "ms", "≤ 50")
+    await figures.with_100_000_ended(page, new, purge, runs)
     _progress("an approval of 90 days")
     approval = Figure("90 days of reminders, by ManualHub", "ms", "≤ 100")
     for _ in range(runs + 1):
@@ -77,11 +78,15 @@ async def _alone(runs: int) -> list[Figure]:
     memory = Figure("memory after 10,000 instances", "MB", "≤ 150", "551 idle")
     for _ in range(runs):
         memory.add(FILE, await figures.memory_after(10_000))
+    _progress("memory with large histories")
+    large = Figure("memory with 60 × 10 results of 1 MB", "MB", "≤ 300")
+    for _ in range(runs):
+        large.add(FILE, await figures.memory_with_large_histories())
     _progress("the linter")
     linter = Figure("lint this app's source", "ms", "≤ 2000")
     for _ in range(runs):
         linter.add(MEMORY, figures.lint_time())
-    return [ready, page, new, approval, memory, linter]
+    return [ready, page, new, purge, approval, memory, large, linter]
 
 
 def _progress(what: str) -> None:

@@ -130,8 +130,10 @@ def lint_time() -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int) -> None:
-    """A hub of 100,000 ended instances: a page of a list, and a new instance."""
+async def with_100_000_ended(
+    figure_list: Figure, figure_new: Figure, figure_purge: Figure, runs: int
+) -> None:
+    """A hub of 100,000 ended instances: a page of a list, a new instance, and a purge of all."""
     with tempfile.TemporaryDirectory() as scratch:
         hub = Path(scratch, "hub.db")
         async with durablehost(hub) as side:
@@ -148,6 +150,19 @@ async def with_100_000_ended(figure_list: Figure, figure_new: Figure, runs: int)
                 figure_list.add("on a file", 1000 * await timed(page))
                 assert len(found) == 100, len(found)
                 figure_new.add("on a file", await chain(side))
+            figure_purge.add("on a file", await _longest_wait_in_purge(side))
+
+
+async def _longest_wait_in_purge(side: Durablehost) -> float:
+    """The longest status request in ms while all ended instances are purged."""
+    watched = await side.start("reply", {})
+    purging = asyncio.create_task(side.purge_ended())
+    taken = []
+    while not purging.done():
+        taken.append(1000 * await timed(lambda: side.status(watched)))
+        await asyncio.sleep(0.001)
+    assert await purging > 100_000
+    return max(taken)
 
 
 def _multiply(hub: Path, instances: int) -> None:
@@ -171,6 +186,16 @@ async def memory_after(instances: int) -> float:
     async with durablehost() as side:
         for _ in range(instances // 500):
             await many_chains(side, 500)
+        return side.memory_megabytes()
+
+
+async def memory_with_large_histories() -> float:
+    """Megabytes of a durablehost with 60 waiting instances of ten results of 1 MB each."""
+    async with durablehost() as side:
+        ids = [await side.start("holds", {}, f"holds-{number}") for number in range(60)]
+        for instance_id in ids:
+            while (await side.status(instance_id))["customStatus"] != "waits":
+                await asyncio.sleep(0.01)
         return side.memory_megabytes()
 
 

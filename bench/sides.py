@@ -45,6 +45,13 @@ class Durablehost:
             found: list[dict[str, Any]] = await answer.json()
             return found
 
+    async def purge_ended(self) -> int:
+        """How many were purged."""
+        query = f"createdTimeFrom=2000-01-01T00:00:00Z&{_KEY}"
+        async with self._session.delete(f"{self._base}/instances?{query}") as answer:
+            purged: dict[str, Any] = await answer.json()
+            return int(purged["instancesDeleted"])
+
     async def raise_event(self, instance_id: str, name: str, value: Any) -> None:
         path = f"{self._base}/instances/{instance_id}/raiseEvent/{name}?{_KEY}"
         async with self._session.post(path, json=value) as answer:

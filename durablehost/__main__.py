@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -24,6 +25,8 @@ if sys.platform != "win32":
 
 _PROGRAM: Final = "python -m durablehost"
 _OPEN_FILES: Final = 8192
+_MMAP_THRESHOLD: Final = -3  # an option of mallopt
+_LARGE_BYTES: Final = 262_144
 _STOPS_WITHIN: Final = 1.9  # seconds from the signal
 _CANNOT_LINT: Final = 2  # 1 says that the linter has found something
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
         _allow_connections()
+        _return_memory()
         host = _load(options, watch)  # not on the loop: Ctrl-C has to end an import, too
         code, more = asyncio.run(_serve(host, watch))
     except CannotStart as error:
@@ -230,6 +234,17 @@ def _allow_connections() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):  # the system may know a lower limit still
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _return_memory() -> None:
+    """Have large values returned to the system when they are gone.
+
+    The C library of Linux stops doing so by itself after the first large value, and then a
+    history of ten megabytes costs many times that.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _load(options: Options, watch: Watch | None) -> Host | None:

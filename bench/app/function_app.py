@@ -40,6 +40,19 @@ def sharded_fan_out(context: df.DurableOrchestrationContext) -> Steps:
     return sum((yield context.task_all(tasks)))
 
 
+@app.activity_trigger(input_name="number")
+def megabyte(number: int) -> str:
+    return "m" * 1_000_000
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def holds(context: df.DurableOrchestrationContext) -> Steps:
+    """Waits with ten results of a megabyte each in its history."""
+    yield context.task_all([context.call_activity(megabyte, number) for number in range(10)])
+    context.set_custom_status("waits")
+    return (yield context.wait_for_external_event("Asked"))
+
+
 @app.orchestration_trigger(context_name="context")
 def reply(context: df.DurableOrchestrationContext) -> Steps:
     return (yield context.wait_for_external_event("Asked", expected_type=str))

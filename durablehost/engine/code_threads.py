@@ -19,6 +19,7 @@ from durablehost.hub.backend import EntityWork, OrchestrationWork
 
 LONG_SECONDS: Final = 0.25  # then another thread takes over
 _AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
+_BYTES_AT_ONCE: Final = 8_000_000  # of histories
 _TOLD_EVERY: Final = 0.008  # seconds, so that many short calls share a round of the work loop
 _GRACE_SECONDS: Final = 0.5  # for a call under way, when durablehost stops
 
@@ -40,6 +41,12 @@ class CodeCall:
     def seconds(self) -> float:
         """How long it has run."""
         return time.perf_counter() - self.began if self.began else 0.0
+
+    @property
+    def size(self) -> int:
+        """The length of its history as text."""
+        work = self.work
+        return sum(map(len, work.past_texts)) if isinstance(work, OrchestrationWork) else 0
 
     @property
     def place(self) -> str:
@@ -64,10 +71,11 @@ class CodeThreads:
         self._worker: threading.Thread | None = None  # the thread that takes the next call
         self._under_way: dict[CodeCall, None] = {}
         self._ended: deque[Commit] = deque()
+        self._size = 0  # of the calls that wait or run
 
     @property
     def has_room(self) -> bool:
-        return self._calls.qsize() < _AT_ONCE
+        return self._calls.qsize() < _AT_ONCE and self._size < _BYTES_AT_ONCE
 
     @property
     def is_busy(self) -> bool:
@@ -81,6 +89,8 @@ class CodeThreads:
         if self._worker is None:
             self._loop = asyncio.get_running_loop()
             self._start_worker()
+        with self._lock:
+            self._size += call.size
         self._calls.put(call)
 
     def ended(self) -> Iterator[Commit]:
@@ -155,6 +165,7 @@ class CodeThreads:
             self._under_way[call] = None
         commit = call.run()
         with self._lock:
+            self._size -= call.size
             if call in self._under_way:
                 del self._under_way[call]
                 self._ended.append(commit)

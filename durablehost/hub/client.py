@@ -216,11 +216,15 @@ class HubClient:
         return self._backend.purge([instance_id])
 
     def purge_by(
-        self, created_from: datetime, created_to: datetime | None, statuses: frozenset[str]
+        self,
+        created_from: datetime,
+        created_to: datetime | None,
+        statuses: frozenset[str],
+        most: int,
     ) -> int:
-        """Delete the ended instances of a period. Returns how many there were."""
+        """Delete ended instances of a period, so many at most. Returns how many were deleted."""
         wanted = (statuses & ENDED) if statuses else ENDED
-        query = Query(statuses=wanted, created_from=created_from, created_to=created_to, top=None)
+        query = Query(statuses=wanted, created_from=created_from, created_to=created_to, top=most)
         found = self._backend.list_instances(query) if wanted else []
         return self._backend.purge([instance.id for instance in found])
 

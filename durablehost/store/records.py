@@ -9,7 +9,8 @@ from durablehost.hub.backend import Instance
 from durablehost.hub.history import Event, to_text
 from durablehost.store.tables import Tables
 
-_CACHED: Final = 50_000  # instances and events, so that memory stays bounded
+_CACHED_BYTES: Final = 32_000_000  # so that memory stays bounded
+_BYTES_OF_ONE: Final = 1_000  # an instance or an event without its values
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class Record:
     parts: int
     events: list[Event]
     texts: list[str]
+    size: int = _BYTES_OF_ONE  # bytes, roughly
 
     def wants(self, execution_id: str | None) -> bool:
         """Whether a message for this execution, or for any, is for this instance."""
@@ -48,7 +50,8 @@ class Records:
         events = [event for part in parts for event in part]
         record = Record(number, instance, len(parts), events, [*map(to_text, events)])
         self._records[instance_id] = record
-        self._cached += 1 + len(events)
+        self._cached += record.size
+        self._grow(record, record.texts)
         self._bound()
         return record
 
@@ -63,8 +66,8 @@ class Records:
     def begin_anew(self, record: Record) -> None:
         """Drop the history."""
         self._tables.drop_history(record.number)
-        self._cached -= len(record.events)
-        record.parts, record.events, record.texts = 0, [], []
+        self._cached -= record.size - _BYTES_OF_ONE
+        record.parts, record.events, record.texts, record.size = 0, [], [], _BYTES_OF_ONE
 
     def append(self, record: Record, events: Sequence[Event]) -> None:
         texts = [to_text(event) for event in events]
@@ -73,7 +76,13 @@ class Records:
         # New lists: a long episode may be reading the old ones on another thread.
         record.events = [*record.events, *events]
         record.texts = [*record.texts, *texts]
-        self._cached += len(texts)
+        self._grow(record, texts)
+
+    def _grow(self, record: Record, texts: Sequence[str]) -> None:
+        # Each event is kept parsed, too.
+        more = _BYTES_OF_ONE * len(texts) + 2 * sum(map(len, texts))
+        record.size += more
+        self._cached += more
 
     def update(self, record: Record, instance: Instance) -> None:
         record.instance = instance
@@ -98,8 +107,8 @@ class Records:
     def _forget(self, instance_id: str) -> None:
         record = self._records.pop(instance_id, None)
         if record is not None:
-            self._cached -= 1 + len(record.events)
+            self._cached -= record.size
 
     def _bound(self) -> None:
-        while self._cached > _CACHED and len(self._records) > 1:
+        while self._cached > _CACHED_BYTES and len(self._records) > 1:
             self._forget(next(iter(self._records)))

@@ -57,7 +57,7 @@ class ForeignRequests:
     @staticmethod
     def _log(request: web.Request, why: str) -> None:
         path = split_target(request.raw_path)[0]  # without the key
-        log.warning("Refused %s %r: %s.", request.method, path, why)
+        log.warning("Refused %s %s: %s.", request.method, path, why)
 
 
 def is_loopback(name: str) -> bool:

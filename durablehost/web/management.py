@@ -35,6 +35,7 @@ from durablehost.web.shown import (
 from durablehost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
+_PURGED_AT_ONCE: Final = 250  # instances, which takes a few milliseconds
 _WENT_WRONG: Final = "Something went wrong while processing your request"
 
 Saved = Callable[[], Awaitable[None]]
@@ -257,10 +258,15 @@ class Management:
         query = asked.list_query()
         if query.created_from is None:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
-        purged = self._client.purge_by(query.created_from, query.created_to, query.statuses)
+        purged = 0
+        # Other requests get their turn between two parts.
+        while part := self._client.purge_by(
+            query.created_from, query.created_to, query.statuses, _PURGED_AT_ONCE
+        ):
+            await self._saved()
+            purged += part
         if not purged:
             raise _NothingHere
-        await self._saved()
         return _json({"instancesDeleted": purged})
 
     # Entities

@@ -65,7 +65,7 @@ async def _body(request: web.BaseRequest, limit: int) -> bytes:
     if hdrs.CONTENT_LENGTH not in request.headers:
         if request.can_read_body:
             log.warning(
-                "%s %r: the body came in chunks, without a Content-Length. Like the real host "
+                "%s %s: the body came in chunks, without a Content-Length. Like the real host "
                 "durablehost gives the function an empty body; send a Content-Length.",
                 request.method,
                 split_target(request.raw_path)[0],

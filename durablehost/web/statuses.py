@@ -41,6 +41,6 @@ async def errors_as_status(request: web.Request, handler: Handler) -> web.Stream
         raise  # the caller has hung up, and aiohttp takes it as that
     except Exception:  # translated: a fault of durablehost's own
         log.exception(
-            "%s %r: durablehost failed", request.method, split_target(request.raw_path)[0]
+            "%s %s: durablehost failed", request.method, split_target(request.raw_path)[0]
         )
         return web.Response(status=500)

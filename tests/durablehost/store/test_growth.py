@@ -65,7 +65,7 @@ def test_ended_instances_are_not_held_in_memory(backend: Backend) -> None:
 def test_histories_at_rest_take_a_bounded_part_of_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_CACHED", 5_000)
+    monkeypatch.setattr(records, "_CACHED_BYTES", 6_000_000)
     hub = SqliteBackend(tmp_path / "hub.db")
     ids = [f"a:{number}" for number in range(12)]
     for instance_id in ids:
@@ -92,3 +92,27 @@ def test_histories_at_rest_take_a_bounded_part_of_memory(
 
     assert of_five > 2 * of_one
     assert of_six_more < of_one
+
+
+def test_large_histories_at_rest_take_a_bounded_part_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "_CACHED_BYTES", 2_000_000)
+    hub = SqliteBackend(tmp_path / "hub.db")
+
+    def fill() -> None:
+        for number in range(20):
+            start(hub, f"a:{number}")
+            hub.flush()
+            work = take(hub)
+            decision = running(work)
+            decision.events.append(history.event_raised(NOW, "Tick", "x" * 300_000))
+            hub.commit_orchestration(work, decision)
+            hub.flush()
+
+    tracemalloc.start()
+    grown = traced(fill)
+    tracemalloc.stop()
+    hub.close()
+
+    assert grown < 4_000_000
