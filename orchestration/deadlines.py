@@ -1,4 +1,4 @@
-"""Waiting for some time, or for a task with a deadline."""
+"""Waiting for some time, or for a task with a deadline, for longer than one timer can."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence

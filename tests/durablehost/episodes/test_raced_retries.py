@@ -77,6 +77,23 @@ def fans_out_twice(context):
     return first, (yield context.task_all([context.call_activity("store", name) for name in "xy"]))
 
 
+@app.orchestration_trigger(context_name="context")
+def races_an_event(context):
+    stop = context.wait_for_external_event("Stop")
+    fetched = context.call_activity_with_retry("fetch", RETRY, "a")
+    yield context.task_any([stop, fetched])
+    yield fetched
+    return stop.is_completed, (yield context.call_activity("store", "x"))
+
+
+@app.orchestration_trigger(context_name="context")
+def listens_before(context):
+    stop = context.wait_for_external_event("Stop")
+    yield context.task_any([stop, context.create_timer(context.current_utc_datetime)])
+    yield context.call_activity_with_retry("fetch", RETRY, "a")
+    return stop.is_completed, (yield context.call_activity("store", "x"))
+
+
 FETCHED = [f"fetched {name}" for name in "abc"]
 
 
@@ -102,6 +119,30 @@ async def test_it_can_also_get_the_results_of_other_calls() -> None:
 
         assert hub.output(instance) == ["fetched y", "fetched a"]
         assert "unnoticed-change" in [problem.kind for problem in hub.problems(instance)]
+
+
+async def stopped_during_a_retry(hub: ManualHub, orchestrator: Any) -> str:
+    hub.fail_activity("fetch", ValueError("not now"), on_call=1)
+    instance = await hub.start(orchestrator)
+    await hub.raise_event(instance, "Stop", None)
+    await hub.run_until_ended(instance)
+    return instance
+
+
+async def test_an_event_that_wins_against_a_retry_fails_the_instance() -> None:
+    async with ManualHub(app) as hub:
+        hub.allow_problems("replay-differs", "unnoticed-change")
+
+        instance = await stopped_during_a_retry(hub, races_an_event)
+
+        assert "Non-Deterministic workflow detected" in hub.output(instance)
+
+
+async def test_an_event_whose_wait_began_before_the_retry_is_received() -> None:
+    async with ManualHub(app) as hub:
+        instance = await stopped_during_a_retry(hub, listens_before)
+
+        assert hub.output(instance) == [True, "stored x"]
 
 
 @pytest.mark.parametrize("activity", ["fetch", "store"])
