@@ -30,6 +30,7 @@ DURABLE = {
 MORE = {
     "returns_a_set": "DUR505",
     "raises_after_continue": "DUR305",
+    "retry_races_timer_then_all": "DUR208",
 }
 
 
