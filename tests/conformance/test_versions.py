@@ -79,7 +79,7 @@ async def test_a_child_of_a_version_that_does_not_match_leaves_its_parent_runnin
     table: FunctionTable,
 ) -> None:
     async with ManualHub(table, settings=STRICT) as hub:
-        hub.allow_problems("version-mismatch")
+        hub.allow_problems("version-mismatch", "stuck-child")
         parent = await hub.start("parent")
 
         assert hub.status(parent) == "Running"

@@ -25,7 +25,7 @@ def refused_app(refused: Refused, tmp_path: Path, function_app: str = SOUND, **o
         (("--port", "http"), "'http' is no port; write a number from 0 to 65535."),
         (("--port", "65536"), "'65536' is no port"),
         (("--port", "-1"), "'-1' is no port"),
-        (("--port",), "Argument --port: expected one argument."),
+        (("--port",), "Argument -p/--port: expected one argument."),
         (("--relo",), "Unrecognized arguments: --relo."),
         ((".", "another"), "Unrecognized arguments: another."),
     ],

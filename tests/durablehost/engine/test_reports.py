@@ -2,9 +2,14 @@
 
 import azure.durable_functions as df
 
+from durablehost.app.source import relative
 from tests.durablehost.engine.working import Steps, working
 
-HERE = "tests/durablehost/engine/test_reports.py"
+
+def here() -> str:
+    """This file, from the current folder, which other tests change."""
+    return relative(__file__)
+
 
 app = df.DFApp()
 
@@ -47,7 +52,7 @@ async def test_an_orchestrator_that_raises_is_reported_with_cause_file_and_line(
         await work.ended("a")
 
     line = divides.build().get_user_function().orchestrator_function.__code__.co_firstlineno + 3
-    text = f"failed: ZeroDivisionError: integer division or modulo by zero ({HERE}:{line})"
+    text = f"failed: ZeroDivisionError: integer division or modulo by zero ({here()}:{line})"
     assert [(reported, problem.text) for reported, problem in work.reported] == [("a", text)]
 
 

@@ -100,7 +100,7 @@ def test_the_limit_is_exact(small: Started, target: bytes) -> None:
 
 @pytest.mark.parametrize("target", ROUTES[1:])  # a function gets no body in chunks, as on Azure
 def test_a_body_in_chunks_is_counted_as_it_comes(small: Started, target: bytes) -> None:
-    head = b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%b\r\n" % (target, JSON)
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%b\r\n" % (target, JSON)
     chunk = b"100\r\n" + b" " * 256 + b"\r\n"
     with connection(small) as opened:
         opened.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n" + 4 * chunk + b"0\r\n\r\n")
@@ -112,7 +112,7 @@ def test_a_body_in_chunks_is_counted_as_it_comes(small: Started, target: bytes) 
 @pytest.mark.parametrize("target", ROUTES)
 def test_what_is_announced_beyond_the_limit_need_not_be_sent(host: Started, target: bytes) -> None:
     length = b"Content-Length: %d" % (LIMIT + 1)
-    head = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n%b\r\n\r\n" % (target, JSON, length)
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n%b\r\n\r\n" % (target, JSON, length)
     with connection(host) as opened:
         opened.sendall(head)
 
