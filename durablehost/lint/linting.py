@@ -50,9 +50,8 @@ def lint_source(
         app = App(source, loading or Loading())
         notes = list(_notes(app))
         found = [each for rule in rules for each in _found(app, rule, notes)]
-    findings = _without_ignored(source, found, IGNORES in rules)
-    place = _by_place
-    return Linted(sorted(findings, key=place), sorted(notes, key=place))
+    findings = _without_ignored(source, found, {rule.code for rule in rules})
+    return Linted(sorted(findings, key=_place), sorted(notes, key=_place))
 
 
 @contextlib.contextmanager
@@ -66,7 +65,7 @@ def _deep_trees() -> Iterator[None]:
         sys.setrecursionlimit(depth)
 
 
-def _by_place(finding: Finding) -> tuple[PurePath, int, str]:
+def _place(finding: Finding) -> tuple[PurePath, int, str]:
     return finding.path, finding.line, finding.code
 
 
@@ -91,7 +90,7 @@ def _notes(app: App) -> Iterable[Finding]:
 
 
 def _without_ignored(
-    source: Source, findings: Sequence[Finding], reports_unused: bool
+    source: Source, findings: Sequence[Finding], applied: set[str]
 ) -> Iterable[Finding]:
     """The findings that no comment switches off, and the comments that switch nothing off."""
     kept = list(findings)
@@ -106,7 +105,7 @@ def _without_ignored(
                 and each.code in ignore.codes
             ]
             kept = [each for each in kept if each not in ignored]
-            if not ignored and reports_unused:
+            if not ignored and applied.issuperset({IGNORES.code, *ignore.codes}):
                 says = f"This comment switches nothing off: no {', '.join(ignore.codes)} here."
                 kept.append(Finding(module.path, ignore.comment_line, IGNORES.code, says))
     return kept

@@ -43,6 +43,12 @@ def test_a_comment_for_another_rule_switches_nothing_off_and_is_reported():
     assert codes(beside="  # durable: ignore[DUR102] a reason") == ["DUR101", "DUR901"]
 
 
+def test_a_comment_for_a_rule_that_is_off_is_not_reported():
+    code = CODE.format(above="pass", beside="  # durable: ignore[DUR101] only people read it")
+
+    assert lint_text(code, Options(ignore=["DUR101"])).findings == []
+
+
 def test_a_text_that_looks_like_a_comment_is_none():
     assert codes(above='"# durable: ignore[DUR101] a reason"') == ["DUR101"]
 
