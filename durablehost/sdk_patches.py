@@ -9,11 +9,12 @@ import asyncio
 import collections
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Final, cast
@@ -133,7 +134,8 @@ def _place() -> str:
 def _executing() -> frozenset[object]:
     """The code of the SDK that calls an orchestrator, and that lets it go on."""
     executor = _module(_EXECUTOR).TaskOrchestrationExecutor
-    return frozenset({executor.execute.__code__, executor.resume_user_code.__code__})
+    execute = getattr(executor.execute, "__wrapped__", executor.execute)
+    return frozenset({execute.__code__, executor.resume_user_code.__code__})
 
 
 def _new_action(cls: type[Any], *_: Any, **__: Any) -> Any:
@@ -169,6 +171,44 @@ def _note_places() -> None:
         kinds += kind.__subclasses__()
         if "to_json" in vars(kind):
             kind.to_json = _with_place(kind.to_json)
+
+
+# Executors that are kept
+
+
+_executed: Final = threading.local()
+
+
+def _executors_fit() -> bool:
+    executor = getattr(_module(_EXECUTOR), "TaskOrchestrationExecutor", None)
+    return all(
+        hasattr(executor, name) for name in ("execute", "process_event", "has_execution_completed")
+    ) and hasattr(_module(_EVENTS), "HistoryEvent")
+
+
+def _remember_executors() -> None:
+    executor = _module(_EXECUTOR).TaskOrchestrationExecutor
+    execute = executor.execute
+    if hasattr(execute, "__wrapped__"):
+        return
+
+    @wraps(execute)
+    def remembered(self: Any, *given: Any) -> Any:
+        _executed.executor = self
+        return execute(self, *given)
+
+    executor.execute = remembered
+
+
+def last_executor() -> Any:
+    """Return the executor of the last replay in this thread, once; None if there was none."""
+    executor, _executed.executor = getattr(_executed, "executor", None), None
+    return executor
+
+
+def history_event(event: dict[str, Any]) -> Any:
+    """Return a history event as the SDK has it."""
+    return _module(_EVENTS).HistoryEvent(**event)
 
 
 # The JSON codec of azure-functions
@@ -293,6 +333,7 @@ PATCHES: Final = (
         _silence_notices,
     ),
     Patch("places of calls", "problems name no line", _places_fit, _note_places),
+    Patch("executors", "long histories are slow", _executors_fit, _remember_executors),
     Patch("client session", "durable clients do not reach a hub under test", _session_fits),
     Patch("declared functions", "errors in declarations are not located", _builders_fit),
 )

@@ -56,7 +56,7 @@ INSIDE = {
     "hub": {"app", "errors"},
     "calling": {"app", "errors", "hub", "sdk_patches", "settings"},
     "lint": {"app", "errors", "settings"},
-    "episodes": {"app", "errors", "hub", "settings"},
+    "episodes": {"app", "errors", "hub", "sdk_patches", "settings"},
     "store": {"errors", "hub"},
     "triggers": {"app", "calling", "errors", "hub", "settings"},
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},

@@ -15,6 +15,7 @@ from typing import Final
 from durablehost.app.functions import FunctionTable
 from durablehost.engine.activities import Activities, ActivityRunner
 from durablehost.engine.code_threads import LONG_SECONDS, CodeThreads
+from durablehost.engine.kept_orchestrators import KeptOrchestrators
 from durablehost.engine.long_calls import LongCalls
 from durablehost.engine.postponed_episodes import PostponedEpisodes
 from durablehost.engine.rounds import Caller, Commit, Report, Rounds
@@ -70,6 +71,7 @@ class Engine:
             report=lambda *problem: self._problems.append(problem),
             postponed=self._postponed,
             code_threads=self._code_threads,
+            kept=KeptOrchestrators(),
         )
         self._long_calls = LongCalls(
             self._code_threads, self._rounds, backend, settings.function_timeout

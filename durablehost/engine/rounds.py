@@ -8,15 +8,18 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from durablehost.app.functions import Function, FunctionTable, no_such_function
 from durablehost.engine.code_threads import CodeCall, CodeThreads
+from durablehost.engine.kept_orchestrators import KeptOrchestrators
 from durablehost.engine.postponed_episodes import PostponedEpisodes
 from durablehost.episodes.entity_batch import failed_batch, run_entity_batch
-from durablehost.episodes.episode import NotForThisApp, run_episode
+from durablehost.episodes.episode import NotForThisApp, go_on_with, run_episode
+from durablehost.episodes.kept_orchestrator import KeptOrchestrator
 from durablehost.episodes.termination import is_terminated, terminated_without_code
 from durablehost.errors import DurablehostError, FunctionTimedOut
 from durablehost.hub import problems
@@ -64,10 +67,12 @@ class Rounds:
         report: Report | None = None,
         postponed: PostponedEpisodes | None = None,
         code_threads: CodeThreads | None = None,
+        kept: KeptOrchestrators | None = None,
     ) -> None:
         """`report` is called for each failure and each new problem, before they are on disk.
 
-        Without `postponed` every episode runs at once, without `code_threads` in this thread.
+        Without `postponed` every episode runs at once, without `code_threads` in this thread, and
+        without `kept` it replays the whole history.
         """
         self._backend = backend
         self._table = table
@@ -77,6 +82,7 @@ class Rounds:
         self._report = report
         self._postponed = postponed
         self._code_threads = code_threads
+        self._kept = kept
         self._set_aside: dict[str, _Aside] = {}
         self._passed_over: dict[str, int] = {}  # in this round
         # A restart begins with other instances than those that may hold it up.
@@ -192,31 +198,63 @@ class Rounds:
                 decision = terminated_without_code(work, self._clock)
                 yield partial(self._commit_episode, work, decision, 0.0)
             else:
-                run = partial(self._run_episode, work)
+                kept = self._kept.take(work) if self._kept else None
+                run = partial(self._run_episode, work, kept)
                 yield from self._call(work, f"orchestrator {work.instance.name}", run)
             if self._code_threads is None and work.target in seen:
                 return
             seen.add(work.target)
 
-    def _run_episode(self, work: OrchestrationWork) -> Commit:
+    def _run_episode(self, work: OrchestrationWork, kept: KeptOrchestrator | None) -> Commit:
         """Run an episode; this may be on another thread."""
         function = self._table.orchestrator(work.instance.name)
         runs = function is not None and not function.is_disabled
         orchestrate = partial(self._caller.orchestrate, function) if function and runs else None
         began = time.perf_counter()
+        keep: list[KeptOrchestrator] = []
+        decision = None
         try:
-            decision = run_episode(work, orchestrate, self._table, self._clock, self._settings)
+            if kept is not None and function is not None and runs:
+                guarded = partial(self._call_guarded, function)
+                decision = go_on_with(
+                    kept, work, guarded, self._table, self._clock, self._settings, keep.append
+                )
+            if decision is None:
+                decision = run_episode(
+                    work,
+                    orchestrate,
+                    self._table,
+                    self._clock,
+                    self._settings,
+                    keep.append if self._kept is not None else None,
+                )
         except NotForThisApp as refused:
             return partial(self._refuse, work, refused.problem)
         except Exception as error:  # the top of a work loop: a fault in durablehost
             return partial(self._fail, work, error)
-        return partial(self._commit_episode, work, decision, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return partial(self._commit_episode, work, decision, seconds, keep)
+
+    def _call_guarded(self, function: Function, go_on: Callable[[], None]) -> None:
+        """Let an orchestrator go on as the caller calls orchestrators."""
+
+        def handler(_: object) -> str:
+            go_on()
+            return ""
+
+        self._caller.orchestrate(replace(function, handler=handler), "")
 
     def _refuse(self, work: OrchestrationWork, problem: Problem) -> None:
         self.note(work, [problem])
         self._backend.abandon(work)
 
-    def _commit_episode(self, work: OrchestrationWork, decision: Decision, seconds: float) -> None:
+    def _commit_episode(
+        self,
+        work: OrchestrationWork,
+        decision: Decision,
+        seconds: float,
+        keep: Sequence[KeptOrchestrator] = (),
+    ) -> None:
         try:
             self._backend.commit_orchestration(work, decision)
         except DurablehostError:
@@ -229,6 +267,9 @@ class Rounds:
             failure = problems.failed(decision.failure)
             self._tell(work.target, work.instance.name, failure)
         self.note(work, decision.problems)
+        for kept in keep:
+            if self._kept is not None:
+                self._kept.keep(work.instance.execution_id, kept)
         if self._postponed is not None:
             self._postponed.after(work.target, decision.completions_needed, seconds)
 

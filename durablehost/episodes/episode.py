@@ -7,12 +7,21 @@ is really scheduled.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from durablehost import sdk_patches
 from durablehost.app.functions import Known, no_such_function
 from durablehost.episodes import versions
 from durablehost.episodes.conclusion import Conclusion, reason_shown, to_parent
 from durablehost.episodes.episode_problems import problems_of
-from durablehost.episodes.sdk_replay import failed, replay_by_sdk
+from durablehost.episodes.kept_orchestrator import SHORT, KeptOrchestrator, size_of
+from durablehost.episodes.sdk_replay import (
+    STATUS_LIMIT_KB,
+    OrchestratorState,
+    failed,
+    replay_by_sdk,
+    status_kilobytes,
+)
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history, problems
 from durablehost.hub.backend import Decision, OrchestrationWork
@@ -36,10 +45,11 @@ def run_episode(
     table: Known,
     clock: Clock,
     settings: Settings,
+    keep: Callable[[KeptOrchestrator], None] | None = None,
 ) -> Decision:
     """Run the orchestrator once over its history. `orchestrate` is None for an unknown name.
 
-    Raises NotForThisApp.
+    `keep` receives the orchestrator, if it can go on from here. Raises NotForThisApp.
     """
     instance = work.instance
     if not versions.runs_here(instance.version, settings.default_version, settings.version_match):
@@ -55,15 +65,84 @@ def run_episode(
         )
         state = replace(failed(instance.name, words), is_refused=True)
     else:
+        sdk_patches.last_executor()
         state = replay_by_sdk(work, new, orchestrate)
     walk = Walk(state.actions, table, instance)
     walk.follow([*work.past, *new])
     conclusion = Conclusion(
         work, new, state, walk, began, clock.now(), clock.due, settings.default_version
     )
-    decision = conclusion.decision()
-    decision.problems += problems_of(work, state, walk, table, began, conclusion.status()[0])
+    decision = _decision_of(conclusion, table)
+    executor = sdk_patches.last_executor()
+    if keep is not None and executor is not None and len(work.past) >= SHORT:
+        kept = KeptOrchestrator(executor, walk, state.actions, len(work.past))
+        kept.size = sum(map(size_of, work.past))
+        _end(kept, conclusion, decision, keep)
     return decision
+
+
+def go_on_with(
+    kept: KeptOrchestrator,
+    work: OrchestrationWork,
+    guarded: Callable[[Callable[[], None]], None],
+    table: Known,
+    clock: Clock,
+    settings: Settings,
+    keep: Callable[[KeptOrchestrator], None],
+) -> Decision | None:
+    """Run an episode of an orchestrator that was kept; None if its history has to be replayed.
+
+    `guarded` calls code of the app.
+    """
+    began = clock.now()
+    new = [history.orchestrator_started(began), *work.new]
+
+    def new_walk() -> Walk:
+        return Walk([*kept.actions], table, work.instance)
+
+    try:
+        guarded(partial(kept.go_on, work.past, new, new_walk))
+        status = kept.custom_status
+    except Exception:  # whatever it is: the replay meets it again, and reports it
+        return None
+    if status_kilobytes(status) > STATUS_LIMIT_KB:
+        return None
+    state = OrchestratorState(kept.actions, done=False, custom_status=status)
+    conclusion = Conclusion(
+        work, new, state, kept.walk, began, clock.now(), clock.due, settings.default_version
+    )
+    if conclusion.status()[0] != "Running":
+        return None
+    decision = _decision_of(conclusion, table)
+    _end(kept, conclusion, decision, keep)
+    return decision
+
+
+def _decision_of(conclusion: Conclusion, table: Known) -> Decision:
+    decision = conclusion.decision()
+    decision.problems += problems_of(
+        conclusion.work,
+        conclusion.state,
+        conclusion.walk,
+        table,
+        conclusion.began,
+        conclusion.status()[0],
+    )
+    return decision
+
+
+def _end(
+    kept: KeptOrchestrator,
+    conclusion: Conclusion,
+    decision: Decision,
+    keep: Callable[[KeptOrchestrator], None],
+) -> None:
+    """End the episode of an orchestrator that is kept, if it runs on."""
+    state = conclusion.state
+    if decision.instance.status == "Running" and not state.done and state.error is None:
+        scheduled = decision.events[len(conclusion.new) :]
+        kept.end_episode(scheduled, len(conclusion.work.past) + len(decision.events))
+        keep(kept)
 
 
 def _decision_on_other_version(

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from durablehost.app.functions import Known, no_such_function
@@ -71,6 +72,17 @@ class Walk:
     @property
     def suspended(self) -> bool:
         return self._suspended
+
+    def add(self, actions: Sequence[Action]) -> None:
+        """Go on with further actions when those before are done."""
+        self._steps = chain(self._steps, self._each_in_turn(actions))
+
+    def forget(self) -> None:
+        """Forget what was found in earlier episodes."""
+        self.tasks.matched.clear()
+        self.unknown.clear()
+        self.dropped.clear()
+        self.events.misheard.clear()
 
     # The history
 

@@ -46,6 +46,7 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "early events": (EXECUTOR, "warnings", sys),
     "codec notices": (CODEC, "_loose_codec_notice_emitted", None),
     "places of calls": (ACTION, "Action", None),
+    "executors": (EVENTS, "HistoryEvent", None),
     "client session": (HTTP, "_session_lock", None),
     "declared functions": (DECORATORS, "FunctionBuilder", Builder),
 }
