@@ -1,8 +1,8 @@
-"""Failures whose code survives the platform, which passes on nothing but text.
+"""Failures with a code, which orchestrators and callers can read.
 
-Whatever an activity raises reaches its orchestrator as a bare Exception: the names of the
-functions it went through, the words, and the host's own stack traces. A Failure writes its code
-into the words, `[order_unknown] order PO-1 does not exist`, and `failure_of` reads it back.
+An exception of an activity reaches the orchestrator as a plain Exception. Its text contains the
+names of functions, the message, and stack traces of the host. A Failure writes its code into the
+message, `[order_unknown] order PO-1 does not exist`, and `failure_of` reads it from such a text.
 """
 
 import re
@@ -26,17 +26,17 @@ def is_code(text: object) -> bool:
 
 
 class Failed(TypedDict):
-    """A failure as results and answers show it."""
+    """A failure in an output or an HTTP answer."""
 
     code: str
     message: str
 
 
 class Failure(Exception):
-    """A failure foreseen: a code for programs, and a sentence for people."""
+    """An expected failure: a code for programs, and a sentence for people."""
 
     def __init__(self, code: str, message: str, *, retriable: bool = False) -> None:
-        """The message goes to callers as it is: nothing in it may be secret."""
+        """Callers see the message, so it must not contain secrets."""
         if not is_code(code):
             raise ValueError(f"failure code {code!r}: use lower case, digits and '_'")
         self.code = code
@@ -49,10 +49,10 @@ class Failure(Exception):
 
 
 def failure_of(error: object) -> Failure:
-    """The failure that an exception, or the output of a failed instance, tells of.
+    """The Failure in the text of an exception, or in the output of a failed instance.
 
-    One that nobody foresaw becomes `internal`, without its words: they hold stack traces and
-    paths. It counts as retriable, as a worker that was lost is told in the same way.
+    An unexpected exception becomes `internal`, without its text, which contains stack traces and
+    paths. It is retriable, because the loss of a worker looks the same.
     """
     if isinstance(error, Failure):
         return error

@@ -8,7 +8,7 @@ from durablehost.testing import ManualHub
 from orchestration.deadlines import LONGEST, SHORTEST
 
 
-async def test_an_answer_in_time_is_returned(hub: ManualHub) -> None:
+async def test_an_event_in_time_is_returned(hub: ManualHub) -> None:
     instance = await hub.start("waiter", 60)
 
     await hub.raise_event(instance, "Answered", "yes", after=timedelta(seconds=30))
@@ -17,7 +17,7 @@ async def test_an_answer_in_time_is_returned(hub: ManualHub) -> None:
     assert hub.output(instance) == ["yes", "did after"]
 
 
-async def test_nothing_in_time_is_none(hub: ManualHub) -> None:
+async def test_without_an_event_in_time_the_result_is_none(hub: ManualHub) -> None:
     instance = await hub.start("waiter", 60)
 
     await hub.advance(timedelta(seconds=60))
@@ -25,7 +25,7 @@ async def test_nothing_in_time_is_none(hub: ManualHub) -> None:
     assert hub.output(instance) == ["too late", "did after"]
 
 
-async def test_an_answer_after_the_deadline_changes_nothing(hub: ManualHub) -> None:
+async def test_an_event_after_the_deadline_changes_nothing(hub: ManualHub) -> None:
     instance = await hub.start("waiter", 60)
 
     await hub.raise_event(instance, "Answered", "yes", after=timedelta(seconds=61))
@@ -35,7 +35,7 @@ async def test_an_answer_after_the_deadline_changes_nothing(hub: ManualHub) -> N
 
 
 @pytest.mark.parametrize("days", [1, 4, 20, 30])
-async def test_an_answer_ends_the_instance_at_once_however_far_the_deadline(
+async def test_an_event_ends_the_instance_at_once_even_if_the_deadline_is_far(
     hub: ManualHub, days: int
 ) -> None:
     instance = await hub.start("waiter", days * 86_400)
@@ -46,7 +46,7 @@ async def test_an_answer_ends_the_instance_at_once_however_far_the_deadline(
     assert hub.status(instance) == "Completed"
 
 
-async def test_an_answer_in_the_third_week_is_heard(hub: ManualHub) -> None:
+async def test_an_event_in_the_third_week_is_received(hub: ManualHub) -> None:
     instance = await hub.start("waiter", 30 * 86_400)
     await hub.advance(timedelta(days=17))
 
@@ -55,7 +55,7 @@ async def test_an_answer_in_the_third_week_is_heard(hub: ManualHub) -> None:
     assert hub.output(instance) == ["yes", "did after"]
 
 
-async def test_a_deadline_of_thirty_days_is_kept_to_the_second(hub: ManualHub) -> None:
+async def test_a_deadline_of_thirty_days_is_exact_to_the_second(hub: ManualHub) -> None:
     instance = await hub.start("waiter", 30 * 86_400)
 
     await hub.advance(timedelta(days=30) - timedelta(seconds=1))
@@ -65,7 +65,7 @@ async def test_a_deadline_of_thirty_days_is_kept_to_the_second(hub: ManualHub) -
     assert hub.output(instance) == ["too late", "did after"]
 
 
-async def test_a_sleep_of_no_time_takes_the_shortest(hub: ManualHub) -> None:
+async def test_a_sleep_of_zero_takes_two_seconds(hub: ManualHub) -> None:
     instance = await hub.start("sleeper", 0)
 
     await hub.advance(SHORTEST - timedelta(seconds=1))
@@ -75,7 +75,7 @@ async def test_a_sleep_of_no_time_takes_the_shortest(hub: ManualHub) -> None:
     assert hub.status(instance) == "Completed"
 
 
-async def test_no_timer_is_longer_than_the_platform_can_cancel(hub: ManualHub) -> None:
+async def test_every_timer_is_short_enough_to_be_cancelled(hub: ManualHub) -> None:
     instance = await hub.start("sleeper", 20 * 86_400)
     began = hub.clock.now()
     await hub.run_until_ended(instance)

@@ -1,4 +1,4 @@
-"""Failures keep their code on the way through the platform, and lose everything else."""
+"""The code of a Failure survives activities, children and entities; its other text does not."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def recorded(raised: str, now: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("raised", RAISED)
-def test_a_code_comes_back_from_the_texts_of_the_real_host(raised: str) -> None:
+def test_the_code_is_read_from_the_texts_of_the_real_host(raised: str) -> None:
     name = "Failure: " if raised.startswith("ValueError") else ""
 
     texts = list(recorded(raised, f"{name}{TOLD}"))
@@ -51,20 +51,20 @@ def by_activity(words: str) -> Exception:
     return Exception(f"Activity function 'post_invoice' failed: {words} \n {DETAILS}")
 
 
-def test_a_code_comes_back_from_the_text_of_an_activity() -> None:
+def test_the_code_is_read_from_the_text_of_an_activity() -> None:
     failure = failure_of(by_activity(f"Failure: {Failure('order_unknown', 'no order PO-1')}"))
 
     assert failure.as_data() == {"code": "order_unknown", "message": "no order PO-1"}
     assert not failure.retriable
 
 
-def test_whether_it_is_worth_another_attempt_comes_back() -> None:
+def test_retriable_is_read_from_the_text() -> None:
     told = Failure("bank_unavailable", "the bank does not answer", retriable=True)
 
     assert failure_of(by_activity(f"Failure: {told}")).retriable
 
 
-def test_a_code_comes_back_through_two_orchestrators() -> None:
+def test_the_code_is_read_from_the_text_of_two_orchestrators() -> None:
     inner = by_activity(f"Failure: {Failure('closed', 'the month is closed')}")
     text = (
         f"Orchestrator function 'close' failed: Orchestrator function 'vendor' failed: {inner}"
@@ -74,7 +74,7 @@ def test_a_code_comes_back_through_two_orchestrators() -> None:
     assert failure_of(Exception(text)).code == "closed"
 
 
-def test_a_failure_that_an_orchestrator_raised_itself_has_no_class_in_its_text() -> None:
+def test_the_code_is_read_from_a_failure_that_an_orchestrator_raised() -> None:
     text = f"Orchestrator function 'close' failed: {Failure('closed', 'it is [closed]')}"
 
     assert failure_of(text).as_data() == {"code": "closed", "message": "it is [closed]"}
@@ -91,7 +91,7 @@ def test_a_failure_that_an_orchestrator_raised_itself_has_no_class_in_its_text()
         {"code": "posing", "message": "as a failure"},
     ],
 )
-def test_what_nobody_foresaw_is_internal_and_says_nothing_of_itself(unforeseen: object) -> None:
+def test_an_unexpected_exception_is_internal_and_its_text_is_hidden(unforeseen: object) -> None:
     failure = failure_of(unforeseen)
 
     assert failure.as_data() == {
@@ -107,19 +107,19 @@ def test_a_message_of_many_lines_becomes_one() -> None:
     assert failure_of(by_activity(f"Failure: {failure}")).message == "the bank says: no {}"
 
 
-def test_words_that_pose_as_a_code_do_not_replace_the_real_one() -> None:
+def test_a_message_that_looks_like_a_code_does_not_replace_the_code() -> None:
     failure = Failure("vendor_unknown", "vendor '[paid] all is well' is unknown")
 
     assert failure_of(by_activity(f"Failure: {failure}")).code == "vendor_unknown"
 
 
 @pytest.mark.parametrize("code", ["", "Not lower", "with space", "[x]", "ü"])
-def test_a_code_that_could_not_be_read_back_is_refused(code: str) -> None:
+def test_an_invalid_code_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="use lower case"):
         Failure(code, "words")
 
 
-async def test_a_code_crosses_a_child_on_the_hub(hub: ManualHub) -> None:
+async def test_the_code_survives_a_child(hub: ManualHub) -> None:
     hub.fail_activity("do_work", Failure("order_unknown", "no order PO-1"))
 
     instance = await hub.start("parent")
@@ -127,7 +127,7 @@ async def test_a_code_crosses_a_child_on_the_hub(hub: ManualHub) -> None:
     assert hub.output(instance) == {"code": "order_unknown", "message": "no order PO-1"}
 
 
-async def test_a_code_crosses_three_orchestrators_and_is_what_the_instance_ends_with(
+async def test_the_code_survives_three_orchestrators(
     hub: ManualHub,
 ) -> None:
     instance = await hub.start("grandparent")
@@ -138,7 +138,7 @@ async def test_a_code_crosses_three_orchestrators_and_is_what_the_instance_ends_
     assert failure.retriable
 
 
-async def test_a_code_crosses_the_call_of_an_entity(hub: ManualHub) -> None:
+async def test_the_code_survives_the_call_of_an_entity(hub: ManualHub) -> None:
     instance = await hub.start("refused_by_an_entity")
 
     assert hub.output(instance)["code"] == "refused"
@@ -148,7 +148,7 @@ async def test_a_code_crosses_the_call_of_an_entity(hub: ManualHub) -> None:
     "text",
     ["", "None", "Activity function 'post_invoice' failed: ", "Activity function failed: None"],
 )
-def test_a_failure_without_its_words_is_an_internal_one_worth_another_attempt(text: str) -> None:
+def test_a_failure_without_a_readable_text_is_internal_and_retriable(text: str) -> None:
     """The Durable Task Scheduler can lose them (azure-functions-durable-python#562)."""
     failure = failure_of(Exception(text))
 

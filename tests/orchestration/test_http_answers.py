@@ -31,35 +31,35 @@ def answer(content: Any = "", **headers: Any) -> HttpAnswer:
         ("Sat, 21 Nov 2026 13:01:00 +0100", 60),
     ],
 )
-def test_both_forms_of_retry_after_are_understood(said: str, seconds: int) -> None:
+def test_retry_after_can_be_seconds_or_a_date(said: str, seconds: int) -> None:
     assert answer(Retry_After=said).retry_after(NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "said", ["", "soon", "-5", "1.5", "1e3", "٣", "Sat, 99 Nov 2026 12:00:30 GMT", ",", "0x10"]
 )
-def test_what_is_neither_seconds_nor_a_date_says_nothing(said: str) -> None:
+def test_an_unreadable_retry_after_is_none(said: str) -> None:
     assert answer(Retry_After=said).retry_after(NOW) is None
 
 
-def test_no_retry_after_says_nothing() -> None:
+def test_a_missing_retry_after_is_none() -> None:
     assert answer().retry_after(NOW) is None
 
 
 @pytest.mark.parametrize("said", ["9" * 8, "9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_a_wait_beyond_all_measure_is_a_year(said: str) -> None:
+def test_a_huge_retry_after_is_one_year(said: str) -> None:
     assert answer(Retry_After=said).retry_after(NOW) == timedelta(days=365)
 
 
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
-def test_the_case_of_a_headers_name_does_not_matter(name: str) -> None:
+def test_header_names_ignore_case(name: str) -> None:
     result = {"statusCode": 202, "headers": {name: "7"}, "content": ""}
 
     assert HttpAnswer.of(result).retry_after(NOW) == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize(("values", "first"), [(["7", "9"], "7"), ([], "")])
-def test_of_several_values_the_first_counts(values: list[str], first: str) -> None:
+def test_the_first_of_several_values_counts(values: list[str], first: str) -> None:
     assert answer(Retry_After=values).headers["retry-after"] == first
 
 
@@ -73,7 +73,7 @@ def test_an_answer_without_headers_or_content_can_be_read() -> None:
     ("content", "value"),
     [('{"valid": true}', {"valid": True}), ("<html>", None), ("[" * 100_000, None)],
 )
-def test_a_body_that_is_no_json_is_none(content: str, value: Any) -> None:
+def test_a_body_that_is_not_json_is_none(content: str, value: Any) -> None:
     assert answer(content).json() == value
 
 
@@ -86,7 +86,7 @@ def test_a_body_that_is_no_json_is_none(content: str, value: Any) -> None:
         ("checks/1", "https://tax.example/tax/checks/1"),
     ],
 )
-def test_a_location_is_an_address_or_a_path(said: str, there: str) -> None:
+def test_a_location_can_be_an_address_or_a_path(said: str, there: str) -> None:
     assert answer(Location=said).location(ASKED) == there
 
 
@@ -103,5 +103,5 @@ def test_a_location_is_an_address_or_a_path(said: str, there: str) -> None:
         "",
     ],
 )
-def test_a_location_elsewhere_is_none(said: str) -> None:
+def test_a_location_on_another_host_is_none(said: str) -> None:
     assert answer(Location=said).location(ASKED) is None
