@@ -228,6 +228,11 @@ def on_no_trigger(decorators: Sequence[Decorator]) -> str:
 
 
 def on_trigger_value(name: str, binding_type: str) -> str:
+    if binding_type == "durableClient":
+        return (
+            f"Write `{name}: str`: on Python 3.14 the SDK cannot replace another annotation of a"
+            " client any more (Azure/azure-functions-durable-python#596)."
+        )
     if value := _VALUE_OF_TRIGGER.get(binding_type):
         return f"Write `{name}: {value}`, or no annotation."
     return f"Write `{name}: str`, or no annotation."

@@ -25,6 +25,7 @@ from durablehost.calling.invoker import Invoker
 from durablehost.calling.storage_bindings import storage_bindings
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
+from durablehost.command.standstill import watch_for_standstill
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
 from durablehost.errors import AddressUnusable, CannotStart, HubUnusable
@@ -189,6 +190,8 @@ class Host:
         await self._serve(self._public, front)
         triggers.start()
         self._ends.push_async_callback(triggers.stop)
+        watching = asyncio.create_task(watch_for_standstill())
+        self._ends.callback(watching.cancel)
         self._check(storage)
         self._show(origin)
 

@@ -139,6 +139,19 @@ def test_the_advice_names_the_nearest_class(annotation: object, advice: str) -> 
     assert advice in refusal(app_with_activity(act))
 
 
+def test_the_annotation_of_a_client_that_the_sdk_has_not_replaced_is_explained() -> None:
+    async def start(req: func.HttpRequest, client: str) -> str:
+        return ""
+
+    app = df.DFApp()
+    declared: Any = app.route(route="r")(app.durable_client_input(client_name="client")(start))
+    # Python 3.14 evaluates annotations so late that the SDK replaces nothing.
+    handler = declared._function.get_user_function()
+    handler.__annotations__["client"] = df.DurableOrchestrationClient
+
+    assert "Write `client: str`: on Python 3.14" in refusal(app)
+
+
 def test_a_name_known_to_the_type_checker_only_keeps_the_app_from_loading() -> None:
     def act(x: "OnlyForTheTypeChecker") -> None: ...  # type: ignore[name-defined] # noqa: F821
 

@@ -37,3 +37,32 @@ def test_a_blocked_orchestrator_is_named_and_the_corrected_code_ends_it(tmp_path
 
     assert f"orchestrator stands of one has run for 2 s, at function_app.py:{line}" in page
     assert hello == "Hello Ada"
+
+
+HELD = (
+    SOUND
+    + """
+import ctypes
+
+@app.activity_trigger(input_name="nothing")
+def holds(nothing):
+    ctypes.PyDLL(None).sleep(9)  # PyDLL keeps the interpreter to itself
+    return "held"
+
+@app.orchestration_trigger(context_name="context")
+def calls(context):
+    return (yield context.call_activity(holds, None))
+"""
+)
+
+
+def test_c_code_that_lets_no_other_thread_run_is_named(tmp_path: Path) -> None:
+    folder = write_app(tmp_path / "app", HELD)
+    line = HELD.splitlines().index(next(x for x in HELD.splitlines() if "PyDLL(None)" in x)) + 1
+    with running(folder) as host:
+        assert host.manage("POST", "/orchestrators/calls/one").status == 202
+        host.output.wait_for(r"Timeout \(0:00:08\)!")
+        host.output.wait_for(rf'function_app.py", line {line} in holds')
+
+        assert result_of(host, "one") == "held"
+        assert host.stop() == 0
