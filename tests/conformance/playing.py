@@ -18,9 +18,6 @@ from tests.durablehost_process import running
 HERE: Final = Path(__file__).parent
 FOLDERS: Final = ("durable", "http", "changes", "more", "timeouts", "versions")
 
-# The scenarios that do not agree yet, by folder. A test keeps this list exact.
-NOT_YET: Final[dict[str, list[str]]] = json.loads((HERE / "not_yet.json").read_text("utf-8"))
-
 # These take twelve seconds each, one after the other. Only `make conformance` plays them.
 SLOW: Final = {"timeouts": ("http_sync", "http_async", "orchestrator_spins", "entity_spins")}
 
@@ -75,11 +72,6 @@ class Played:
         )
 
 
-def expected_to_differ(folder: str, played: Played) -> set[str]:
-    """The played scenarios that are listed as not agreeing yet."""
-    return set(NOT_YET.get(folder, ())) & set(played.differences)
-
-
 @contextmanager
 def plays(
     folders: Collection[str],
@@ -115,7 +107,7 @@ def _play(
     played = [name for name in names or recorded if name not in left_out]
     chosen = {name: _asking_for_all(recorded[name]) for name in played}
     if quick:
-        chosen = {name: _shortened(folder, name, scenario) for name, scenario in chosen.items()}
+        chosen = {name: _shortened(scenario) for name, scenario in chosen.items()}
     app = _copy(folder, scratch / folder, server)
     keys = scratch / f"{folder}.keys.json"
     keys.write_text(json.dumps(_KEYS))
@@ -144,12 +136,11 @@ def _asking_for_all(scenario: Scenario) -> Scenario:
     return {**scenario, "steps": steps}
 
 
-def _shortened(folder: str, name: str, scenario: Scenario) -> Scenario:
+def _shortened(scenario: Scenario) -> Scenario:
     """A scenario in which waits for what does not come are short."""
-    differs = name in NOT_YET.get(folder, ())
     steps = [
         {**step, "timeout": min(step["timeout"], _QUICK_WAIT)}
-        if "timeout" in step and (differs or (want or {}).get("in_time") is False)
+        if "timeout" in step and (want or {}).get("in_time") is False
         else step
         for step, want in zip(scenario["steps"], scenario["answers"], strict=True)
     ]
