@@ -41,6 +41,7 @@ class Check:
     event: str = ""
     after: str = ""
     keeps: str = ""
+    deletes: bool = False  # so that the app can start it again
 
 
 CHECKS: Final = (
@@ -92,6 +93,7 @@ CHECKS: Final = (
         {"every_minutes": 60},
         {"reason": "smoke test"},
         waits_at="waiting",
+        deletes=True,  # its timer does not start a sweep that somebody stopped
     ),
     Check(
         "aggregator",
@@ -205,6 +207,10 @@ class Smoke:
         result = shown.get("output", shown)
         if not isinstance(result, dict) or not _holds(result, ends):
             raise Wrong(f"{location} ended with {result}, and not with {dict(ends)}")
+        if check.deletes:
+            answer = session.delete(location, timeout=_TIMEOUT)
+            if not answer.ok:
+                raise Wrong(f"DELETE {location}: {answer.status_code} {answer.text}")
         return location, result
 
     def _post(

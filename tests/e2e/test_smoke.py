@@ -69,7 +69,9 @@ def test_every_pattern_of_a_sound_deployment_works(
     code = smoke.main([guarded.base, *options])
 
     said = capsys.readouterr().out
+    sweep = guarded.send("GET", f"/api/operations/sweep:ledger?code={quote(KEYS['function'])}")
     assert code == 0, said
+    assert sweep.status_code == 404
     assert said.splitlines()[-1] == f"all {len(smoke.CHECKS)} patterns work"
 
 
