@@ -210,6 +210,16 @@ async def test_the_directory_names_a_vendor_once(hub: ManualHub) -> None:
     assert hub.entity_state("vendor_directory", page) == {"vendors": ["acme"]}
 
 
+async def test_a_page_that_lacks_a_field_of_today_is_completed(hub: ManualHub) -> None:
+    await hub.set_entity_state("vendor_directory", "0", {})
+
+    listed = await hub.call_entity("vendor_directory", "0", "list_after", "")
+    await hub.signal("vendor_directory", "0", "register", "acme")
+
+    assert listed == {"vendors": [], "more": False}
+    assert hub.entity_state("vendor_directory", "0") == {"vendors": ["acme"]}
+
+
 async def test_a_full_page_of_the_directory_accepts_no_new_vendor_and_all_events_of_the_others(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
