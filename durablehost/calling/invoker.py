@@ -236,7 +236,7 @@ def _failure_of_binding(function: Function, what: str, error: Exception) -> Func
 def _failure_of(error: BaseException) -> FunctionFailed:
     try:
         message = str(error)
-    except Exception:  # code of the app, as the exception's class is; the words are the worker's
+    except BaseException:  # code of the app, as the exception's class is; the worker's words
         message = "Unhandled exception in function. Could not serialize original exception message."
     frames = traceback.extract_tb(error.__traceback__)
     while frames and os.path.dirname(frames[0].filename) == _PACKAGE:

@@ -129,7 +129,7 @@ def _cause(error: Exception, words: str) -> str:
 def _words_of(error: Exception) -> str:
     try:
         return str(error)
-    except Exception:  # code of the app, as the exception's class is; the words are the worker's
+    except BaseException:  # code of the app, as the exception's class is; the worker's words
         return "Unhandled exception in function. Could not serialize original exception message."
 
 

@@ -269,3 +269,66 @@ async def test_a_replay_that_was_undone_meanwhile_is_run_again(tmp_path: Path) -
         instance = await work.ended("a")
 
     assert instance.output == "400"
+
+
+async def test_an_instance_at_which_durablehost_fails_can_be_terminated_and_purged() -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def bad(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_sub_orchestrator("bad", None, UNWRITABLE))
+
+    async with working(app) as work:
+        await work.started("bad", "a")
+        async with asyncio.timeout(PATIENCE):
+            while not work.client.problems("a"):
+                with contextlib.suppress(HubFull):  # the failure undid what was not saved
+                    await work.engine.saved()
+        [problem] = work.client.problems("a")
+        work.client.terminate("a", "enough")
+        ended = await work.ended("a")
+        purged = work.client.purge("a")
+
+    assert problem.kind == "durablehost-failed"
+    assert "UnicodeEncodeError" in problem.text
+    assert (ended.status, ended.output, purged) == ("Terminated", '"enough"', 1)
+
+
+def with_entity(hold: Hold, *, there: bool) -> df.DFApp:
+    """An app that calls an entity, which the code has lost if it is not `there`."""
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def calls(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_entity(df.EntityId("counter", "x"), "get"))
+
+    if there:
+
+        @app.entity_trigger(context_name="context")
+        def counter(context: df.DurableEntityContext) -> None:
+            hold.pass_by()
+            context.set_result("got")
+
+    return app
+
+
+async def test_whoever_waits_for_an_entity_that_the_code_has_lost_is_told(tmp_path: Path) -> None:
+    hold = Hold()
+    hold.arm()
+    async with working(with_entity(hold, there=True), tmp_path / "hub.db") as work:
+        await work.started("calls", "a")
+        await hold.is_reached()
+    hold.go_on.set()
+
+    async with working(with_entity(hold, there=False), tmp_path / "hub.db") as work:
+        async with asyncio.timeout(PATIENCE):
+            while not work.client.problems("a"):
+                await work.engine.saved()
+        [problem] = work.client.problems("a")
+
+    async with working(with_entity(hold, there=True), tmp_path / "hub.db") as work:
+        ended = await work.ended("a")
+
+    assert problem.kind == "unknown-function"
+    assert "'counter'" in problem.text
+    assert ended.output == '"got"'

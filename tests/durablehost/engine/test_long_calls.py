@@ -233,3 +233,21 @@ async def test_an_exception_of_any_kind_fails_its_instance_alone(
     assert failed.status == "Failed"
     assert "words" in str(failed.output)
     assert other.status == "Completed"
+
+
+async def test_an_exception_that_cannot_be_told_fails_its_instance_alone() -> None:
+    class Untold(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(1)
+
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def raises(context: df.DurableOrchestrationContext) -> None:
+        raise Untold
+
+    async with working(app) as work:
+        await work.started("raises", "a")
+        failed = await work.ended("a")
+
+    assert failed.status == "Failed"
