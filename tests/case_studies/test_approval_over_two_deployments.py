@@ -1,4 +1,4 @@
-"""An approval that is waited for while the app is deployed twice."""
+"""An approval is in flight while the app is deployed twice."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -26,7 +26,7 @@ as_today: Any = human_approval.payment_approval.build().get_user_function().orch
 
 
 def with_new(app: FunctionTable, kind: str, function: Callable[..., Any]) -> FunctionTable:
-    """The app, with another function under the name of one it has."""
+    """The app, with one function replaced by another of the same name."""
     changed = df.DFApp()
     if kind == "orchestration":
         changed.orchestration_trigger(context_name="context", input_type=dict)(function)
@@ -39,7 +39,7 @@ def with_new(app: FunctionTable, kind: str, function: Callable[..., Any]) -> Fun
 
 
 def tell_the_audit(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """What is new in 2.0: the audit hears of a payment before anybody is asked."""
+    """New in 2.0: the audit gets a mail about a payment before anybody is asked."""
     payment = cast(approvals.Payment, context.get_input())
     text = f"approval of {payment['number']} begins"
     message = Message(to=AUDIT, subject="for the record", text=text, key=f"{ID}:audit")
@@ -48,7 +48,7 @@ def tell_the_audit(context: df.DurableOrchestrationContext) -> Generator[Any, An
 
 @pytest.fixture
 def second(durable_app: FunctionTable) -> FunctionTable:
-    """The second deployment: a new first step, by version."""
+    """The second deployment: a new first step, for instances of 2.0."""
 
     def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         if not is_before(context.version, "2.0"):
@@ -60,7 +60,7 @@ def second(durable_app: FunctionTable) -> FunctionTable:
 
 @pytest.fixture
 def careless(durable_app: FunctionTable) -> FunctionTable:
-    """The same new first step, for everybody."""
+    """The same new first step for every instance."""
 
     def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
         yield from tell_the_audit(context)
@@ -71,7 +71,7 @@ def careless(durable_app: FunctionTable) -> FunctionTable:
 
 @pytest.fixture
 def third(second: FunctionTable) -> FunctionTable:
-    """The third deployment: other words in the mail, which is a matter of an activity."""
+    """The third deployment: another text in the mail, which an activity sends."""
 
     async def request_approval(request: approvals.DecisionRequest) -> str:
         payment = request["payment"] | {"purpose": "PLEASE, " + request["payment"]["purpose"]}
@@ -82,7 +82,7 @@ def third(second: FunctionTable) -> FunctionTable:
     return with_new(second, "activity", request_approval)
 
 
-async def test_an_approval_begun_before_two_deployments_ends_as_it_was_begun(
+async def test_an_approval_that_started_before_two_deployments_ends_as_it_started(
     place: Place, sandbox: Sandbox, second: FunctionTable, third: FunctionTable
 ) -> None:
     async with place.runs("1.0") as hub:
@@ -109,7 +109,7 @@ async def test_an_approval_begun_before_two_deployments_ends_as_it_was_begun(
         )
 
 
-async def test_reminders_and_the_escalation_keep_their_days_over_both_deployments(
+async def test_reminders_and_the_escalation_keep_their_days_across_both_deployments(
     place: Place, sandbox: Sandbox, second: FunctionTable, third: FunctionTable
 ) -> None:
     async with place.runs("1.0") as hub:
@@ -127,7 +127,7 @@ async def test_reminders_and_the_escalation_keep_their_days_over_both_deployment
         assert "PLEASE, a new lathe" in newest
 
 
-async def test_time_in_which_nothing_runs_is_not_lost(
+async def test_an_approval_expires_although_the_app_was_not_running(
     place: Place, sandbox: Sandbox, second: FunctionTable
 ) -> None:
     async with place.runs("1.0") as hub:
@@ -142,7 +142,7 @@ async def test_time_in_which_nothing_runs_is_not_lost(
         assert (len(await sandbox.mails(LEAD)), await sandbox.mails(CFO)) == (1, [])
 
 
-async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_says_so_before(
+async def test_an_unsafe_deployment_fails_the_approval_and_a_recorded_history_reports_it_before(
     place: Place, sandbox: Sandbox, careless: FunctionTable
 ) -> None:
     async with place.runs("1.0") as hub:
@@ -159,7 +159,7 @@ async def test_a_careless_deployment_fails_the_approval_and_a_recorded_history_s
     assert (operation["runtimeStatus"], operation["output"]["code"]) == ("Failed", "internal")
 
 
-async def test_the_second_deployment_goes_on_with_what_was_recorded_before_it(
+async def test_the_second_deployment_continues_what_was_recorded_before_it(
     place: Place, sandbox: Sandbox, second: FunctionTable
 ) -> None:
     async with place.runs("1.0") as hub:
@@ -171,7 +171,7 @@ async def test_the_second_deployment_goes_on_with_what_was_recorded_before_it(
     assert (replayed.status, replayed.schedules, replayed.problems) == ("Running", [], [])
 
 
-async def test_with_another_key_the_links_in_the_mails_are_worth_nothing(
+async def test_with_another_key_no_link_in_a_mail_is_valid(
     place: Place, sandbox: Sandbox, second: FunctionTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with place.runs("1.0") as hub:

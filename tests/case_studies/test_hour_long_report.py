@@ -18,14 +18,14 @@ HOUR = timedelta(hours=1)
 
 @dataclass
 class Client:
-    """Somebody who asks again when the answer says so, and keeps what it was told."""
+    """A client that polls as the answers say, and remembers them."""
 
     hub: ManualHub
     percents: list[int] = field(default_factory=list)
     pauses: list[int] = field(default_factory=list)
 
     async def poll(self, location: str, until: timedelta) -> Answer:
-        """Ask until the answer is no 202, or so much time is gone."""
+        """Poll until the answer is not 202, or until the time is over."""
         path, end = location.removeprefix("http://localhost:7071"), self.hub.clock.now() + until
         while True:
             answer = await self.hub.request("GET", path)
@@ -62,7 +62,7 @@ async def test_a_client_that_polls_has_the_file_within_a_minute_of_its_end(
     assert file.text.count(",acme,R-") == 3
 
 
-async def test_polling_costs_a_hundred_and_sixteen_requests_and_says_how_far_it_is(
+async def test_polling_takes_a_hundred_and_sixteen_requests_and_shows_the_progress(
     hub: ManualHub, order: dict[str, Any]
 ) -> None:
     client = Client(hub)
@@ -76,7 +76,7 @@ async def test_polling_costs_a_hundred_and_sixteen_requests_and_says_how_far_it_
     assert set(client.pauses) == {5, 60}
 
 
-async def test_a_client_that_went_away_finds_its_report_by_asking_for_it_again(
+async def test_a_client_that_restarts_finds_its_report_by_repeating_the_request(
     hub: ManualHub, order: dict[str, Any]
 ) -> None:
     await hub.request("POST", "/api/reports", json=order)
@@ -90,7 +90,7 @@ async def test_a_client_that_went_away_finds_its_report_by_asking_for_it_again(
     assert len(hub.calls("collect_report_month")) == 12
 
 
-async def test_a_crash_after_half_an_hour_costs_a_month_and_not_the_half_hour(
+async def test_a_crash_after_half_an_hour_costs_one_month(
     hub: ManualHub, order: dict[str, Any]
 ) -> None:
     started = await hub.request("POST", "/api/reports", json=order)
@@ -103,7 +103,7 @@ async def test_a_crash_after_half_an_hour_costs_a_month_and_not_the_half_hour(
     assert [call.input["month"] for call in hub.calls("collect_report_month")] == list(range(1, 13))
 
 
-async def test_a_cancel_takes_effect_once_the_month_that_is_under_way_is_collected(
+async def test_a_cancel_takes_effect_when_the_current_month_is_collected(
     hub: ManualHub, order: dict[str, Any]
 ) -> None:
     started = (await hub.request("POST", "/api/reports", json=order)).json()
