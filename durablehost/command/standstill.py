@@ -5,6 +5,7 @@ import faulthandler
 import sys
 from typing import Final
 
+_DEBUGGERS: Final = frozenset({"debugpy", "pydevd"})
 _LOOK_EVERY: Final = 2.0  # seconds
 _STANDS_STILL: Final = 8.0  # seconds, after which the stacks are printed
 
@@ -16,7 +17,7 @@ async def watch_for_standstill() -> None:
     `faulthandler` needs no turn.
     """
     try:
-        while True:
+        while not _DEBUGGERS & sys.modules.keys():  # a breakpoint stops every thread, too
             faulthandler.dump_traceback_later(_STANDS_STILL, file=sys.__stderr__ or sys.stderr)
             await asyncio.sleep(_LOOK_EVERY)
     finally:
