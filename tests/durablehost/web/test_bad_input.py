@@ -202,6 +202,8 @@ def test_an_id_of_ten_thousand_characters_is_refused(host: Started) -> None:
 
 def test_an_entity_goes_on_although_somebody_takes_it_for_an_instance(host: Started) -> None:
     manage(host, "POST", "/entities/counter/mistaken?op=add", b"1")
+    exists = (manage(host, "GET", "/entities/counter/mistaken").status == 200 for _ in range(1000))
+    assert any(exists)
     answers = [
         manage(host, "POST", f"/instances/@counter@mistaken/{operation}", b"1")
         for operation in ("raiseEvent/Go", "terminate", "suspend", "resume", "rewind", "restart")
