@@ -1,4 +1,4 @@
-"""Async HTTP API: a report that takes minutes; callers follow its progress at an own resource.
+"""Async HTTP API: create a report that takes minutes; its own resource shows the progress.
 
 POST /api/reports starts one report per year and edition: 202, or 200 when it has ended. GET
 /api/reports/{id} returns 202 with Retry-After, or 200. Both wait with `?wait=SECONDS`. GET
@@ -130,8 +130,8 @@ def yearly_report(context: df.DurableOrchestrationContext) -> Generator[Any, Any
     """Collect each month, then join the months. If it does not succeed, no file is left behind."""
     order = cast(Order, context.get_input())
     folder = f"{context.instance_id}/"
-    # A wait begins when it is yielded: here with a timer that fires at once. A race of the cancel
-    # with a retried call would confuse the host (#603), and a running activity cannot be stopped.
+    # A wait begins when it is yielded: here with a timer that fires at once. Do not race it with
+    # the retried calls: the host can fail such an instance as non-deterministic (SDK issue 603).
     cancel: Any = context.wait_for_external_event(CANCEL_EVENT)
     yield context.task_any([cancel, context.create_timer(context.current_utc_datetime)])
 
