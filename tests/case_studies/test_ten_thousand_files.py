@@ -18,8 +18,8 @@ from tests.outside import Sandbox
 
 FILES: Final = 10_000
 ID: Final = "batch:all"
-# All ten thousand take a minute and a half to put into Azurite and to read out of it again on two
-# cores, by `CASE_FILES=10000`; the storage's client costs most of that, and none of it is waiting.
+# With `CASE_FILES=10000` the test takes a minute and a half on two cores. Most of that is CPU time
+# of the storage client.
 REAL_FILES: Final = int(os.environ.get("CASE_FILES", "150"))
 
 
