@@ -3,6 +3,8 @@
 A token is `<role>.<expires>.<signature>`, signed with the setting DECISION_KEY. The activity that
 sends the mail makes it and the route checks it. No orchestrator sees a token, so no history has
 one. The token does not say whether it was used: the operation keeps who has decided.
+
+The key can be rotated: tokens that DECISION_KEY_BEFORE has signed stay valid.
 """
 
 import base64
@@ -29,7 +31,7 @@ class DecisionGrant:
 
 def make_token(grant: DecisionGrant) -> str:
     """Return the token of a grant, the same one each time. Raises Failure `not_configured`."""
-    return f"{grant.role}.{grant.expires}.{_signature(grant)}"
+    return f"{grant.role}.{grant.expires}.{_signature(grant, require_key())}"
 
 
 def check_token(token: str, operation: str, now: datetime) -> DecisionGrant:
@@ -41,7 +43,10 @@ def check_token(token: str, operation: str, now: datetime) -> DecisionGrant:
     expires, _, signature = rest.partition(".")
     grant = DecisionGrant(operation, role, expires)
     # Compared in constant time: the duration must not show how many characters were right.
-    if not hmac.compare_digest(signature.encode(), _signature(grant).encode()):
+    if not any(
+        hmac.compare_digest(signature.encode(), _signature(grant, key).encode())
+        for key in (require_key(), *_key_before())
+    ):
         advice = "use the link in the message that was sent to you"
         raise Failure("token_invalid", f"the token is not valid for {operation}: {advice}")
     if now >= datetime.strptime(expires, _TIME).replace(tzinfo=UTC):
@@ -58,7 +63,13 @@ def require_key() -> bytes:
     return key.encode()
 
 
-def _signature(grant: DecisionGrant) -> str:
+def _key_before() -> list[bytes]:
+    """Return the key that signed tokens before the last rotation, if there is one."""
+    key = secret_setting("DECISION_KEY_BEFORE")
+    return [key.encode()] if len(key) >= _SHORTEST_KEY else []
+
+
+def _signature(grant: DecisionGrant, key: bytes) -> str:
     signed = "\n".join(("decision", grant.operation, grant.role, grant.expires))
-    digest = hmac.digest(require_key(), signed.encode(), "sha256")
+    digest = hmac.digest(key, signed.encode(), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

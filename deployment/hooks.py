@@ -2,6 +2,7 @@
 
 azd passes the outputs of infra/main.bicep as environment variables. Both commands can be repeated:
 a key that exists stays as it is, because a new one would void the links in mails that were sent.
+A person runs `… rotate` to replace the key of links; links that were sent before stay valid.
 This module needs nothing but Python and the Azure CLI.
 """
 
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeVar
 from deployment.azure_cli import AzureFailed, Secret, az
 
 # Both are in the settings of the app as references to the vault: see infra/function_app.bicep.
-KEYS: Final = ("decision-key", "link-key")
+KEYS: Final = ("decision-key", "decision-key-before", "link-key")
 # The functions that links in mails lead to. The key in links opens these and no others.
 LINKED: Final = (
     "show_approval_request",
@@ -63,11 +64,30 @@ def create_keys(attempts: int, pause: float) -> None:
         if name in existing:
             print(f"{name} exists in {vault} and stays as it is")
             continue
-        value = Secret(secrets.token_urlsafe(48))
-        where = ("--vault-name", vault, "--name", name)
-        az("keyvault", "secret", "set", *where, "--value", value)
+        _set_key(vault, name, Secret(secrets.token_urlsafe(48)))
         print(f"created {name} in {vault}")
-    # Otherwise the app has what it read before the keys were there, for up to a day.
+    _have_the_app_read_the_vault()
+
+
+def rotate(attempts: int, pause: float) -> None:
+    """Sign links with a new key. Links that were signed with the key until now stay valid."""
+    vault = output("AZURE_KEY_VAULT")
+    where = ("--vault-name", vault, "--name", "decision-key", "--query", "value")
+    until_now = Secret(
+        patiently(partial(az, "keyvault", "secret", "show", *where), attempts, pause)
+    )
+    _set_key(vault, "decision-key-before", until_now)
+    _set_key(vault, "decision-key", Secret(secrets.token_urlsafe(48)))
+    print(f"{vault} has a new decision-key, and the one until now as decision-key-before")
+    _have_the_app_read_the_vault()
+
+
+def _set_key(vault: str, name: str, value: Secret) -> None:
+    az("keyvault", "secret", "set", "--vault-name", vault, "--name", name, "--value", value)
+
+
+def _have_the_app_read_the_vault() -> None:
+    """Otherwise the app has what it read before the keys changed, for up to a day."""
     place = _REFRESH.format(group=output("AZURE_RESOURCE_GROUP"), app=output("AZURE_FUNCTION_APP"))
     az("rest", "--method", "post", "--url", place)
 
@@ -108,7 +128,7 @@ def connect(attempts: int, pause: float) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"keys": create_keys, "connect": connect}
+    commands = {"keys": create_keys, "connect": connect, "rotate": rotate}
     parser = argparse.ArgumentParser(prog="python -m deployment.hooks", description=__doc__)
     parser.add_argument("command", choices=commands)
     parser.add_argument("--attempts", type=int, default=20, help="at what is not ready yet")

@@ -18,6 +18,7 @@ param appSettings object
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
+param entraClientId string
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
   name: identityName
@@ -48,6 +49,7 @@ var ownSettings = {
   VENDOR_EVENTS_QUEUE: 'vendor-events'
   RETENTION_SCHEDULE: '0 30 3 * * *'
   DECISION_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/decision-key)'
+  DECISION_KEY_BEFORE: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/decision-key-before)'
   LINK_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/link-key)'
 }
 
@@ -122,6 +124,32 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
   resource scmPassword 'basicPublishingCredentialsPolicies' = {
     name: 'scm'
     properties: { allow: false }
+  }
+
+  // App Service authentication: callers sign in by Entra ID, and send the function key as before.
+  resource signIn 'config' = if (!empty(entraClientId)) {
+    name: 'authsettingsV2'
+    properties: {
+      platform: { enabled: true }
+      globalValidation: {
+        requireAuthentication: true
+        unauthenticatedClientAction: 'RedirectToLoginPage'
+        redirectToProvider: 'azureactivedirectory'
+        // Event Grid and the deployment bring keys of the host, not tokens.
+        excludedPaths: ['/runtime/webhooks/blobs']
+      }
+      identityProviders: {
+        azureActiveDirectory: {
+          enabled: true
+          registration: {
+            clientId: entraClientId
+            openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+          }
+          validation: { allowedAudiences: [entraClientId, 'api://${entraClientId}'] }
+        }
+      }
+      login: { tokenStore: { enabled: false } }
+    }
   }
 }
 

@@ -52,6 +52,9 @@ param maximumInstanceCount int = 40
 @description('Instances for orchestrators, activities and entities that never stop. 0: the app scales to zero.')
 param alwaysReadyInstances int = 0
 
+@description('Client id of an app registration: callers have to sign in by Entra ID as well. Empty: the function key is enough.')
+param entraClientId string = ''
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 
@@ -79,6 +82,7 @@ module resources 'resources.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
+    entraClientId: entraClientId
   }
 }
 

@@ -15,6 +15,7 @@ param taskHubBackend string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
+param entraClientId string
 
 var usesScheduler = taskHubBackend == 'DurableTaskScheduler'
 var schedulerName = 'dts-${token}'
@@ -101,6 +102,7 @@ module functionApp 'function_app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
+    entraClientId: entraClientId
   }
   // The host reads its storage when it starts, and the deployment writes the package there.
   dependsOn: [roles]

@@ -84,3 +84,35 @@ def test_another_key_signs_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DECISION_KEY", "j" * 32)
 
     assert refusal(token) == "token_invalid"
+
+
+def test_a_token_of_the_key_before_stays_valid_after_a_rotation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = make_token(GRANT)
+    monkeypatch.setenv("DECISION_KEY_BEFORE", "k" * 32)
+    monkeypatch.setenv("DECISION_KEY", "j" * 32)
+
+    assert make_token(GRANT) != token
+    assert check_token(make_token(GRANT), GRANT.operation, BEFORE) == GRANT
+    assert check_token(token, GRANT.operation, BEFORE) == GRANT
+
+
+def test_a_token_is_void_after_two_rotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = make_token(GRANT)
+    monkeypatch.setenv("DECISION_KEY_BEFORE", "j" * 32)
+    monkeypatch.setenv("DECISION_KEY", "i" * 32)
+
+    assert refusal(token) == "token_invalid"
+
+
+@pytest.mark.parametrize("short", ["", "k" * 31])
+def test_a_missing_or_short_key_before_signs_nothing(
+    short: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECISION_KEY", (short or "j").ljust(32, "j"))
+    token = make_token(GRANT)
+    monkeypatch.setenv("DECISION_KEY_BEFORE", short)
+    monkeypatch.setenv("DECISION_KEY", "i" * 32)
+
+    assert refusal(token) == "token_invalid"

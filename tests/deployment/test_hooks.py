@@ -44,18 +44,32 @@ def test_keys_that_the_vault_lacks_are_created_and_the_app_reads_it_anew(azure: 
     created = azure.after("--value")
     assert [words[4:8] for words in azure.asked if "set" in words] == [
         ["kv-test", "--name", "decision-key", "--value"],
+        ["kv-test", "--name", "decision-key-before", "--value"],
         ["kv-test", "--name", "link-key", "--value"],
     ]
-    assert len(set(created)) == 2
+    assert len(set(created)) == 3
     assert min(map(len, created)) >= 32
     assert "/func-test/config/configreferences/appsettings/refresh?" in azure.after("--url")[0]
 
 
 def test_a_key_that_exists_is_not_created_anew(azure: Azure) -> None:
-    azure.answer({LIST: [["decision-key", "link-key"]]})
+    azure.answer({LIST: [list(hooks.KEYS)]})
 
     assert run("keys") == 0
     assert azure.after("--value") == []
+
+
+def test_a_rotation_keeps_the_key_until_now_as_the_key_before(azure: Azure) -> None:
+    azure.answer({"keyvault secret show": ["the-key-until-now"]})
+
+    assert run("rotate") == 0
+
+    before, new = azure.after("--value")
+    assert azure.after("--name")[1:3] == ["decision-key-before", "decision-key"]
+    assert before == "the-key-until-now"
+    assert len(new) >= 32
+    assert azure.in_files == {before, new}
+    assert "/func-test/config/configreferences/appsettings/refresh?" in azure.after("--url")[0]
 
 
 def test_links_are_let_into_the_functions_that_they_lead_to(azure: Azure) -> None:
@@ -83,7 +97,7 @@ def test_event_grid_reports_scans_to_the_function_that_takes_them(azure: Azure) 
 
 
 def test_what_is_not_ready_yet_is_tried_again(azure: Azure) -> None:
-    azure.answer({LIST: [{"fails": "Forbidden"}, ["decision-key", "link-key"]]})
+    azure.answer({LIST: [{"fails": "Forbidden"}, list(hooks.KEYS)]})
     azure.answer({"keyvault secret show": ["a-link-key"], KEYS: [None, "a-blobs-key"]})
 
     assert (run("keys"), run("connect")) == (0, 0)
