@@ -437,7 +437,7 @@ def check(chosen: argparse.Namespace) -> int:
         "ruff format --check",
         "mypy .",
         f"durablehost lint . {' '.join(sorted(templates))}",
-        "pytest -q tests/histories",
+        "durablehost replay",
         "deployment.bicep",
     ):
         if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:

@@ -28,7 +28,7 @@ _OPEN_FILES: Final = 8192
 _MMAP_THRESHOLD: Final = -3  # an option of mallopt
 _LARGE_BYTES: Final = 262_144
 _STOPS_WITHIN: Final = 1.9  # seconds from the signal
-_CANNOT_LINT: Final = 2  # 1 says that the linter has found something
+_CANNOT_LOOK: Final = 2  # 1 says that the linter or a replay has found something
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
 _NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
 _ABOUT: Final = """\
@@ -43,6 +43,8 @@ examples:
   {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
   {_PROGRAM} new my-app --pattern saga    a small app of your own, with its tests
   {_PROGRAM} lint ../app                  what breaks the rules of Durable Python
+  {_PROGRAM} record                       keep the histories of running instances
+  {_PROGRAM} replay                       what the code of today does with them
 
 Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
 and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
@@ -61,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _new(given)
         if given.command == "lint":
             return _lint(given)
+        if given.command in ("record", "replay"):
+            return _with_histories(given)
         options = _options(given)
         watch = Watch(options.folder) if given.reload else None
         _allow_connections()
@@ -69,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code, more = asyncio.run(_serve(host, watch))
     except CannotStart as error:
         console.complain(error)
-        return _CANNOT_LINT if asked[:1] == ["lint"] else 1
+        return _CANNOT_LOOK if asked[:1] in (["lint"], ["record"], ["replay"]) else 1
     except KeyboardInterrupt:
         return _CTRL_C
     if watch is not None and code is None:
@@ -112,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_options(start)
     _add_new(commands)
     _add_lint(commands)
+    _add_record(commands)
+    _add_replay(commands)
     return parser
 
 
@@ -146,6 +152,40 @@ def _add_lint(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--notes", action="store_true", help="list the calls that could not be looked into")
     add("--no-load", dest="load", action="store_false", help="read the source only, import nothing")
     add("--explain", nargs="?", const="", metavar="CODE", help="explain a rule, or list all")
+
+
+def _add_record(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser(
+        "record",
+        help="keep histories of a hub as files",
+        description="Write the histories of instances, by default of those that run, as files for"
+        " `replay`. Needs a hub that no durablehost has open, or the address of a host.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("instances", nargs="*", metavar="ID", help="ids, or their beginnings; default: what runs")
+    add("--app", default=".", metavar="APP_DIR", help="default: this folder")
+    add("--data", metavar="FILE", help="the hub file (default: APP_DIR/.durablehost/hub.db)")
+    add("--from", dest="source", metavar="URL", help="a host instead, by its management API")
+    add("--to", metavar="DIR", help="default: APP_DIR/tests/histories")
+    add("--redact", nargs="+", default=[], metavar="KEY", help="replace the values of these keys")
+    add("--limit", type=int, default=100, metavar="N", help="so many instances (default: 100)")
+
+
+def _add_replay(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser(
+        "replay",
+        help="say what the code of today does with recorded instances",
+        description="Run the orchestrators of today over recorded histories, or over the running"
+        " instances of a deployed app. Ends with 0 if all fit, 1 if not, and 2 if it cannot look.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("histories", nargs="*", metavar="PATH", help="default: APP_DIR/tests/histories")
+    add("--app", default=".", metavar="APP_DIR", help="default: this folder")
+    add("--against", metavar="URL", help="the running instances of this host instead")
+    add("--limit", type=int, default=100, metavar="N", help="so many of them (default: 100)")
+    add("--update", action="store_true", help="accept all that would not fail")
 
 
 def _add_options(start: argparse.ArgumentParser) -> None:
@@ -196,6 +236,12 @@ def _lint(given: argparse.Namespace) -> int:
     from durablehost.command import lint  # it is not needed to serve an app
 
     return lint.run(given)
+
+
+def _with_histories(given: argparse.Namespace) -> int:
+    from durablehost.command import record, replay  # they are not needed to serve an app
+
+    return record.run(given) if given.command == "record" else replay.run(given)
 
 
 def _port(text: str) -> int:

@@ -12,12 +12,25 @@ import functools
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from durablehost.testing import ManualHub, SyncHub
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register `--record`."""
+    parser.getgroup("durablehost").addoption(
+        "--record",
+        nargs="?",
+        const="tests/histories",
+        metavar="DIR",
+        help="let `hub.record(id, name)` write histories into this folder for `durablehost replay`"
+        " (default: tests/histories)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,23 +57,30 @@ def durable_app(pytestconfig: pytest.Config) -> object:
 
 
 @pytest.fixture
-def hub(durable_app: object) -> "Iterator[ManualHub]":
+def hub(durable_app: object, pytestconfig: pytest.Config) -> "Iterator[ManualHub]":
     """A task hub in memory that runs the app, with a clock that the test moves."""
     from durablehost.testing import ManualHub
 
     manual = ManualHub(durable_app)
+    manual.recordings = _recordings(pytestconfig)
     yield manual
     manual.shut()
 
 
 @pytest.fixture
-def sync_hub(durable_app: object) -> "Iterator[SyncHub]":
+def sync_hub(durable_app: object, pytestconfig: pytest.Config) -> "Iterator[SyncHub]":
     """The same in blocking form, for tests that are no coroutines."""
     from durablehost.testing import SyncHub
 
     blocking = SyncHub(durable_app)
+    blocking.recordings = _recordings(pytestconfig)
     yield blocking
     blocking.close()
+
+
+def _recordings(config: pytest.Config) -> Path | None:
+    folder = config.getoption("--record")
+    return config.rootpath / folder if folder else None
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

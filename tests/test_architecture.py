@@ -61,6 +61,7 @@ INSIDE = {
     "triggers": {"app", "calling", "errors", "hub", "settings"},
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},
     "web": {"app", "calling", "errors", "hub", "settings"},
+    "replaying": {"app", "calling", "episodes", "errors", "hub"},
     "testing": {
         "app",
         "calling",
@@ -68,6 +69,7 @@ INSIDE = {
         "episodes",
         "errors",
         "hub",
+        "replaying",
         "sdk_patches",
         "settings",
         "store",
@@ -81,6 +83,7 @@ INSIDE = {
         "errors",
         "hub",
         "lint",
+        "replaying",
         "sdk_patches",
         "settings",
         "store",

@@ -5,7 +5,7 @@ through the actions that the SDK returned, driven by the same history (`walk.py`
 is really scheduled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -26,7 +26,7 @@ from durablehost.episodes.walk import Walk
 from durablehost.hub import history, problems
 from durablehost.hub.backend import Decision, OrchestrationWork
 from durablehost.hub.clock import Clock
-from durablehost.hub.history import compact
+from durablehost.hub.history import Event, compact
 from durablehost.hub.problems import Problem
 from durablehost.settings import Settings
 
@@ -59,16 +59,8 @@ def run_episode(
     if not work.past and instance.generation:
         # After continue_as_new the host closes the first episode before it calls the code.
         new.append(history.orchestrator_completed(began))
-    if orchestrate is None:
-        words = no_such_function(
-            "orchestrator", instance.name, table.durable_names("orchestration")
-        )
-        state = replace(failed(instance.name, words), is_refused=True)
-    else:
-        sdk_patches.last_executor()
-        state = replay_by_sdk(work, new, orchestrate)
-    walk = Walk(state.actions, table, instance)
-    walk.follow([*work.past, *new])
+    sdk_patches.last_executor()
+    state, walk = replay_and_walk(work, new, orchestrate, table)
     conclusion = Conclusion(
         work, new, state, walk, began, clock.now(), clock.due, settings.default_version
     )
@@ -79,6 +71,24 @@ def run_episode(
         kept.size = sum(map(size_of, work.past))
         _end(kept, conclusion, decision, keep)
     return decision
+
+
+def replay_and_walk(
+    work: OrchestrationWork,
+    new: Sequence[Event],
+    orchestrate: Callable[[str], str] | None,
+    table: Known,
+) -> tuple[OrchestratorState, Walk]:
+    """Have the SDK replay the orchestrator, and walk through the actions that it returns."""
+    name = work.instance.name
+    if orchestrate is None:
+        words = no_such_function("orchestrator", name, table.durable_names("orchestration"))
+        state = replace(failed(name, words), is_refused=True)
+    else:
+        state = replay_by_sdk(work, new, orchestrate)
+    walk = Walk(state.actions, table, work.instance)
+    walk.follow([*work.past, *new])
+    return state, walk
 
 
 def go_on_with(

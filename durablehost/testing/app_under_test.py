@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from durablehost.app.functions import Function
@@ -11,6 +12,8 @@ from durablehost.hub.backend import Instance, Query
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
 from durablehost.hub.problems import StoredProblem
+from durablehost.replaying.recording import SUFFIX, write
+from durablehost.replaying.taking import take
 from durablehost.testing.calls import Call, Kind
 from durablehost.testing.explaining import Waits
 from durablehost.testing.http_stubs import HttpAnswer, Respond
@@ -32,6 +35,7 @@ class AppUnderTest:
     def __init__(self, machinery: Machinery) -> None:
         self._machinery = machinery
         self._allowed: set[str] = set()
+        self.recordings: Path | None = None  # where `record` writes; pytest's --record names it
 
     @property
     def clock(self) -> ManualClock:
@@ -164,6 +168,23 @@ class AppUnderTest:
     def history(self, instance_id: str) -> list[Event]:
         """The events of its current execution, oldest first."""
         return self._machinery.client.events(instance_id)
+
+    def record(self, instance_id: str, name: str) -> None:
+        """Keep the history of an instance as `<orchestrator>/<name>.json`, for `replay`.
+
+        Writes nothing unless pytest runs with `--record`.
+        """
+        if self.recordings is None:
+            return
+        instance = self.instance(instance_id)
+        recording = take(
+            self._machinery.table,
+            instance_id,
+            instance.status,
+            self.history(instance_id),
+            instance.custom_status,
+        )
+        write(recording, self.recordings / instance.name / f"{name}{SUFFIX}")
 
     def waits_for(self, instance_id: str) -> Waits:
         """The events, timers, activities, children and entities that an instance waits for."""

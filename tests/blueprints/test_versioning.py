@@ -10,6 +10,7 @@ import pytest
 from blueprints.versioning import GOODS_EVENT, LONGEST_WAIT, NAMED_INSTANCES, RETIRING, is_retiring
 from durablehost.app.functions import FunctionTable
 from durablehost.hub import history
+from durablehost.replaying.recording import read
 from durablehost.settings import Settings, settings_for_tests
 from durablehost.testing import ManualHub, every_crash, replay
 from orchestration.failures import failure_of
@@ -50,8 +51,7 @@ async def versions(hub: ManualHub) -> dict[str, Any]:
 
 
 def recorded(name: str) -> list[history.Event]:
-    events: list[history.Event] = json.loads((HISTORIES / f"{name}.json").read_text("utf-8"))
-    return events
+    return [*read(HISTORIES / f"{name}.json").events]
 
 
 # The current version

@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from durablehost.testing import ManualHub
-from tests.histories.conftest import Keep
 
 
-async def record_yearly_report(hub: ManualHub, keep: Keep) -> None:
+async def record_yearly_report(hub: ManualHub) -> None:
     def collect(order: dict[str, Any]) -> dict[str, Any]:
         blob = {"container": "results", "name": order["name"], "bytes": 100}
         return {"blob": blob, "lines": 1, "totals": {"invoice": 12_500}}
@@ -18,4 +17,4 @@ async def record_yearly_report(hub: ManualHub, keep: Keep) -> None:
     await hub.start("yearly_report", order, instance_id="report:2026:final")
     await hub.advance(timedelta(seconds=90))
 
-    keep("report:2026:final", "collecting")
+    hub.record("report:2026:final", "collecting")

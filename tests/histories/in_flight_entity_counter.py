@@ -3,13 +3,12 @@
 import pytest
 
 from durablehost.testing import Crashed, ManualHub
-from tests.histories.conftest import Keep
 
 
-async def record_document_number(hub: ManualHub, keep: Keep) -> None:
+async def record_document_number(hub: ManualHub) -> None:
     hub.crash_after(3)  # the start and the call are committed, and the entity's answer is not
     with pytest.raises(Crashed):
         await hub.request("POST", "/api/numbers/invoices-2026", json={"document": "INV-1"})
     hub.crash()
 
-    keep("number:invoices-2026:INV-1", "drawing")
+    hub.record("number:invoices-2026:INV-1", "drawing")

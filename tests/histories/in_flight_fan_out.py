@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from durablehost.testing import ManualHub
 from tests.filing import Cabinet
-from tests.histories.conftest import Keep
 
 ID = "batch:november"
 
@@ -18,13 +17,13 @@ async def start(hub: ManualHub, cabinet: Cabinet) -> None:
     await hub.advance(timedelta(seconds=4))
 
 
-async def record_invoice_batch(hub: ManualHub, cabinet: Cabinet, keep: Keep) -> None:
+async def record_invoice_batch(hub: ManualHub, cabinet: Cabinet) -> None:
     await start(hub, cabinet)
 
-    keep(ID, "reading")
+    hub.record(ID, "reading")
 
 
-async def record_batch_lane(hub: ManualHub, cabinet: Cabinet, keep: Keep) -> None:
+async def record_batch_lane(hub: ManualHub, cabinet: Cabinet) -> None:
     await start(hub, cabinet)
 
-    keep(hub.instances(f"{ID}:lane")[0].id, "reading")
+    hub.record(hub.instances(f"{ID}:lane")[0].id, "reading")

@@ -2,12 +2,11 @@
 
 from durablehost.testing import ManualHub
 from tests.approving import ID, LARGE, LEAD, ask, decide, link
-from tests.histories.conftest import Keep
 from tests.outside import Sandbox
 
 
-async def record_payment_approval(hub: ManualHub, sandbox: Sandbox, keep: Keep) -> None:
+async def record_payment_approval(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask(hub, **LARGE)
     await decide(hub, await link(sandbox, LEAD))
 
-    keep(ID, "one-vote")
+    hub.record(ID, "one-vote")

@@ -4,14 +4,13 @@ from datetime import timedelta
 
 from durablehost.testing import ManualHub
 from tests.closing import Ledger, cancel, start
-from tests.histories.conftest import Keep
 
 
-async def record_tree_termination(hub: ManualHub, keep: Keep) -> None:
+async def record_tree_termination(hub: ManualHub) -> None:
     Ledger(4).serve(hub)
     hub.slow_activity("reconcile_vendor_month", timedelta(minutes=1))
     await start(hub, lanes=2)
     await cancel(hub)
 
     [termination] = hub.instances("termination:")
-    keep(termination.id, "looking-again")
+    hub.record(termination.id, "looking-again")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from durablehost.testing import ManualHub
-from tests.histories.conftest import Keep
 from tests.outside import Sandbox
 
 ID = "rates:2026-01-01:GBP-USD"
@@ -16,16 +15,16 @@ async def ask_and_wait(hub: ManualHub, sandbox: Sandbox) -> None:
     await hub.request("POST", "/api/rates", json=body)
 
 
-async def record_exchange_rates(hub: ManualHub, sandbox: Sandbox, keep: Keep) -> None:
+async def record_exchange_rates(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask_and_wait(hub, sandbox)
 
-    keep(ID, "asking")
+    hub.record(ID, "asking")
 
 
-async def record_currency_rate(hub: ManualHub, sandbox: Sandbox, keep: Keep) -> None:
+async def record_currency_rate(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask_and_wait(hub, sandbox)
     hub.slow_activity("ask_for_rate", timedelta(minutes=1))
     await hub.advance(timedelta(seconds=3))
 
     [child] = hub.instances(f"{ID}:GBP")
-    keep(child.id, "asking-again")
+    hub.record(child.id, "asking-again")

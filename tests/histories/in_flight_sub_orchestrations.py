@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from durablehost.testing import ManualHub
 from tests.closing import ID, Ledger, start
-from tests.histories.conftest import Keep
 
 
 async def start_close(hub: ManualHub) -> None:
@@ -14,23 +13,23 @@ async def start_close(hub: ManualHub) -> None:
     await hub.advance(timedelta(seconds=4))
 
 
-async def record_month_end_close(hub: ManualHub, keep: Keep) -> None:
+async def record_month_end_close(hub: ManualHub) -> None:
     await start_close(hub)
 
-    keep(ID, "closing")
+    hub.record(ID, "closing")
 
 
-async def record_month_end_lane(hub: ManualHub, keep: Keep) -> None:
+async def record_month_end_lane(hub: ManualHub) -> None:
     await start_close(hub)
     [lane, _] = [each for each in hub.instances(ID) if each.name == "month_end_lane"]
 
-    keep(lane.id, "closing")
+    hub.record(lane.id, "closing")
 
 
-async def record_month_end_vendor(hub: ManualHub, keep: Keep) -> None:
+async def record_month_end_vendor(hub: ManualHub) -> None:
     await start_close(hub)
     [vendor, _] = [
         each for each in hub.instances(ID) if each.name == "month_end_vendor" and not each.ended
     ]
 
-    keep(vendor.id, "reconciling")
+    hub.record(vendor.id, "reconciling")

@@ -1,7 +1,6 @@
 """Versioning; the histories of 1.0 and of `trusted_delivery` stay as the code of then made them."""
 
 from durablehost.testing import ManualHub
-from tests.histories.conftest import Keep
 from tests.outside import Sandbox
 
 INVOICE = {
@@ -13,7 +12,7 @@ INVOICE = {
 }
 
 
-async def record_delivery_intake(hub: ManualHub, sandbox: Sandbox, keep: Keep) -> None:
+async def record_delivery_intake(hub: ManualHub, sandbox: Sandbox) -> None:
     await hub.request("POST", "/api/deliveries", json=INVOICE)
 
-    keep("delivery:acme:INV-1", "2.0-waiting")
+    hub.record("delivery:acme:INV-1", "2.0-waiting")

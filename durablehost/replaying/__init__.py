@@ -1,0 +1,1 @@
+"""Recorded histories, and what the orchestrators of today do with them."""
