@@ -94,8 +94,9 @@ class SqliteBackend:
                 self._tables.drop_messages([message.number for message in arrived])
                 continue
             if not record.events:
-                # Other messages come after the start.
-                wanted.sort(key=lambda one: one.is_start, reverse=True)
+                # First the start, then the events that the generation before has carried over. They
+                # name their execution. Events that arrived meanwhile come after them.
+                wanted.sort(key=lambda one: (not one.is_start, one.execution_id is None))
                 if not wanted[0].is_start:
                     # The start of the new generation arrives with the next flush.
                     self._inboxes.leave(instance_id, arrived)

@@ -78,6 +78,26 @@ def test_what_came_during_the_last_episode_of_a_generation_comes_after_the_next_
     assert names(new) == ["Meanwhile"]
 
 
+def test_events_that_were_carried_over_come_before_those_that_arrived_meanwhile(
+    backend: Backend,
+) -> None:
+    bring(backend, "a", "Running")
+    backend.send(event("a", "One"))
+    backend.send(event("a", "Two"))
+    backend.flush()
+    work = take(backend)
+    backend.send(event("a", "Meanwhile"))
+    backend.flush()
+    decision = running(work, new_generation=True)
+    decision.instance = replace(decision.instance, execution_id="second")
+    decision.messages.append(Message("a", started(decision.instance, LATER), "second"))
+    decision.messages.append(event("a", "Two", execution_id="second"))
+    backend.commit_orchestration(work, decision)
+    backend.flush()
+
+    assert names(take(backend).new) == ["Two", "Meanwhile"]
+
+
 def test_a_rewritten_instance_has_the_new_history_and_wakes(backend: Backend) -> None:
     bring(backend, "a", "Failed")
     revived = an_instance("a", status="Running", updated=LATER)
