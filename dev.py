@@ -135,7 +135,7 @@ class Children:
             try:
                 process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
-                say("it does not end by itself")
+                say("it does not end")
         return stop(process)
 
     def wait_until_ready(self, name: str, *ports: int) -> None:
@@ -146,7 +146,7 @@ class Children:
                 if self.stopped_by is not None:
                     raise Stopped
                 if self._running[name].poll() is not None:
-                    raise Failed(f"{name} did not start; what it said stands above")
+                    raise Failed(f"{name} did not start; its output is above")
                 if time.monotonic() > give_up:
                     raise Failed(f"{name} does not answer on port {port}")
                 time.sleep(0.05)
@@ -224,7 +224,7 @@ def free_ports(count: int) -> tuple[int, ...]:
 def require_free(port: int, option: str) -> None:
     if not is_free(port):
         other = port + 100
-        raise Failed(f"port {port} is taken by another program; choose another: {option} {other}")
+        raise Failed(f"port {port} is used by another program; choose another: {option} {other}")
 
 
 @contextlib.contextmanager
@@ -248,15 +248,15 @@ def set_up_python() -> None:
     if made_from == [python, packages]:
         return
     if made_from[0] != python:
-        say("making .venv")
+        say("creating .venv")
         maker = getattr(sys, "_base_executable", sys.executable)
         if subprocess.run([maker, "-m", "venv", "--clear", str(VENV)], check=False).returncode:
-            raise Failed("Python cannot make .venv; on Debian or Ubuntu: apt install python3-venv")
-    say("installing packages by pip: a minute, this once")
+            raise Failed("cannot create .venv; on Debian or Ubuntu: apt install python3-venv")
+    say("installing packages with pip: a minute, once")
     pip = [PYTHON, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     wanted = ["-e", f"{ROOT}[dev]", "-r", str(ROOT / "requirements.txt")]
     if subprocess.run(pip + wanted, check=False).returncode:
-        raise Failed("pip could not install the packages; what it said stands above")
+        raise Failed("pip could not install the packages; its output is above")
     stamp.write_text(f"{python}\0{packages}", "utf-8")
 
 
@@ -269,13 +269,13 @@ def set_up_newest_python() -> str:
     """
     python = str(NEWEST_VENV / Path(PYTHON).relative_to(VENV))
     if not Path(python).exists():
-        say("making .venv-newest")
+        say("creating .venv-newest")
         subprocess.run([PYTHON, "-m", "venv", "--clear", str(NEWEST_VENV)], check=True)
-    say("installing the newest packages by pip: a minute")
+    say("installing the newest packages with pip: a minute")
     pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     newest = ["--upgrade", "--upgrade-strategy", "eager", *newest_requirements()]
     if subprocess.run([*pip, *newest, "-e", f"{ROOT}[dev]"], check=False).returncode:
-        raise Failed("pip could not install the packages; what it said stands above")
+        raise Failed("pip could not install the packages; its output is above")
     listed = [python, "-m", "pip", "list", "--format", "freeze"]
     found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
     names = {requirement.partition(">")[0] for requirement in newest_requirements()}
@@ -295,12 +295,12 @@ def set_up_azurite() -> bool:
     """Install Azurite unless it is there; False where it cannot be installed."""
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
-        say("there is no Node here, so no Azurite: what needs blobs or queues is left out")
+        say("Node is not installed: everything that needs Azurite is left out")
         return False
     stamp = AZURITE / ".installed"
     if stamp.exists() and stamp.read_text("utf-8") == AZURITE_VERSION:
         return True
-    say(f"installing Azurite {AZURITE_VERSION} by npm: half a minute, this once")
+    say(f"installing Azurite {AZURITE_VERSION} with npm: half a minute, once")
     AZURITE.mkdir(exist_ok=True)
     quietly = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
     install = [npm, "install", "--prefix", str(AZURITE), *quietly, f"azurite@{AZURITE_VERSION}"]
@@ -329,7 +329,7 @@ def running_azurite() -> str:
 def start_kept_azurite(children: Children) -> str:
     """Start the Azurite that keeps its data, or use the one that has them open."""
     if connection := running_azurite():
-        say("using the Azurite that runs already")
+        say("using the Azurite that is already running")
         return connection
     ports = AZURITE_PORTS if all(map(is_free, AZURITE_PORTS)) else free_ports(3)
     named = zip(("--blobPort", "--queuePort", "--tablePort"), map(str, ports), strict=True)
@@ -348,7 +348,7 @@ def start_kept_azurite(children: Children) -> str:
 def set_up_settings(sandbox_port: int) -> dict[str, str]:
     """Make `local.settings.json` unless it is there; return what this run has otherwise."""
     if not SETTINGS.exists():
-        say("making local.settings.json from local.settings.json.example")
+        say("creating local.settings.json from local.settings.json.example")
         shutil.copyfile(f"{SETTINGS}.example", SETTINGS)
     try:
         values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
@@ -356,7 +356,7 @@ def set_up_settings(sandbox_port: int) -> dict[str, str]:
         raise Failed(f"local.settings.json is not JSON: {error}") from None
     example = json.loads(Path(f"{SETTINGS}.example").read_text("utf-8"))["Values"]
     if missing := sorted(example.keys() - values.keys()):
-        say(f"local.settings.json has no {', '.join(missing)}; local.settings.json.example has")
+        say(f"local.settings.json has no {', '.join(missing)}, unlike local.settings.json.example")
     usual, now = f"//127.0.0.1:{SANDBOX_PORT}", f"//127.0.0.1:{sandbox_port}"
     moved = {} if usual == now else {n: str(v) for n, v in values.items() if usual in str(v)}
     return {name: value.replace(usual, now) for name, value in moved.items()}
@@ -388,7 +388,7 @@ def run(chosen: argparse.Namespace) -> int:
         children.wait_until_ready("durablehost", chosen.port)
         say(f"the app      http://127.0.0.1:{chosen.port}/")
         say(f"the sandbox  http://127.0.0.1:{chosen.sandbox_port}/")
-        say("a first request, to paste into another terminal; Ctrl-C here stops all:")
+        say("paste this first request into another terminal; Ctrl-C here stops everything:")
         print(FIRST_REQUEST.format(port=chosen.port), flush=True)
         children.wait_for_an_end()
         say("stopping")
@@ -456,14 +456,14 @@ def machine_paths(folder: Path) -> list[str]:
         ["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        say("this is no git checkout, so nobody looks for paths of one machine")
+        say("this is not a git checkout: paths of one machine are not looked for")
     found = []
     for name in filter(None, listed.stdout.split("\0")):
         file = folder / name
         text = file.read_bytes().decode("utf-8", "replace") if file.exists() else ""
         for number, line in enumerate(text.splitlines(), 1):
             if path := MACHINE_PATH.search(line):
-                found.append(f"{name}:{number} names {path[0][:80]}: write what holds everywhere")
+                found.append(f"{name}:{number} names {path[0][:80]}: write a path that fits all")
     return found
 
 
@@ -525,13 +525,13 @@ COMMANDS = {
 MODULES = {
     "conformance": (
         "tests.conformance",
-        "Count the recorded answers of the real host that durablehost gives.",
+        "Compare the answers of durablehost with recordings of the real host.",
     ),
     "blocks": ("tests.building_blocks", "Show the building blocks that each blueprint needs."),
     "bench": ("bench", "Measure durablehost beside a peer."),
-    "settings": ("deployment.settings", "Name or set what an app in Azure lacks."),
+    "settings": ("deployment.settings", "Name or set the settings that an app in Azure lacks."),
     "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),
-    "chaos": ("tests.chaos", "Kill durablehost at random under load, and audit what is left."),
+    "chaos": ("tests.chaos", "Kill durablehost at random under load, and check the results."),
 }
 
 

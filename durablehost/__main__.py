@@ -32,26 +32,26 @@ _CANNOT_LOOK: Final = 2  # 1 says that the linter or a replay has found somethin
 _CTRL_C: Final = 130  # what a shell says of a program that Ctrl-C ended
 _NOT_CURED_BY_A_CHANGE: Final = (AddressUnusable, HubInUse, HubUnusable)
 _ABOUT: Final = """\
-Run an Azure Functions app (Python v2, Durable Functions) on this machine: no Azure, no
-Core Tools, no storage. The app runs as it would on Azure, and durablehost says what Azure
-leaves unsaid."""
+Run an Azure Functions app (Python v2, Durable Functions) on this machine, without Azure,
+Core Tools or storage. The app runs as it does on Azure, and durablehost reports mistakes
+that Azure does not report."""
 _EXAMPLES: Final = f"""\
 examples:
   {_PROGRAM} start                        the app in this folder, on port 7071
   {_PROGRAM} start ../app --port 0        another app, on any free port
-  {_PROGRAM} start --reload               anew after every change, running instances go on
-  {_PROGRAM} start --data :memory:        begin with an empty hub, keep nothing
+  {_PROGRAM} start --reload               restart after every change; instances continue
+  {_PROGRAM} start --data :memory:        an empty hub in memory
   {_PROGRAM} new my-app --pattern saga    a small app of your own, with its tests
   {_PROGRAM} lint ../app                  what breaks the rules of Durable Python
   {_PROGRAM} record                       keep the histories of running instances
   {_PROGRAM} replay                       what the code of today does with them
 
 Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
-and loses nothing. It ends with 0 when stopped, and with 1 where it cannot start."""
+and loses nothing. The exit code is 0 after it was stopped, and 1 if it cannot start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run durablehost; 1 where it cannot start, with one message and no traceback of ours."""
+    """Run durablehost. If it cannot start, print one message and return 1."""
     console.write_any_text()
     asked = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -83,12 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong as everything else here does."""
+    """Reports wrong arguments in the same form as all other errors."""
 
     def error(self, message: str) -> NoReturn:
         words = f"{message[:1].upper()}{message[1:]}."
         program = f"{_PROGRAM} start" if self.prog == _PROGRAM else self.prog
-        advised = instead_of(message.split()) or f"`{program} --help` shows what there is."
+        advised = (
+            instead_of(message.split()) or f"`{program} --help` shows the commands and options."
+        )
         raise CannotStart(f"{words} {advised}")
 
 
@@ -107,8 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     start = commands.add_parser(
         "start",
-        help="serve an app, as `func start` would",
-        description="Serve the app in APP_DIR, as `func start` would, and do its hub's work.",
+        help="serve an app, as `func start` does",
+        description="Serve the app in APP_DIR, as `func start` does.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -128,11 +130,11 @@ def _add_new(commands: "argparse._SubParsersAction[_Parser]") -> None:
         description="Create an app in DIR: one pattern in plain SDK code, its tests and settings.",
         allow_abbrev=False,
     )
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="a folder that is new or empty")
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="a new or empty folder")
     parser.add_argument(
         "--pattern", default=new.DEFAULT, metavar="NAME", help=f"default: {new.DEFAULT}"
     )
-    parser.add_argument("--list", action="store_true", help="show all patterns, a line each")
+    parser.add_argument("--list", action="store_true", help="list all patterns")
 
 
 def _add_lint(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -140,18 +142,18 @@ def _add_lint(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "lint",
         help="report what breaks the rules of Durable Python",
         description="Read the app in APP_DIR and report what breaks the rules of Durable Python. "
-        "Ends with 0 if there is nothing to report, 1 if there is, and 2 if it cannot look.",
+        "The exit code is 0 without findings, 1 with findings, and 2 if the app cannot be read.",
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("folders", nargs="*", metavar="APP_DIR", help="default: this folder")
     add("--select", metavar="CODES", help="only these rules: DUR101,DUR2 or names")
-    add("--ignore", metavar="CODES", help="all rules but these")
+    add("--ignore", metavar="CODES", help="all rules except these")
     add("--fix", action="store_true", help="correct what can be corrected safely")
     add("--format", choices=["text", "json", "github"], default="text", help="default: text")
-    add("--notes", action="store_true", help="list the calls that could not be looked into")
+    add("--notes", action="store_true", help="list the calls that the linter could not follow")
     add("--no-load", dest="load", action="store_false", help="read the source only, import nothing")
-    add("--explain", nargs="?", const="", metavar="CODE", help="explain a rule, or list all")
+    add("--explain", nargs="?", const="", metavar="CODE", help="explain a rule, or list all rules")
 
 
 def _add_record(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -195,9 +197,9 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         nargs="?",
         default=".",
         metavar="APP_DIR",
-        help="the folder with host.json and function_app.py (default: this one)",
+        help="the folder with host.json and function_app.py (default: the current one)",
     )
-    add("-p", "--port", type=_port, metavar="N", help="default: 7071; 0 takes one that is free")
+    add("-p", "--port", type=_port, metavar="N", help="default: 7071; 0 chooses a free port")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1")
     add(
         "--data",
@@ -208,17 +210,17 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         "--auth",
         type=Path,
         metavar="KEYS.json",
-        help="ask callers for keys, as Azure does; the file is made where there is none",
+        help="require keys, as Azure does; the file is created if it does not exist",
     )
-    add("--reload", action="store_true", help="start anew when a file of the app changes")
+    add("--reload", action="store_true", help="restart when a file of the app changes")
     add("--functions", nargs="+", default=[], metavar="NAME", help="load only these functions")
     add(
         "--cors",
         metavar="ORIGINS",
-        help="pages that may call the app, with commas between (default: Host.CORS)",
+        help="origins that may call the app, separated by commas (default: Host.CORS)",
     )
-    add("--cors-credentials", action="store_true", help="let these pages send cookies")
-    add("--verbose", action="store_true", help="log each call of a function, too")
+    add("--cors-credentials", action="store_true", help="allow these origins to send cookies")
+    add("--verbose", action="store_true", help="also log each call of a function")
 
 
 def _new(given: argparse.Namespace) -> int:
@@ -246,14 +248,14 @@ def _with_histories(given: argparse.Namespace) -> int:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; write a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; write a number from 0 to 65535")
     return int(text)
 
 
 def _options(given: argparse.Namespace) -> Options:
     folder = Path(given.folder).absolute()
     if not folder.is_dir():
-        raise CannotStart(f"{folder} is no folder. Name the one that holds host.json.")
+        raise CannotStart(f"{folder} is not a folder. Name the folder that contains host.json.")
     data = given.data or str(folder / ".durablehost" / "hub.db")
     if data != MEMORY:
         data = str(Path(data).absolute())
@@ -272,21 +274,21 @@ def _options(given: argparse.Namespace) -> Options:
 
 
 def _allow_connections() -> None:
-    """Let a thousand callers connect: systems begin with 256 or 1024 open files a process."""
+    """Allow a thousand connections: by default a process may open 256 or 1024 files."""
     if sys.platform == "win32":
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # the system may know a lower limit still
+        with contextlib.suppress(OSError, ValueError):  # the system may have a lower limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _return_memory() -> None:
-    """Have large values returned to the system when they are gone.
+    """Return the memory of large values to the system.
 
-    The C library of Linux stops doing so by itself after the first large value, and then a
-    history of ten megabytes costs many times that.
+    After the first large value, the C library of Linux keeps such memory by default. A history of
+    ten megabytes then costs many times that.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library
@@ -294,7 +296,7 @@ def _return_memory() -> None:
 
 
 def _load(options: Options, watch: Watch | None) -> Host | None:
-    """The app's host; None where it does not load and a change of its files may mend that."""
+    """Return the app's host; None if the app does not load but a change may correct that."""
     try:
         return Host(options)
     except CannotStart as error:
@@ -303,14 +305,14 @@ def _load(options: Options, watch: Watch | None) -> Host | None:
 
 
 def _or_raise(error: CannotStart, watch: Watch | None) -> None:
-    """Only say what is wrong, where a change of the app's files may mend it."""
+    """Print the error if a change of the app's files may correct it, otherwise raise it."""
     if watch is None or isinstance(error, _NOT_CURED_BY_A_CHANGE):
         raise error
     console.complain(error)
 
 
 async def _serve(host: Host | None, watch: Watch | None) -> tuple[int | None, list[str]]:
-    """Serve until somebody asks for the end: the exit code, or None and what to start anew with."""
+    """Serve until stopped. Returns the exit code; for a restart None and more arguments."""
     stop = asyncio.Event()
     _on_signals(stop)
     if host is not None:
@@ -320,19 +322,19 @@ async def _serve(host: Host | None, watch: Watch | None) -> tuple[int | None, li
             _or_raise(error, watch)
             host = None
     if host is None:
-        console.say("Waiting for a change of the app's files.")
+        console.say("Waiting until a file of the app changes.")
     changed = await _until_the_end(stop, host, watch)
-    console.say(f"\n{changed} has changed: starting anew.\n" if changed else "Stopping.")
+    console.say(f"\n{changed} has changed: restarting.\n" if changed else "Stopping.")
     if host is not None:
         await host.stop()
     if changed:
-        # Whoever calls it finds it where it was.
+        # After the restart it listens on the same port.
         return None, ["--port", str(host.port)] if host is not None else []
     return 1 if host is not None and host.ended.is_set() else 0, []
 
 
 async def _until_the_end(stop: asyncio.Event, host: Host | None, watch: Watch | None) -> str:
-    """The name of the file that changed; empty where something else ended it."""
+    """Wait for the end. Returns the name of the file that changed; empty for another reason."""
     until: list[Coroutine[Any, Any, object]] = [stop.wait()]
     if host is not None:
         until.append(host.ended.wait())
@@ -348,10 +350,9 @@ async def _until_the_end(stop: asyncio.Event, host: Host | None, watch: Watch | 
 
 
 def _on_signals(stop: asyncio.Event) -> None:
-    """Stop when asked to; a second Ctrl-C waits for nothing.
+    """Stop on a signal; a second Ctrl-C stops at once.
 
-    Not by the loop's own handlers: an orchestrator that never yields would keep the loop from
-    ever calling them.
+    asyncio's signal handlers are not used, because code that blocks the loop delays them.
     """
     loop = asyncio.get_running_loop()
 
@@ -368,18 +369,18 @@ def _on_signals(stop: asyncio.Event) -> None:
 
 
 def _cut_off() -> NoReturn:
-    """End at once: what was not saved is done again at the next start."""
-    console.say("Some of the app's code did not end in time; it runs again at the next start.")
+    """End the process at once. Unsaved work is repeated at the next start."""
+    console.say("Some code of the app did not end in time. It runs again at the next start.")
     sys.stdout.flush()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    # A module that the app lacks must not be found where durablehost happens to be started.
+    # The app must not import modules from the folder in which durablehost was started.
     if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:
         del sys.path[0]
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # A sync function that still runs holds a thread; it was told, and runs again next time.
+    # A sync function may still hold a thread. It runs again at the next start.
     os._exit(code)

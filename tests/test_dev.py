@@ -128,7 +128,7 @@ def test_a_taken_port_is_named_with_what_to_do():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(dev.Failed, match=f"port {port} is taken .* --port {port + 100}"):
+        with pytest.raises(dev.Failed, match=f"port {port} is used .* --port {port + 100}"):
             dev.require_free(port, "--port")
 
 
@@ -168,7 +168,7 @@ def test_a_setting_that_the_example_has_and_a_person_has_not_is_named(settings, 
 
     dev.set_up_settings(dev.SANDBOX_PORT)
 
-    assert "local.settings.json has no RETENTION_SCHEDULE;" in capsys.readouterr().out
+    assert "local.settings.json has no RETENTION_SCHEDULE, unlike" in capsys.readouterr().out
 
 
 def test_a_sandbox_on_another_port_is_where_the_app_looks_for_it(settings):

@@ -1,4 +1,4 @@
-"""What to write instead, for each rule of the host that a function can break."""
+"""Advice for each rule of the host that a function can break: what to write instead."""
 
 import collections.abc
 import inspect
@@ -10,7 +10,7 @@ from typing import Any
 
 from durablehost.app.source import Decorator
 
-# The decorator's argument that names the parameter of a binding; `arg_name` for all others.
+# The argument of a decorator that names the parameter of its binding. Others have `arg_name`.
 _ARGUMENT = {
     "activityTrigger": "input_name",
     "orchestrationTrigger": "context_name",
@@ -29,47 +29,44 @@ _VALUE_OF_TRIGGER = {
 }
 
 ON_EMPTY_REGISTER = (
-    "A decorator of one object stands on top of those of another (`@bp.…` above `@app.…`), and "
-    "each knows only its own: write the same object in front of all decorators of a function."
+    "The decorators of this function belong to two objects (`@bp.…` above `@app.…`), and each "
+    "object registers only its own decorators: use one object for all decorators of a function."
 )
 
 
 def argument_of(binding_type: str) -> str:
-    """The decorator's argument that gives a binding of this type its name."""
+    """Return the argument of the decorator that names a binding of this type."""
     return _ARGUMENT.get(binding_type, "arg_name")
 
 
 def on_context(function: str, bindings: Mapping[str, str]) -> str:
-    """A parameter `context` that is something else than the host's."""
+    """Advice for a parameter `context` that is not a `func.Context`."""
     for trigger_type in ("orchestrationTrigger", "entityTrigger"):
         if trigger_type in bindings.values():
             return _context_name(function, trigger_type)
-    return (
-        "Write `context: func.Context`; for anything else of that name, give the parameter "
-        "and its binding another name."
-    )
+    return "Write `context: func.Context`, or give the parameter and its binding another name."
 
 
 def _context_name(function: str, trigger_type: str) -> str:
     decorator = "entity_trigger" if trigger_type == "entityTrigger" else "orchestration_trigger"
     return (
         f'Write `@app.{decorator}(context_name="context")` and `def {function}(context):`; '
-        "no other name loads."
+        "it loads with no other name."
     )
 
 
 def on_annotation(name: str, annotation: Any) -> str:
-    """The worker takes classes only: say the nearest one."""
+    """Advice for an annotation that is not a class: the nearest class."""
     plain = _plain_class(annotation)
     none_too = types.NoneType in typing.get_args(annotation)
-    even_none = f" `None` reaches `{name}` all the same." if none_too else ""
+    even_none = f" `None` still reaches `{name}`." if none_too else ""
     if plain is None:
         return f"Write `{name}` without an annotation.{even_none}"
     if plain == "dict":
         class_name = _legal(name)[:1].upper() + _legal(name)[1:]
         return (
             f"Write `{name}: dict`, or a TypedDict (`class {class_name}(TypedDict): ...`) "
-            f"whose keys say what is in it, or no annotation.{even_none}"
+            f"with its keys, or no annotation.{even_none}"
         )
     return f"Write `{name}: {plain}`, or no annotation.{even_none}"
 
@@ -89,7 +86,7 @@ def _plain_class(annotation: Any) -> str | None:
     if issubclass(annotation, collections.abc.Mapping):
         return annotation.__name__ if typing.is_typeddict(annotation) else "dict"
     if annotation in (list, tuple, set, frozenset) or annotation.__module__ == "collections.abc":
-        return "list"  # what JSON makes of them
+        return "list"  # JSON has lists only
     return annotation.__name__
 
 
@@ -99,7 +96,7 @@ def on_unbound(
     bindings: Mapping[str, str],
     route: str,
 ) -> str:
-    """Parameters without a binding, beside the types of the bindings by their names."""
+    """Advice for parameters without a binding. `bindings` has the types of bindings by name."""
     extra = [parameter for name, parameter in parameters.items() if name not in bindings]
     unused = [name for name in bindings if name not in parameters]
     kinds = {parameter.kind for parameter in extra}
@@ -122,14 +119,14 @@ def on_unbound(
             f"and call the parameter `{name}`."
         )
     if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
-        return "Leave `*` and `**` parameters out: a function gets its bindings by name only."
+        return "Remove the `*` and `**` parameters: a function receives its bindings by name only."
     return _without_binding(function, name, bindings, route)
 
 
 def _without_binding(function: str, name: str, bindings: Mapping[str, str], route: str) -> str:
     if own := _named(bindings, "activityTrigger"):
         return (
-            "An activity takes one parameter, and a default does not help: send a dict "
+            "An activity has one parameter, even with a default value: send a dict "
             f'(`yield context.call_activity("{function}", {{"{name}": ...}})`) and read '
             f'`{own}["{name}"]`.'
         )
@@ -138,10 +135,10 @@ def _without_binding(function: str, name: str, bindings: Mapping[str, str], rout
             "route_params" if re.search(rf"{{\*{{0,2}}{re.escape(name)}\W", route) else "params"
         )
         return (
-            f"Leave `{name}` out of the parameters and read it in the function: "
+            f"Remove the parameter `{name}` and read the value in the function: "
             f'`{name} = {request}.{source}["{name}"]`.'
         )
-    return f"Leave `{name}` out of the parameters, or add the binding it stands for."
+    return f"Remove the parameter `{name}`, or add its binding."
 
 
 def _named(bindings: Mapping[str, str], binding_type: str) -> str | None:
@@ -149,17 +146,17 @@ def _named(bindings: Mapping[str, str], binding_type: str) -> str | None:
 
 
 def on_hidden(function: str, name: str, written: Collection[str]) -> str:
-    """A parameter that is in the source and not in what a decorator made of it; else empty."""
+    """Advice for a parameter of the source that a decorator hides; empty for other bindings."""
     if name not in written:
         return ""
     return (
         f"`{function}` has a parameter `{name}`, and a decorator hides it: put "
-        "`@functools.wraps(function)` on the function it returns, or take it away."
+        "`@functools.wraps(function)` on the function it returns, or remove the decorator."
     )
 
 
 def on_unused(function: str, name: str, binding_type: str, *, takes_context: bool) -> str:
-    """A binding without a parameter."""
+    """Advice for a binding without a parameter."""
     if takes_context and binding_type in ("orchestrationTrigger", "entityTrigger"):
         return _context_name(function, binding_type)
     return (
@@ -169,29 +166,29 @@ def on_unused(function: str, name: str, binding_type: str, *, takes_context: boo
 
 
 def on_two_objects(decorators: Iterable[Decorator]) -> str:
-    """Decorators of an app and of a blueprint on one function; empty where they are of one."""
+    """Advice for a function with decorators of an app and of a blueprint; otherwise empty."""
     owners = list(dict.fromkeys(one.owner for one in decorators if one.declares))
     if len(owners) < 2:
         return ""
     return (
-        f"Its decorators are of two objects, `{owners[0]}` and `{owners[1]}`, and each knows "
-        f"only its own: write `@{owners[-1]}.` in front of all of them, the trigger on top."
+        f"Its decorators belong to two objects, `{owners[0]}` and `{owners[1]}`, and each object "
+        f"registers only its own: use `@{owners[-1]}.` for all of them, with the trigger on top."
     )
 
 
 def on_foreign_client(function: str, binding_type: str, decorators: Iterable[Decorator]) -> str:
-    """A durable client that the SDK gave to the wrong function; empty where it did not."""
+    """Advice for a durable client that the SDK gave to the wrong function; otherwise empty."""
     names = {one.name for one in decorators}
     if binding_type != "durableClient" or not names or "durable_client_input" in names:
         return ""
     return (
-        f"`{function}` asks for no client: it got that of a function whose decorators are of "
-        "two objects (`@bp.…` on top of `@app.…`). Write one object in front of all of them."
+        f"`{function}` declares no client: it got the client of a function whose decorators "
+        "belong to two objects (`@bp.…` above `@app.…`). Use one object for all of them."
     )
 
 
 def on_parted(decorators: Sequence[Decorator]) -> str:
-    """Decorators of somebody else between those of an app; empty where there are none."""
+    """Advice for foreign decorators between those of an app; empty if there are none."""
     declaring = [number for number, one in enumerate(decorators) if one.declares]
     if not declaring:
         return ""
@@ -200,9 +197,9 @@ def on_parted(decorators: Sequence[Decorator]) -> str:
     if not between:
         return ""
     return (
-        f"{_listed(between)} {'stands' if len(between) == 1 else 'stand'} between `{first}` and "
-        f"`{last}`, which then are of two functions: write the decorators that are not of "
-        f"`{first.owner}` right above `def`."
+        f"{_listed(between)} {'is' if len(between) == 1 else 'are'} between `{first}` and "
+        f"`{last}`, so the SDK sees two functions: write decorators that do not belong to "
+        f"`{first.owner}` directly above `def`."
     )
 
 
@@ -212,26 +209,26 @@ def _listed(decorators: Sequence[Decorator]) -> str:
 
 
 def on_no_trigger(decorators: Sequence[Decorator]) -> str:
-    """A function without a trigger, or with one that another decorator keeps from it."""
+    """Advice for a function without a trigger, or whose trigger another decorator hides."""
     if trigger := next((one for one in decorators if one.is_trigger), None):
         kept = on_parted(decorators) or on_two_objects(decorators)
         if kept or any(one.name == "durable_client_input" for one in decorators[:-1]):
             return kept or (
-                f"In a `func.FunctionApp`, `@{trigger.owner}.durable_client_input` forgets what "
-                f"stands below it: write it below `{trigger}`, right above `def`, or make "
+                f"In a `func.FunctionApp`, `@{trigger.owner}.durable_client_input` discards the "
+                f"decorators below it: write it below `{trigger}`, directly above `def`, or make "
                 f"`{trigger.owner}` a `df.DFApp()`."
             )
     return on_two_objects(decorators) or (
         "Give it a trigger (`@app.route(...)`, `@app.activity_trigger(...)`, ...), "
-        "below `@app.function_name` if there is one; or take its decorators away."
+        "below `@app.function_name` if there is one, or remove its decorators."
     )
 
 
 def on_trigger_value(name: str, binding_type: str) -> str:
     if binding_type == "durableClient":
         return (
-            f"Write `{name}: str`: on Python 3.14 the SDK cannot replace another annotation of a"
-            " client any more (Azure/azure-functions-durable-python#596)."
+            f"Write `{name}: str`: on Python 3.14 the SDK cannot replace any other annotation of a"
+            " client (Azure/azure-functions-durable-python#596)."
         )
     if value := _VALUE_OF_TRIGGER.get(binding_type):
         return f"Write `{name}: {value}`, or no annotation."

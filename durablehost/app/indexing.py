@@ -25,8 +25,8 @@ from durablehost.settings.percent_names import resolve
 NOTHING_LOADS = "On Azure no function of this app loads: every route answers 404."
 _HOST_DOES_NOT_RUN = "On Azure the host does not run with this app: every route answers 503."
 _EXTENSION_TYPES = (
-    "The app uses azurefunctions-extensions-*: the real host takes the types of these packages "
-    "for parameters, durablehost does not."
+    "The app uses azurefunctions-extensions-*: the real host supports the types of these packages "
+    "as parameters, durablehost does not."
 )
 
 _KIND_OF_TRIGGER: Mapping[str, Kind] = {
@@ -120,9 +120,9 @@ def _on_annotation_error(error: Exception) -> str:
     if isinstance(error, NameError):
         return (
             "Annotations are evaluated when the app loads: import the name outside of "
-            "`if TYPE_CHECKING:`, or leave the annotation out."
+            "`if TYPE_CHECKING:`, or remove the annotation."
         )
-    return "Leave the annotation out, or write a plain class."
+    return "Remove the annotation, or write a plain class."
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _name_refusal(function: Function) -> _Refusal | None:
             words = (
                 f"Multiple bindings with name '{name}' discovered. Binding names must be unique."
             )
-            return _Refusal(words, "Give each binding a name of its own.", listed=False)
+            return _Refusal(words, "Give each binding a different name.", listed=False)
         seen.add(name.lower())
     return None
 
@@ -193,7 +193,7 @@ def _route_refusal(function: Function, earlier: Sequence[Function]) -> _Refusal 
             return _Refusal(
                 f"The route specified conflicts with the route defined by function '{other.name}'.",
                 f"Give it another route, or methods that `{other.name}` ({other.place}) does not "
-                'take: `@app.route(route="...", methods=["POST"])`.',
+                'have: `@app.route(route="...", methods=["POST"])`.',
             )
     return None
 
@@ -260,7 +260,7 @@ def _check_names_differ(functions: Sequence[Function], left_out: Sequence[LeftOu
                 f"'Host.Functions.{function.name}'."
             )
             advised = (
-                f"`{function.name}` and `{other.name}` ({other.place}) differ in case only: "
+                f"`{function.name}` and `{other.name}` ({other.place}) differ only in case: "
                 f'rename one, or write `@app.function_name("...")` above it.'
             )
             raise AppDoesNotLoad(
@@ -277,12 +277,12 @@ def _warning(function: Function) -> str | None:
     name = f"{function.place}: {function.name}"
     if function.kind in ("orchestration", "entity") and is_async:
         return (
-            f"{name} is an async {function.kind} function: it loads, and does not work. "
-            "Write `def` for `async def`, and `yield` for `await`."
+            f"{name} is an async {function.kind} function: it loads, but does not work. "
+            "Write `def` instead of `async def`, and `yield` instead of `await`."
         )
     if function.client_bindings and not is_async:
         return (
-            f"{name} takes a durable client and is not async: it loads, and fails at every call. "
-            "Write `async def`, and `await` what the client does."
+            f"{name} has a durable client but is not async: it loads, but fails at every call. "
+            "Write `async def`, and `await` the methods of the client."
         )
     return None

@@ -58,18 +58,18 @@ def table_of(app: object) -> FunctionTable:
         return app
     if isinstance(app, (str, Path)):
         return load_app(Path(app))
-    return index_app(cast(FunctionRegister, app))  # whatever it is, it is asked for functions
+    return index_app(cast(FunctionRegister, app))  # anything else fails in `index_app`
 
 
 def _no_script(folder: Path, script: str) -> str:
     if any(folder.glob("*/function.json")):
         return (
-            f"{folder} holds an app of the v1 programming model (function.json files)\n"
+            f"{folder} contains an app of the v1 programming model (function.json files)\n"
             "  durablehost runs the v2 model: functions declared by decorators in function_app.py."
         )
     return (
         f"there is no {script} in {folder}\n"
-        "  Name the folder that holds it, or the file in PYTHON_SCRIPT_FILE_NAME.\n\n"
+        "  Name the folder that contains it, or set PYTHON_SCRIPT_FILE_NAME to the file's name.\n\n"
         f"{NOTHING_LOADS}"
     )
 
@@ -102,7 +102,7 @@ def _is_own(file: str, folder: Path) -> bool:
 
 
 def _forget_other_apps(path: Path) -> None:
-    """Two apps in one process: the second must not get modules of the first by their names."""
+    """Remove modules of other apps, so that this app does not import them by their names."""
     for folder in [folder for folder in _loaded if folder != path.parent]:
         for name in _loaded.pop(folder):
             sys.modules.pop(name, None)
@@ -129,7 +129,7 @@ def _import_failure(error: BaseException, path: Path) -> str:
 
 
 def _on_import_failure(error: BaseException, folder: Path, frames: traceback.StackSummary) -> str:
-    """What to do about it, or about the failure the app was dealing with when this one came."""
+    """Advice for a failed import: for the error, or for the one that it was raised from."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return _on_missing_module(error.name, folder)
     last = frames[-1].filename if frames else ""
@@ -147,22 +147,22 @@ def _on_import_failure(error: BaseException, folder: Path, frames: traceback.Sta
 def _on_missing_module(name: str, folder: Path) -> str:
     top = name.partition(".")[0]
     if (folder / top).exists():
-        return f"`{top}` is a folder of the app: look at the spelling of `{name}` in it."
+        return f"`{top}` is a folder of the app: check the spelling of `{name}`."
     elsewhere = [*folder.glob(f"[!.]*/{top}"), *folder.glob(f"[!.]*/{top}.py")]
     if elsewhere and not (elsewhere[0].parent / "pyvenv.cfg").exists():
         inside = elsewhere[0].parent.name
         return (
-            f"`{top}` lies in the folder `{inside}`, and modules are looked for next to "
-            f"function_app.py: import `{inside}.{name}`, or move it there."
+            f"`{top}` is in the folder `{inside}`, but Python looks for modules next to "
+            f"function_app.py: import `{inside}.{name}`, or move `{top}` there."
         )
     return (
-        "Add the package that holds it to requirements.txt, and install it into the Python "
-        f"that runs durablehost: `{sys.executable} -m pip install -r requirements.txt`"
+        "Add its package to requirements.txt, and install it for the Python that runs "
+        f"durablehost: `{sys.executable} -m pip install -r requirements.txt`"
     )
 
 
 def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
-    """The only app among a module's attributes; two names for one app are two to the worker."""
+    """Find the only app of a module. The worker counts two names for one app as two apps."""
     apps = {n: value for n, value in vars(module).items() if isinstance(value, FunctionRegister)}
     if len(apps) == 1:
         return next(iter(apps.values()))
@@ -170,7 +170,7 @@ def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
         says = f"ValueError: Could not find top level function app instances in {path.name}."
         has_blueprint = any(isinstance(value, func.Blueprint) for value in vars(module).values())
         advised = (
-            "A blueprint is no app: write `app = df.DFApp()` and `app.register_functions(...)`."
+            "A blueprint is not an app: write `app = df.DFApp()` and `app.register_functions(...)`."
             if has_blueprint
             else "Write `app = df.DFApp()` at the top level of the file."
         )
@@ -192,7 +192,7 @@ def _find_app(module: ModuleType, path: Path) -> FunctionRegister:
 
 
 def _line_of_name(path: Path, name: str) -> int:
-    """Where the top level of a file last gives something this name."""
+    """Return the line at the top level of a file that last binds this name."""
     line = 1
     for statement in ast.parse(path.read_bytes()).body:
         named = {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
@@ -206,7 +206,7 @@ def _line_of_name(path: Path, name: str) -> int:
 def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
     try:
         return list(app.get_functions())
-    except ValueError as error:  # two of one name, one without a trigger, or a second call
+    except ValueError as error:  # two with one name, one without a trigger, or a second call
         builders = sdk_patches.builders_of(app)
         if builders is None:
             raise AppDoesNotLoad(f"{type(error).__name__}: {error}\n\n{NOTHING_LOADS}") from error
@@ -218,7 +218,7 @@ def _functions_of(app: FunctionRegister) -> list[SdkFunction]:
 
 
 def _unlistable(builders: Sequence[Any]) -> tuple[Place, str] | None:
-    """The function that the SDK cannot list: its message names the function, not its line."""
+    """Find the function that the SDK cannot list. Returns its place and what to write instead."""
     seen: dict[str, Place] = {}
     for builder in builders:
         function = sdk_patches.function_of(builder)
@@ -229,8 +229,8 @@ def _unlistable(builders: Sequence[Any]) -> tuple[Place, str] | None:
             return place, advice.on_no_trigger(decorators_of(user_function))
         if name in seen:
             return place, (
-                f"`{name}` stands at {seen[name]} already; names are shared by the app and all its "
-                'blueprints: rename one, or write `@app.function_name("...")` above it.'
+                f"`{name}` is already defined at {seen[name]}. The app and its blueprints share "
+                'their names: rename one, or write `@app.function_name("...")` above it.'
             )
         seen[name] = place
     return None

@@ -131,7 +131,7 @@ class FunctionBindings:
         if call.instance_id:
             caller += f" of {call.instance_id}"
         log.warning(
-            "%s set its output binding %s: durablehost delivers none, the value is lost",
+            "%s set its output binding %s, which durablehost does not serve: the value is lost",
             caller,
             name,
         )

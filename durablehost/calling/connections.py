@@ -68,8 +68,8 @@ class Connections:
                 return kind(uri, credential=self._credential(prefix), **_CLIENT_OPTIONS)
             if any(known.lower().startswith(f"{prefix}__".lower()) for known in self._environ):
                 raise ValueError(
-                    f"there is no setting {prefix}__{service}ServiceUri beside the others of "
-                    f"{prefix}. Blob triggers take one for the blob and one for the queue service."
+                    f"there is no setting {prefix}__{service}ServiceUri, but other settings of "
+                    f"{prefix}. Blob triggers need it for the blob service and the queue service."
                 )
         raise ValueError(
             f"there is no setting {' or '.join(prefixes)}. Put it under Values in "
@@ -88,7 +88,7 @@ class Connections:
             identity = importlib.import_module("azure.identity.aio")
         except ImportError:
             raise ValueError(
-                f"{prefix} names a service without a key, which takes the package azure-identity. "
+                f"{prefix} names a service without a key, which needs the package azure-identity. "
                 "Run `pip install azure-identity`, or use a connection string."
             ) from None
         client_id = setting(self._environ, f"{prefix}__clientId")
@@ -107,6 +107,6 @@ def _from_connection_string(kind: Any, prefix: str, text: str) -> Any:
     except ValueError as error:
         # The text itself stays unsaid: it holds a key.
         raise ValueError(
-            f"the setting {prefix} is no connection string of a storage account ({error}). "
+            f"the setting {prefix} is not the connection string of a storage account ({error}). "
             "Copy it again from the account's access keys."
         ) from None

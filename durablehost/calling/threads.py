@@ -116,7 +116,7 @@ class DaemonPool:
         one replaces. Raises RanTooLong then.
         """
         if self._is_closed:
-            raise RuntimeError("durablehost is stopping: no function is started any more")
+            raise RuntimeError("durablehost is stopping and starts no more functions")
         loop = asyncio.get_running_loop()
         if self._returns is None or self._returns.loop is not loop:
             self._returns = _Returns(loop)
@@ -247,7 +247,7 @@ class LoopThread:
         """
         if self._is_closed:
             coroutine.close()
-            raise RuntimeError("durablehost is stopping: no function is started any more")
+            raise RuntimeError("durablehost is stopping and starts no more functions")
         start = _Start(self._loop)
         running = asyncio.wrap_future(start.schedule(coroutine))
         try:
@@ -278,7 +278,7 @@ class LoopThread:
     def _replace(self) -> None:
         log.warning(
             "An async function blocks the thread of all async functions, at %s. Another thread"
-            " takes its place; what else ran there waits. Use `await`, or drop `async`.",
+            " replaces it; other functions that ran on it wait. Use `await`, or remove `async`.",
             where_is(self._thread.ident or 0),
         )
         self._start()

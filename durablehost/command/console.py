@@ -1,4 +1,4 @@
-"""What durablehost prints: what an app has, where it is, and what goes wrong in it."""
+"""Prints the functions of an app at start, and log lines and problems afterwards."""
 
 import io
 import logging
@@ -20,13 +20,13 @@ from durablehost.web.routes import methods_of, route_of
 
 log = logging.getLogger("durablehost")
 
-# Of durable functions the name says all: many stand on one line.
+# Durable functions are listed by name only, several on one line.
 _NAMED: Final[tuple[tuple[Kind, str], ...]] = (
     ("orchestration", "Orchestrators"),
     ("activity", "Activities"),
     ("entity", "Entities"),
 )
-# Of others, where they listen: one stands on each line.
+# Other functions are listed one on each line, with this field of their trigger.
 _TRIGGERED: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("timer", "Timers", "schedule"),
     ("queue", "Queues", "queueName"),
@@ -36,7 +36,7 @@ _TRIGGERED: Final[tuple[tuple[Kind, str, str], ...]] = (
 
 
 class _Line(logging.Formatter):
-    """One line a record: the time, a mark where it matters, the words."""
+    """Writes a record on one line: the time, a mark for warnings and errors, the message."""
 
     _MARKS: Final = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 
@@ -49,7 +49,7 @@ class _Line(logging.Formatter):
 
 
 def write_any_text() -> None:
-    """Have what the console cannot show be escaped: a name of a file or of an app may hold it."""
+    """Escape characters that the console cannot show, for example in file names."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -64,12 +64,12 @@ def set_up_logging() -> None:
     root.setLevel(logging.INFO)
     for quiet in ("azure", "asyncio"):
         logging.getLogger(quiet).setLevel(logging.WARNING)
-    # It logs a traceback for every malformed request; the caller gets a 400.
+    # aiohttp logs a traceback for every malformed request; the caller gets a 400.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 class _AppLevels(logging.Filter):
-    """Passes on the lines of the app that host.json wants: each function has its own level."""
+    """Filters the app's log lines by the levels in host.json, which may differ by function."""
 
     def __init__(self, levels: Mapping[str, str]) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class _AppLevels(logging.Filter):
 
 
 def set_levels(levels: Mapping[str, str], *, debug: bool) -> None:
-    """Log at the levels of host.json (`logging.logLevel`).
+    """Apply the levels of host.json (`logging.logLevel`).
 
     As in the Python worker, the app's debug messages are logged only with `debug`.
     """
@@ -98,12 +98,12 @@ def say(text: str = "") -> None:
 
 
 def complain(error: Exception) -> None:
-    """Say why durablehost cannot start."""
+    """Print why durablehost cannot start."""
     print(f"\n{error}\n", file=sys.stderr, flush=True)
 
 
 def show_app(table: FunctionTable, origin: str, settings: Settings) -> None:
-    """List the functions as `func start` does, by kind, and all that does not work as written."""
+    """List the functions by kind, as `func start` does, and everything that does not work."""
     for title, lines in _sections(table, origin, settings):
         if lines:
             say(f"{title}:")
@@ -126,7 +126,7 @@ def _sections(
     yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
     unserved = filter(None, map(_unserved, table.functions))
     yield "Warnings", [*table.warnings, *unserved, *_of_other_hubs(table, settings.hub_name)]
-    yield "Settings without effect here", settings.unused
+    yield "Settings that have no effect here", settings.unused
 
 
 def _field(name: str, function: Function) -> str:
@@ -159,7 +159,7 @@ def _wrapped(names: Iterable[str]) -> Sequence[str]:
 
 
 def _name(function: Function) -> str:
-    """The name it is called by, and the function's own where that is another."""
+    """Return the name by which callers know it, and the function's name if that is different."""
     own = "" if function.durable_name == function.name else f" ({function.name})"
     return f"{function.durable_name}{own}{_mark(function)}"
 
@@ -183,8 +183,8 @@ def _of_other_hubs(table: FunctionTable, hub: str) -> Iterable[str]:
             name = resolve(str(binding.get("taskHub") or hub), os.environ)
             if name.lower() != hub.lower():
                 yield (
-                    f"{function.name} ({function.place}) has a client of the task hub {name}. "
-                    f"durablehost has one hub, {hub}: the client works on that."
+                    f"{function.name} ({function.place}) has a client for the task hub {name}. "
+                    f"durablehost has only the hub {hub}, and the client uses it."
                 )
 
 
@@ -194,7 +194,7 @@ def tell(instance_id: str, name: str, problem: Problem) -> None:
 
 
 def _printable(text: str) -> str:
-    """Ids and names come from callers: none of them may move the cursor or forge a line."""
+    """Escape control characters: ids and names come from callers and could forge log lines."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -55,7 +55,7 @@ _DEFAULT_PORT: Final = 7071  # that of `func start`
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     folder: Path
     host: str
@@ -69,7 +69,7 @@ class Options:
 
 
 def settings_of(options: Options, environ: MutableMapping[str, str]) -> Settings:
-    """The app's settings, apart from what the command line says instead."""
+    """Return the app's settings. Options of the command line override them."""
     settings = load_settings(options.folder, environ)
     if options.functions:
         settings = replace(settings, functions=options.functions)
@@ -77,8 +77,7 @@ def settings_of(options: Options, environ: MutableMapping[str, str]) -> Settings
         origins = origins_in(options.cors)
         if "*" in origins and options.cors_credentials:
             raise CannotStart(
-                '--cors is "*" while --cors-credentials is given, which browsers refuse. '
-                "Name the origins."
+                'Browsers refuse --cors "*" together with --cors-credentials. Name the origins.'
             )
         settings = replace(settings, cors=origins, cors_credentials=options.cors_credentials)
     if options.verbose:
@@ -88,7 +87,7 @@ def settings_of(options: Options, environ: MutableMapping[str, str]) -> Settings
 
 
 def port_of(options: Options, settings: Settings) -> int:
-    """The port to listen on: the command line's, else that of local.settings.json, else 7071."""
+    """Return the port of the command line, or that of local.settings.json, or 7071."""
     if options.port is not None:
         return options.port
     return settings.port or _DEFAULT_PORT
@@ -98,8 +97,8 @@ class Host:
     """One app, served from `start` to `stop`."""
 
     def __init__(self, options: Options) -> None:
-        """Read what there is to read. Raises CannotStart with all that a person needs to see."""
-        # While a long replay or an activity computes, requests get their turn five times as often.
+        """Read settings and keys, and load the app. Raises CannotStart."""
+        # Threads switch five times as often, so that a long replay delays requests less.
         sys.setswitchinterval(0.001)
         self._options = options
         console.set_up_logging()
@@ -113,18 +112,20 @@ class Host:
             )
             self.port = int(self._public.getsockname()[1])
             self._at = _authority(options.host, self.port)
-            # An app may ask for it while it is imported, as under `func start`.
+            # As under `func start`, an app can read this while it is imported.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
             table = load_app(options.folder, _script())
             for name in table.without_function(self._settings.functions):
-                log.warning("The app has no function %s, which is listed to be loaded.", name)
+                log.warning(
+                    "The app has no function %s, which is in the list of functions to load.", name
+                )
             table = table.only(self._settings.functions)
             self._table: FunctionTable = table.with_disabled(self._settings.disabled)
             self._ends.enter_context(so_far.pop_all())
-        self.ended = asyncio.Event()  # set where the work loop has died
+        self.ended = asyncio.Event()  # set if the work loop has failed
 
     async def start(self) -> None:
-        """Serve the app and work off its hub. Raises CannotStart."""
+        """Serve the app and start the work loop. Raises CannotStart."""
         try:
             await self._start()
         except BaseException:
@@ -132,7 +133,7 @@ class Host:
             raise
 
     async def stop(self) -> None:
-        """End what was started, in reverse order; what did not end goes on next time."""
+        """Stop all parts in reverse order. Unfinished work continues after the next start."""
         await self._ends.aclose()
 
     async def _start(self) -> None:
@@ -196,14 +197,17 @@ class Host:
         self._show(origin)
 
     def _foreign(self) -> ForeignRequests:
-        """Where only this machine can connect, the names of others are a trick of their pages."""
+        """Refuse foreign names in `Host` if durablehost listens on the loopback interface only.
+
+        Such a name then comes from a page that has bound it to 127.0.0.1.
+        """
         if not is_loopback(self._options.host):
             return ForeignRequests(self._settings, names=None)
         own = os.environ["WEBSITE_HOSTNAME"].rpartition(":")[0] or os.environ["WEBSITE_HOSTNAME"]
         return ForeignRequests(self._settings, names=[own])
 
     def _check(self, storage: StorageOnDemand) -> None:
-        """Say which bindings lack their storage, without delaying the start."""
+        """Report bindings whose storage cannot be used, without delaying the start."""
         bindings = [
             binding
             for function in self._table.functions
@@ -244,11 +248,11 @@ class Host:
         console.say(f"Emulates: Durable Functions extension {EXTENSION_VERSION}")
         console.say(f"Hub: {self._options.data}")
         if self._options.keys is not None:
-            console.say(f"Keys: asked for, those in {self._options.keys}")
+            console.say(f"Keys: required, as in {self._options.keys}")
         elif not is_loopback(self._options.host):
             log.warning(
-                "Whoever reaches %s can call, start and terminate everything here without a key."
-                " Start with --auth KEYS.json to ask for keys.",
+                "Anybody who reaches %s can call, start and terminate everything without a key."
+                " Use --auth KEYS.json to require keys.",
                 origin,
             )
         seconds = time.perf_counter() - BEGAN
@@ -256,7 +260,7 @@ class Host:
 
 
 class _Kept:
-    """What triggers remember, in the hub file."""
+    """Keeps the state of triggers in the hub file."""
 
     def __init__(self, backend: SqliteBackend) -> None:
         self._backend = backend
@@ -277,16 +281,18 @@ def _listen(host: str, port: int) -> socket.socket:
         number = getattr(error, "errno", None) or 0
         why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
         if number == errno.EADDRINUSE:
-            advised = "Stop what has it, or name another one with --port (0 takes any that is free)"
+            advised = (
+                "Stop that program, or choose another port with --port (0 chooses a free port)"
+            )
         elif number in (errno.EACCES, errno.EPERM):
-            advised = "Name one from 1024 up with --port"
+            advised = "Choose a port from 1024 up with --port"
         else:
-            advised = "Name an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0"
+            advised = "Choose an address of this machine with --host, such as 127.0.0.1 or 0.0.0.0"
         raise AddressUnusable(f"Port {port} on {host} cannot be used: {why}. {advised}.") from None
 
 
 def _authority(host: str, port: int) -> str:
-    """Host and port as they stand in a URL."""
+    """Return host and port as a part of a URL."""
     if host in (_LOOPBACK, "0.0.0.0"):
         host = "localhost"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -16,22 +16,24 @@ _TEMPLATES: Final = files("durablehost") / "templates"
 
 
 def patterns() -> list[str]:
-    """The names of the templates, sorted."""
+    """Return the names of the templates, sorted."""
     found = (template.name for template in _TEMPLATES.iterdir() if _app(template).is_file())
     return sorted(found)
 
 
 def about(pattern: str) -> str:
-    """One sentence on a template: the first line of its app."""
+    """Return the first line of a template's app, a sentence about the pattern."""
     docstring = ast.get_docstring(ast.parse(_app(_TEMPLATES / pattern).read_text("utf-8")))
     assert docstring, f"the template {pattern} has a docstring"
     return docstring.splitlines()[0]
 
 
 def create(folder: Path, pattern: str) -> None:
-    """Copy a template into a new or empty folder. Raises CannotStart where it cannot."""
+    """Copy a template into a new or empty folder. Raises CannotStart if that is not possible."""
     if pattern not in patterns():
-        raise CannotStart(f"There is no template '{pattern}'. There are: {', '.join(patterns())}.")
+        raise CannotStart(
+            f"There is no template '{pattern}'. The templates are: {', '.join(patterns())}."
+        )
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise CannotStart(f"{folder} is not empty. Name a folder that does not exist yet.")
     try:
@@ -54,7 +56,7 @@ def show_patterns() -> None:
 
 
 def show_created(folder: Path, pattern: str) -> None:
-    """Say what was made and what to type next."""
+    """Print what was created, and the next commands."""
     console.say(f"Created {folder} ({pattern}). Next:")
     console.say("")
     console.say(f"  cd {folder}")

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _ROUND_SECONDS: Final = 0.008  # of work before requests are served
 _RETRY_SECONDS: Final = 0.25  # after a write that failed
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # the machine may have slept, or its clock may have been set
-_STOPPING: Final = "durablehost is stopping; try again when it has started anew."
+_STOPPING: Final = "durablehost is stopping; try again after its next start."
 
 
 class Engine:
@@ -135,7 +135,7 @@ class Engine:
                 commit()
             self._flush()
         except HubFull as full:
-            log.error("%s What was lost is done again when it has started anew.", full)
+            log.error("%s Lost work is repeated after the next start.", full)
 
     # One round
 

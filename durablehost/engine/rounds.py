@@ -142,7 +142,7 @@ class Rounds:
     def _fail(self, work: Work, error: Exception) -> None:
         """A fault in durablehost must not stop the other instances."""
         log.error(
-            "%s: durablehost failed at it and leaves it as it is. Please report this",
+            "%s: durablehost itself failed at this instance and sets it aside. Please report this",
             work.target,
             exc_info=error,
         )

@@ -52,8 +52,8 @@ class SystemClock:
         if not self._is_ahead and now - read >= _A_JUMP:
             self._is_ahead = True
             log.warning(
-                "The machine's clock has gone back by %s. Timers keep to the time before; once"
-                " durablehost is started anew, they come late by as much.",
+                "The machine's clock was set back by %s. Timers still follow the time before. After"
+                " a restart of durablehost they fire late by that much.",
                 timedelta(seconds=round((now - read).total_seconds())),
             )
         self._latest = now, elapsed

@@ -109,7 +109,7 @@ def kept_running(by: Iterable[str], *, by_timer: bool) -> Problem:
         "kept-running",
         "timer" if by_timer else "",
         f"has returned, but stays Running until this ends: {kept_by}. Cancel timers that are not"
-        " needed any more (`timer.cancel()`). Activities and children have to end by themselves.",
+        " needed any more (`timer.cancel()`). Activities and children cannot be cancelled.",
     )
 
 

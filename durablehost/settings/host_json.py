@@ -73,7 +73,7 @@ def read_host_json(folder: Path, environ: Mapping[str, str]) -> HostJson:
     path = folder / "host.json"
     if not os.path.exists(path):
         raise CannotStart(
-            f"{folder} has no host.json, so it is no function app. "
+            f"{folder} has no host.json, so it is not a function app. "
             f"Name the app's folder, or write a host.json there, at least: {_MINIMUM}"
         )
     values = read_json_object(path)

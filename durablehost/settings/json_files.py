@@ -23,7 +23,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
         if error.msg == "Extra data":  # most often a brace too many
             raise CannotStart(
                 f"{path} is not valid JSON: the object ends before {at}, and more follows it. "
-                "Take that away."
+                "Remove what follows."
             ) from error
         raise CannotStart(
             f"{path} is not valid JSON: {at}: {error.msg}. Correct that line."
@@ -31,7 +31,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CannotStart(f"{path} is not valid JSON: {error}. Correct it.") from error
     if not isinstance(value, dict):
-        raise CannotStart(f"{path} holds no JSON object. Write {{ … }} around its settings.")
+        raise CannotStart(
+            f"{path} does not contain a JSON object. Write {{ … }} around its settings."
+        )
     return value
 
 

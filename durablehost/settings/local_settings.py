@@ -54,8 +54,8 @@ def _check_encryption(path: Path, content: Mapping[str, Any], holds_settings: bo
         raise CannotStart(f'{path}: "IsEncrypted" is {encrypted!r}. Write true or false.')
     if encrypted:
         raise CannotStart(
-            f'{path} says "IsEncrypted": true, and only the machine it was encrypted on can '
-            "read it. Run `func settings decrypt` there, or write the values in clear with "
+            f'{path} says "IsEncrypted": true, and only the machine that encrypted it can read '
+            "it. Run `func settings decrypt` there, or write the values as plain text with "
             '"IsEncrypted": false.'
         )
     if encrypted is None and holds_settings:
@@ -100,7 +100,7 @@ def _host(path: Path, section: Mapping[str, Any]) -> LocalHost:
     cors = section.get("CORS") or ""
     if not isinstance(cors, str):
         raise CannotStart(
-            f'{path}: Host.CORS is {cors!r}. It has to be origins with commas between, or "*".'
+            f'{path}: Host.CORS is {cors!r}. It has to be origins separated by commas, or "*".'
         )
     origins = origins_in(cors)
     credentials = section.get("CORSCredentials") or False

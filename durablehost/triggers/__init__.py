@@ -177,7 +177,7 @@ async def _served(function: Function, trigger: Trigger) -> None:
 
 def _will_not_fire(function: Function) -> None:
     log.warning(
-        "%s: its trigger (%s) does not fire here. Run it by POST /admin/functions/%s with "
+        "%s: its trigger (%s) does not fire here. Run it with POST /admin/functions/%s with "
         '{"input": "..."} as its body.',
         function.name,
         function.trigger["type"],

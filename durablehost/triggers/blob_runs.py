@@ -74,7 +74,7 @@ class BlobRuns:
         container, _, name = text.partition("/")
         if not container or not name:
             log.error(
-                "%s: %r is no path of a blob. Give one as input: container/name",
+                "%s: %r is not the path of a blob. Give a path as input: container/name",
                 self.function.name,
                 text,
             )

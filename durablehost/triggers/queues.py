@@ -126,7 +126,7 @@ class QueueTrigger:
             return base64.b64decode("".join(text.split()), validate=True)
         except binascii.Error:
             log.warning(
-                "%s: message %s of the queue %s is not base64, and is not read. Send it with a "
+                "%s: message %s of the queue %s is not base64 and cannot be read. Send it with a "
                 "QueueClient that has message_encode_policy=TextBase64EncodePolicy(), or put "
                 '"messageEncoding": "none" below extensions.queues in host.json.',
                 self._function.name,
@@ -139,7 +139,7 @@ class QueueTrigger:
         if self._poison is None:
             return
         log.warning(
-            "%s: moving message %s, taken %s times, to the queue %s",
+            "%s: moving message %s, received %s times, to the queue %s",
             self._function.name,
             message.id,
             message.dequeue_count,
@@ -164,8 +164,8 @@ class QueueTrigger:
         if hidden and not self._told_of_overrides:
             self._told_of_overrides = True
             log.warning(
-                "%s: a message has fields of its own called %s, which on Azure, too, hide those "
-                "of the queue: msg.id and its like are what the sender wrote there.",
+                "%s: a message has the fields %s. As on Azure, they replace the properties that "
+                "the queue gives it, so msg.id and others return what the sender wrote.",
                 self._function.name,
                 ", ".join(sorted(hidden)),
             )

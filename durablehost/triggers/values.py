@@ -41,7 +41,7 @@ def from_text(trigger: Mapping[str, Any], text: str) -> object:
         # Each converter of the SDK refuses in a way of its own what it was not written for.
         except (NotImplementedError, AttributeError, KeyError, TypeError, ValueError):
             continue
-    raise ValueError(f"{text[:100]!r} means nothing to its trigger ({trigger_type})")
+    raise ValueError(f"{text[:100]!r} cannot be read by its trigger ({trigger_type})")
 
 
 def _batch_of_one(text: str) -> Datum:

@@ -71,7 +71,7 @@ def load_keys(path: Path | None) -> Keys:
                 f"{path}: {name} is {'missing' if key is None else 'no key'}. Write "
                 '{"master": "…", "function": "…", "durable": "…", "blobs": "…"} into it, or '
                 "remove the file "
-                "and it is made anew."
+                "and durablehost creates it again."
             )
     return Keys(**{name: found[name] for name in _NAMES}, enforced=True)
 

@@ -124,7 +124,7 @@ def o(context): ...
     [
         (dict[str, int], "`x: dict`, or a TypedDict (`class X(TypedDict): ...`)"),
         (list[int], "`x: list`, or no annotation"),
-        (Order | None, "`x: Order`, or no annotation. `None` reaches `x` all the same"),
+        (Order | None, "`x: Order`, or no annotation. `None` still reaches `x`"),
         (list[str] | None, "`x: list`, or no annotation. `None`"),
         (int | str, "`x` without an annotation"),
         (typing.Tuple[int, str], "`x: list`, or no annotation"),  # noqa: UP006 - what apps write
@@ -177,7 +177,10 @@ def test_a_name_known_to_the_type_checker_only_keeps_the_app_from_loading() -> N
             '@app.activity_trigger(input_name="order")\ndef act(invoice): ...',
             'says `input_name="order"`, the function says `invoice`',
         ),
-        ('@app.activity_trigger(input_name="x")\ndef act(x, *rest): ...', "Leave `*` and `**`"),
+        (
+            '@app.activity_trigger(input_name="x")\ndef act(x, *rest): ...',
+            "Remove the `*` and `**` parameters",
+        ),
         (
             '@app.activity_trigger(input_name="x")\n@(lambda f: lambda *a, **k: f(*a, **k))\n'
             "def act(x): ...",
@@ -230,7 +233,7 @@ def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> s
         (
             '@app.route(route="r")\n@app.durable_client_input(client_name="client")\n'
             "def start(req, client): ...",
-            "start takes a durable client and is not async",
+            "start has a durable client but is not async",
         ),
     ],
 )
@@ -253,7 +256,7 @@ def test_two_functions_of_one_name_are_both_placed(load: LoadText) -> None:
             '@bp.activity_trigger(input_name="x")\ndef pay(x): ...',
         )
 
-    assert "  at function_app.py:7\n  `pay` stands at words.py:4 already" in str(refused.value)
+    assert "  at function_app.py:7\n  `pay` is already defined at words.py:4." in str(refused.value)
 
 
 _LIBRARY = """
@@ -280,8 +283,8 @@ def test_a_decorator_that_parts_a_trigger_from_its_function_is_named(load: LoadT
     assert "Function start does not have a trigger" in str(refused.value)
     assert (
         "  at function_app.py:8\n"
-        "  `@logged` stands between `@app.route` and `@app.durable_client_input`, which then are "
-        "of two functions: write the decorators that are not of `app` right above `def`."
+        "  `@logged` is between `@app.route` and `@app.durable_client_input`, so the SDK sees two "
+        "functions: write decorators that do not belong to `app` directly above `def`."
     ) in str(refused.value)
 
 
@@ -295,7 +298,7 @@ def test_decorators_that_part_a_client_from_its_function_are_named(load: LoadTex
         )
 
     assert "declared in Python but not in function.json: {'body'}" in str(refused.value)
-    assert "`@passing` and `@passing` stand between `@app.function_name` and `@app.route`" in str(
+    assert "`@passing` and `@passing` are between `@app.function_name` and `@app.route`" in str(
         refused.value
     )
 
@@ -340,10 +343,10 @@ app.register_functions(bp)
 
     [start, act, _] = str(refused.value).split("\n\n")
     assert "load the start function" in start
-    assert "are of two objects, `bp` and `app`" in start
-    assert "write `@app.` in front of all of them, the trigger on top" in start
+    assert "belong to two objects, `bp` and `app`" in start
+    assert "use `@app.` for all of them, with the trigger on top" in start
     assert "load the act function" in act
-    assert "`act` asks for no client" in act
+    assert "`act` declares no client" in act
 
 
 def test_a_client_on_top_of_the_trigger_of_a_plain_app_is_to_stand_below(load: LoadText) -> None:
@@ -355,7 +358,7 @@ app = func.FunctionApp()
 async def start(req, client): ...
 """)
 
-    assert "write it below `@app.route`, right above `def`, or make `app` a `df.DFApp()`" in str(
+    assert "write it below `@app.route`, directly above `def`, or make `app` a `df.DFApp()`" in str(
         refused.value
     )
 

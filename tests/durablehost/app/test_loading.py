@@ -208,7 +208,7 @@ def test_a_module_in_a_folder_of_the_app_is_to_be_imported_through_it(
 ) -> None:
     (tmp_path / "app" / "src" / "steps").mkdir(parents=True)
     (tmp_path / "app" / "function_app.py").write_text("from steps.first import bp")
-    with pytest.raises(AppDoesNotLoad, match=r"`steps` lies in the folder `src`.*`src\.steps`"):
+    with pytest.raises(AppDoesNotLoad, match=r"`steps` is in the folder `src`.*`src\.steps`"):
         load_app(tmp_path / "app")
 
 
@@ -251,7 +251,7 @@ def test_an_app_of_the_v1_model_is_recognised(tmp_path: Path) -> None:
     [
         ("app2 = df.DFApp()", 4, "make `app2` a `df.Blueprint()`"),
         ("app2 = app", 4, "`app` and `app2` are two names for one app"),
-        ("# none\nimport azure.functions as func\nbp = func.Blueprint()", 1, "is no app"),
+        ("# none\nimport azure.functions as func\nbp = func.Blueprint()", 1, "is not an app"),
         ("# none", 1, "Write `app = df.DFApp()`"),
     ],
 )

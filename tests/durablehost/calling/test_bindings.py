@@ -107,7 +107,7 @@ async def test_what_is_set_on_an_output_binding_is_said_to_be_lost(
 
     assert answer.get_body() == b"done"
     assert [record.getMessage() for record in caplog.records if "output binding" in record.msg] == [
-        "answers set its output binding out: durablehost delivers none, the value is lost"
+        "answers set its output binding out, which durablehost does not serve: the value is lost"
     ]
 
 
@@ -124,7 +124,7 @@ async def test_a_returned_value_that_no_binding_delivers_is_said_to_be_lost(
 
     await invoker.trigger(only(app), TIMER, "")
 
-    assert "tick set its output binding $return: durablehost delivers none" in caplog.text
+    assert "tick set its output binding $return, which durablehost does not serve" in caplog.text
 
 
 async def test_a_trigger_that_the_sdk_has_no_converter_for_gives_its_text(

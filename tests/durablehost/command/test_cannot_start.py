@@ -22,9 +22,9 @@ def refused_app(refused: Refused, tmp_path: Path, function_app: str = SOUND, **o
     ("arguments", "says"),
     [
         (("--frob",), "Unrecognized arguments: --frob."),
-        (("--port", "http"), "'http' is no port; write a number from 0 to 65535."),
-        (("--port", "65536"), "'65536' is no port"),
-        (("--port", "-1"), "'-1' is no port"),
+        (("--port", "http"), "'http' is not a port; write a number from 0 to 65535."),
+        (("--port", "65536"), "'65536' is not a port"),
+        (("--port", "-1"), "'-1' is not a port"),
         (("--port",), "Argument -p/--port: expected one argument."),
         (("--relo",), "Unrecognized arguments: --relo."),
         ((".", "another"), "Unrecognized arguments: another."),
@@ -43,7 +43,7 @@ def test_an_unknown_command_is_named(refused: Refused) -> None:
 
 
 def test_a_folder_that_is_none_is_named(refused: Refused, tmp_path: Path) -> None:
-    assert f"{tmp_path}/nowhere is no folder." in refused(
+    assert f"{tmp_path}/nowhere is not a folder." in refused(
         "start", tmp_path / "nowhere", "--port", "0"
     )
 
@@ -56,7 +56,7 @@ def test_a_taken_port_is_named_with_the_way_out(refused: Refused, tmp_path: Path
         said = refused("start", folder, "--port", str(port))
 
     assert f"Port {port} on 127.0.0.1 cannot be used: Address already in use." in said
-    assert "name another one with --port (0 takes any that is free)" in said
+    assert "choose another port with --port (0 chooses a free port)" in said
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "not-a-host.invalid", "x" * 70, "::zz"])
@@ -84,7 +84,7 @@ def test_a_folder_without_host_json_is_no_app(refused: Refused, tmp_path: Path) 
     [
         ('{\n  "version": "2.0"\n  "x": 1\n}', "host.json is not valid JSON: line 3, column 3"),
         ("", "host.json is not valid JSON: line 1"),
-        ("[]", "host.json holds no JSON object"),
+        ("[]", "host.json does not contain a JSON object"),
         ("[" * 100_000, "host.json is not valid JSON"),
         ("{}", 'host.json is missing the required "version"'),
         ('{"version": "3.0"}', "version is '3.0'"),

@@ -189,7 +189,7 @@ def test_auth_makes_a_key_file_that_only_its_owner_reads_and_enforces_the_keys(
 
     assert answers == [401, 401, 200, 200]
     assert file.stat().st_mode & 0o777 == 0o600
-    assert f"Keys: asked for, those in {file}" in host.lines
+    assert f"Keys: required, as in {file}" in host.lines
     assert not any(key in host.text for key in keys.values())
 
 
@@ -238,7 +238,10 @@ def test_the_flags_of_func_start_are_taken(folder: Path) -> None:
 
     assert hello.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert (hello.status, other.status) == (200, 404)
-    assert "warning: The app has no function nobody, which is listed to be loaded." in host.text
+    assert (
+        "warning: The app has no function nobody, which is in the list of functions to load."
+        in host.text
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,7 +252,7 @@ def test_the_flags_of_func_start_are_taken(folder: Path) -> None:
         ("--script-root=app", "Instead of --script-root, write the app's folder after `start`."),
         ("--language-worker", "-m debugpy --listen 5678"),
         ("--no-build", "Instead of --no-build, leave it out."),
-        ("--nonsense", "`python -m durablehost start --help` shows what there is."),
+        ("--nonsense", "`python -m durablehost start --help` shows the commands and options."),
     ],
 )
 def test_a_flag_of_func_start_that_is_not_taken_names_what_to_use(
@@ -264,11 +267,11 @@ def test_a_flag_of_func_start_that_is_not_taken_names_what_to_use(
 def test_any_page_cannot_send_cookies(folder: Path, refused: Refused) -> None:
     said = refused("start", folder, "--port", "0", "--cors", "*", "--cors-credentials")
 
-    assert '--cors is "*" while --cors-credentials is given' in said
+    assert 'Browsers refuse --cors "*" together with --cors-credentials.' in said
 
 
 def test_without_a_command_it_shows_its_help_and_fails(refused: Refused) -> None:
-    assert "serve an app, as `func start` would" in refused()
+    assert "serve an app, as `func start` does" in refused()
 
 
 def test_its_version_is_that_of_the_package() -> None:

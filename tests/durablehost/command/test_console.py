@@ -85,8 +85,8 @@ def test_a_client_of_another_hub_is_named(
     said = shown(capsys, FunctionTable((ours, theirs)))
 
     assert said.endswith(
-        "Warnings:\n  theirs (function_app.py:7) has a client of the task hub Other. durablehost "
-        "has one hub, TestHubName: the client works on that.\n\n"
+        "Warnings:\n  theirs (function_app.py:7) has a client for the task hub Other. durablehost "
+        "has only the hub TestHubName, and the client uses it.\n\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`--reload`: a change of the app's files starts it anew, and running instances go on."""
+"""`--reload` restarts durablehost when a file of the app changes; running instances continue."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_a_change_is_served_on_the_same_port_and_running_instances_go_on(tmp_pat
         waiting = start_waiting(host)
 
         write_app(folder, changed(SOUND))
-        host.output.wait_for("function_app.py has changed: starting anew.")
+        host.output.wait_for("function_app.py has changed: restarting.")
         base = host.output.wait_for(READY)[1]
 
         assert base == host.base
@@ -68,7 +68,7 @@ def test_after_a_change_that_does_not_load_it_waits_for_the_next(tmp_path: Path)
         waiting = start_waiting(host)
         write_app(folder, SOUND + "\nx = = 1\n")
         host.output.wait_for("SyntaxError: invalid syntax")
-        host.output.wait_for("Waiting for a change of the app's files.")
+        host.output.wait_for("Waiting until a file of the app changes.")
 
         write_app(folder, changed(SOUND))
         host.output.wait_for(READY)
@@ -81,7 +81,7 @@ def test_an_app_that_never_loaded_is_served_once_it_does(tmp_path: Path) -> None
     folder = write_app(tmp_path / "app", "import nothing_of_the_kind\n")
     with launched("start", folder, "--port", "0", "--reload") as (process, output):
         output.wait_for("No module named 'nothing_of_the_kind'")
-        output.wait_for("Waiting for a change of the app's files.")
+        output.wait_for("Waiting until a file of the app changes.")
 
         write_app(folder)
 
@@ -93,7 +93,7 @@ def test_an_app_that_never_loaded_is_served_once_it_does(tmp_path: Path) -> None
 def test_it_ends_when_asked_while_it_waits_for_a_change(tmp_path: Path, by: int) -> None:
     folder = write_app(tmp_path / "app", "x = = 1\n")
     with launched("start", folder, "--port", "0", "--reload") as (process, output):
-        output.wait_for("Waiting for a change of the app's files.")
+        output.wait_for("Waiting until a file of the app changes.")
 
         process.send_signal(by)
 

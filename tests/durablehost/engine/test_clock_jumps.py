@@ -38,7 +38,7 @@ async def test_a_timer_set_before_the_jump_fires_and_history_does_not_go_back(
     assert instance.output == '"done"'
     assert len(stamps) > 2
     assert stamps == sorted(stamps)
-    assert [one.levelno for one in caplog.records if "has gone back by 1:00:00" in one.message] == [
+    assert [one.levelno for one in caplog.records if "was set back by 1:00:00" in one.message] == [
         logging.WARNING
     ]
 

@@ -211,7 +211,7 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
     assert after == before
     assert mended.output == '"gone too"'
     assert [one.message for one in caplog.records if one.levelno == logging.ERROR] == [
-        "bad: durablehost failed at it and leaves it as it is. Please report this"
+        "bad: durablehost itself failed at this instance and sets it aside. Please report this"
     ]
 
 

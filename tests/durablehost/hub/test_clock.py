@@ -49,8 +49,8 @@ def test_after_a_jump_back_time_goes_on_at_its_pace(caplog: pytest.LogCaptureFix
     assert [(one.levelno, one.message) for one in caplog.records] == [
         (
             logging.WARNING,
-            "The machine's clock has gone back by 1:00:00. Timers keep to the time before; once"
-            " durablehost is started anew, they come late by as much.",
+            "The machine's clock was set back by 1:00:00. Timers still follow the time before."
+            " After a restart of durablehost they fire late by that much.",
         )
     ]
 

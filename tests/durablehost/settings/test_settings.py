@@ -122,7 +122,7 @@ def test_utf_16_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
         ('{"version": "2.0", "a": NaN}', "NaN is no JSON value"),
         ('{"version": "2.0"', "line 1"),
         ('{"version": "2.0"\n}\n}', "the object ends before line 3, column 1, and more follows"),
-        ("[]", "no JSON object"),
+        ("[]", "does not contain a JSON object"),
         ("", "line 1"),
         ("[" * 100_000, "not valid JSON"),
     ],

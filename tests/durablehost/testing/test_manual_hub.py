@@ -489,4 +489,6 @@ async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_ot
         ended = await hub.start("good")
 
         assert (hub.status(set_aside), hub.status(ended)) == ("Pending", "Completed")
-    assert f"{set_aside}: durablehost failed at it and leaves it as it is" in caplog.text
+    assert (
+        f"{set_aside}: durablehost itself failed at this instance and sets it aside" in caplog.text
+    )

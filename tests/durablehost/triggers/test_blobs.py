@@ -290,5 +290,5 @@ async def test_a_run_by_hand_on_no_blob_says_what_to_give(
         await triggers.run_now(function, f"{container.name}/absent")
 
     path, absent = said(caplog)
-    assert path == "on_blob: '' is no path of a blob. Give one as input: container/name"
+    assert path == "on_blob: '' is not the path of a blob. Give a path as input: container/name"
     assert absent.startswith(f"on_blob: blob {container.name}/absent: the storage answers 404")

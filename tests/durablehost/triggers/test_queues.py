@@ -174,7 +174,8 @@ async def test_a_message_that_fails_five_times_is_put_by_as_it_was_sent(
     assert await queue.length() == 0
     assert await queue.put_by() == [encoded("poison")]
     assert said(caplog)[-1] == (
-        f"on_message: moving message {tries[0].id}, taken 5 times, to the queue {queue.name}-poison"
+        f"on_message: moving message {tries[0].id}, received 5 times, to the queue "
+        f"{queue.name}-poison"
     )
 
 
@@ -206,7 +207,7 @@ async def test_what_is_not_base64_is_put_by_unread_and_said_to_be(
     assert seen.is_empty
     assert await queue.put_by() == ["<plain & simple>"]
     unread, moved = said(caplog)
-    assert f"of the queue {queue.name} is not base64, and is not read. Send it with" in unread
+    assert f"of the queue {queue.name} is not base64 and cannot be read. Send it with" in unread
     assert moved.endswith(f"taken 1 times, to the queue {queue.name}-poison")
 
 
@@ -333,7 +334,7 @@ async def test_fields_of_the_message_hide_those_of_the_queue_as_on_azure_and_thi
     assert (message.id, message.dequeue_count) == ("INV-1", 7)
     assert message.pop_receipt not in (None, "a list")
     (text,) = said(caplog)
-    assert "fields of its own called DequeueCount, Id, which on Azure, too, hide" in text
+    assert "a message has the fields DequeueCount, Id. As on Azure, they replace" in text
 
 
 async def test_a_message_under_way_when_durablehost_stops_is_there_for_the_next_start(

@@ -389,6 +389,6 @@ async def test_a_text_of_which_a_trigger_makes_nothing_is_refused_in_the_log(
         await triggers.run_now(function_of(index_app(app), "on_event"), "no event")
 
     assert said(caplog) == [
-        "on_event was not run on the input given: 'no event' means nothing to its trigger "
+        "on_event was not run on the input given: 'no event' cannot be read by its trigger "
         "(eventGridTrigger)"
     ]

@@ -152,7 +152,7 @@ async def test_a_service_without_an_address_is_named() -> None:
 async def test_what_is_no_connection_string_is_refused_without_being_shown() -> None:
     connections = Connections({"A": f"AccountKey={KEY}"})
 
-    with pytest.raises(ValueError, match="^the setting A is no connection string") as refused:
+    with pytest.raises(ValueError, match="^the setting A is not the connection string") as refused:
         connections.blobs("A")
     assert KEY not in str(refused.value)
     await connections.close()

@@ -77,5 +77,5 @@ def test_a_refusal_is_logged_without_the_key(host: Started) -> None:
 
 def test_an_open_address_without_keys_is_warned_about(tmp_path: Path) -> None:
     with running(write_app(tmp_path / "app"), "--host", "0.0.0.0") as host:
-        assert "without a key. Start with --auth KEYS.json" in host.text
+        assert "without a key. Use --auth KEYS.json" in host.text
         assert host.ask("GET", INSTANCES, headers={"Host": "machine.example"}).status == 200
