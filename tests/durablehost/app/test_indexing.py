@@ -364,7 +364,7 @@ async def start(req, client): ...
 
 
 def test_a_decorator_of_a_blueprint_that_has_no_function_yet_is_explained(load: LoadText) -> None:
-    with pytest.raises(AppDoesNotLoad, match="pop from empty list\n.*:5\n.*the same object"):
+    with pytest.raises(AppDoesNotLoad, match="pop from empty list\n.*:5\n.*use one object"):
         load("""bp = df.Blueprint()
 @bp.durable_client_input(client_name="client")
 @app.route(route="r")
