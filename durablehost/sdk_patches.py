@@ -11,12 +11,13 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from importlib import import_module
 from importlib.metadata import version
+from types import GeneratorType
 from typing import Any, Final, cast
 
 import aiohttp
@@ -135,7 +136,9 @@ def _executing() -> frozenset[object]:
     """The code of the SDK that calls an orchestrator, and that lets it go on."""
     executor = _module(_EXECUTOR).TaskOrchestrationExecutor
     execute = getattr(executor.execute, "__wrapped__", executor.execute)
-    return frozenset({execute.__code__, executor.resume_user_code.__code__})
+    return frozenset(
+        {execute.__code__, executor.resume_user_code.__code__, _watching.__code__, watched.__code__}
+    )
 
 
 def _new_action(cls: type[Any], *_: Any, **__: Any) -> Any:
@@ -171,6 +174,54 @@ def _note_places() -> None:
         kinds += kind.__subclasses__()
         if "to_json" in vars(kind):
             kind.to_json = _with_place(kind.to_json)
+
+
+# The steps of a replay
+
+
+Note = Callable[[Generator[Any, Any, Any], int | None], None]
+
+
+def watched(orchestrator: Callable[[Any], Any], context: Any, note: Note) -> Any:
+    """Call an orchestrator that reports its generator at each yield, and at its end.
+
+    `note` also gets the position in the history of the event that let the orchestrator go on.
+    """
+    made = orchestrator(context)
+    return _watching(made, note) if isinstance(made, GeneratorType) else made
+
+
+def _watching(generator: Generator[Any, Any, Any], note: Note) -> Generator[Any, Any, Any]:
+    go_on: Callable[[], Any] = partial(next, generator)
+    while True:
+        position = _position()
+        try:
+            task = go_on()
+        except StopIteration as end:
+            note(generator, position)
+            return end.value
+        except BaseException:
+            note(generator, position)
+            raise
+        note(generator, position)
+        try:
+            value = yield task
+        except Exception as error:  # a task that failed
+            go_on = partial(generator.throw, error)
+        else:
+            go_on = partial(generator.send, value)
+
+
+def _position() -> int | None:
+    """The position in the history that the SDK's executor is at."""
+    executor = _module(_EXECUTOR).TaskOrchestrationExecutor
+    execute = getattr(executor.execute, "__wrapped__", executor.execute)
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_code is execute.__code__:
+            return cast("int | None", frame.f_locals.get("index"))
+    return None
 
 
 # Executors that are kept

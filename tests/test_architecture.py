@@ -62,6 +62,7 @@ INSIDE = {
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},
     "web": {"app", "calling", "errors", "hub", "settings"},
     "replaying": {"app", "calling", "episodes", "errors", "hub"},
+    "dashboard": {"app", "calling", "episodes", "errors", "hub", "sdk_patches", "web"},
     "testing": {
         "app",
         "calling",
@@ -79,6 +80,7 @@ INSIDE = {
     "command": {
         "app",
         "calling",
+        "dashboard",
         "engine",
         "errors",
         "hub",

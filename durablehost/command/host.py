@@ -26,6 +26,8 @@ from durablehost.calling.storage_bindings import storage_bindings
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
 from durablehost.command.standstill import watch_for_standstill
+from durablehost.dashboard.hub_source import HubSource
+from durablehost.dashboard.serving import Dashboard
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
 from durablehost.errors import AddressUnusable, CannotStart, HubUnusable
@@ -179,7 +181,7 @@ class Host:
             self._keys,
             triggers.run_now,
             partial(_problems, backend),
-            engine.long_calls,
+            self._dashboard(backend, invoker, clock, engine),
         )
         functions = HttpFunctions(self._table, settings, invoker, payload, self._keys)
         self._ends.push_async_callback(admin.close)
@@ -195,6 +197,22 @@ class Host:
         self._ends.callback(watching.cancel)
         self._check(storage)
         self._show(origin)
+
+    def _dashboard(
+        self, backend: SqliteBackend, invoker: Invoker, clock: SystemClock, engine: Engine
+    ) -> Dashboard:
+        settings = self._settings
+        source = HubSource(
+            backend,
+            self._table,
+            invoker.orchestrate,
+            clock,
+            {"hub": settings.hub_name, "readOnly": False},
+            route_prefix=settings.route_prefix,
+            long_calls=engine.long_calls,
+        )
+        self._ends.callback(source.close)
+        return Dashboard(source, self._keys)
 
     def _foreign(self) -> ForeignRequests:
         """Refuse foreign names in `Host` if durablehost listens on the loopback interface only.

@@ -176,6 +176,36 @@ class Query:
     top: int | None = 100  # None: all
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which orchestrations the dashboard shows, the newest first. Entities are not among them."""
+
+    name: str = ""  # of the orchestrator
+    statuses: frozenset[str] = frozenset()
+    prefix: str = ""  # of the id
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    text: str = ""  # in the id, input, output or custom status; case makes no difference
+    before: int | None = None  # the number of an instance: the page starts with older ones
+    top: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An instance in the result of a search, with the beginnings of its texts."""
+
+    number: int  # grows with each instance that is created
+    id: str
+    name: str
+    status: str
+    created: datetime
+    updated: datetime
+    input: str
+    output: str
+    custom_status: str
+    is_child: bool
+
+
 class Backend(Protocol):
     """A task hub.
 
@@ -261,6 +291,22 @@ class Backend(Protocol):
 
     def list_instances(self, query: Query) -> list[Instance]:
         """A page of instances in order of their ids."""
+        ...
+
+    def search(self, search: Search) -> list[Found]:
+        """A page of orchestrations, the newest first."""
+        ...
+
+    def count(self, search: Search) -> dict[str, int]:
+        """How many orchestrations fit a search, by status; its own statuses do not matter."""
+        ...
+
+    def orchestrators(self) -> list[str]:
+        """The names of all orchestrators that have instances, in alphabetical order."""
+        ...
+
+    def changes(self) -> int:
+        """A number that grows with each change of the hub while it is open."""
         ...
 
     def purge(self, instance_ids: Iterable[str]) -> int:

@@ -18,16 +18,19 @@ from durablehost.hub.backend import (
     ActivityWork,
     Decision,
     EntityWork,
+    Found,
     Instance,
     Message,
     OrchestrationWork,
     Query,
+    Search,
 )
 from durablehost.hub.history import EXECUTION_TERMINATED, Event, sub_orchestration_failed
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import MEMORY, Database
 from durablehost.store.hubfile import HubLock
 from durablehost.store.records import Records
+from durablehost.store.searching import Searching
 from durablehost.store.tables import Tables
 from durablehost.store.waiting import ActivityQueue, Inboxes
 
@@ -68,6 +71,7 @@ class SqliteBackend:
             self._database = Database(self.name)
             opened.callback(self._database.close)
             self._tables = Tables(self._database)
+            self._searching = Searching(self._database)
             self._load()
             self._opened = opened.pop_all()
 
@@ -198,6 +202,18 @@ class SqliteBackend:
 
     def list_instances(self, query: Query) -> list[Instance]:
         return self._tables.instances(query)
+
+    def search(self, search: Search) -> list[Found]:
+        return self._searching.page(search)
+
+    def count(self, search: Search) -> dict[str, int]:
+        return self._searching.count(search)
+
+    def orchestrators(self) -> list[str]:
+        return self._searching.names()
+
+    def changes(self) -> int:
+        return self._database.changes()
 
     @_all_or_nothing
     def purge(self, instance_ids: Iterable[str]) -> int:

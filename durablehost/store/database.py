@@ -1,5 +1,6 @@
 """The SQLite file of a hub. Its errors are raised as HubFull or HubUnusable."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
@@ -103,6 +104,15 @@ class Database:
 
     def _free_pages(self) -> int:
         return int(self._connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+    def changes(self) -> int:
+        """How many rows this connection has written."""
+        return self._connection.total_changes
+
+    def copy_to(self, path: str) -> None:
+        """Write all that is committed to another file."""
+        with contextlib.closing(sqlite3.connect(path)) as copy:
+            self._connection.backup(copy)
 
     def close(self) -> None:
         self._connection.close()

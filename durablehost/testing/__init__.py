@@ -7,10 +7,10 @@ async with ManualHub(app) as hub:
 """
 
 from durablehost.app.loading import load_app
+from durablehost.episodes.waited_for import Waits
 from durablehost.errors import FunctionFailed
 from durablehost.testing.app_under_test import ProblemsNoticed
 from durablehost.testing.calls import Call
-from durablehost.testing.explaining import Waits
 from durablehost.testing.faults import Fault, every_crash, every_fault
 from durablehost.testing.http_stubs import HttpAnswer, HttpRequest, NotStubbed
 from durablehost.testing.in_process import Answer

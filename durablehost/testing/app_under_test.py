@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from durablehost.app.functions import Function
 from durablehost.app.functions import Kind as FunctionKind
+from durablehost.episodes.waited_for import Waits
 from durablehost.hub.backend import Instance, Query
 from durablehost.hub.clock import ManualClock
 from durablehost.hub.history import Event
@@ -15,7 +16,6 @@ from durablehost.hub.problems import StoredProblem
 from durablehost.replaying.recording import SUFFIX, write
 from durablehost.replaying.taking import take
 from durablehost.testing.calls import Call, Kind
-from durablehost.testing.explaining import Waits
 from durablehost.testing.http_stubs import HttpAnswer, Respond
 from durablehost.testing.instances import InstanceState, RuntimeStatus
 from durablehost.testing.machinery import Machinery

@@ -4,21 +4,14 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.source import last_place
-from durablehost.episodes.scheduled import (
-    HTTP_ACTIVITY,
-    CallActivity,
-    CallChild,
-    CreateTimer,
-    SendRequest,
-)
+from durablehost.episodes.scheduled import HTTP_ACTIVITY
 from durablehost.episodes.sdk_replay import replay_by_sdk
+from durablehost.episodes.waited_for import Waits, waits_of
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, Instance, OrchestrationWork
@@ -28,30 +21,6 @@ from durablehost.hub.history import Event
 _FAILED: Final = (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED)
 _FRAME: Final = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _LONGEST: Final = 200  # characters of a value that is shown
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """What an instance waits for. All empty: it has ended, or nothing can wake it any more."""
-
-    events: tuple[str, ...] = ()
-    timers: tuple[datetime, ...] = ()
-    activities: tuple[str, ...] = ()  # of a `call_http` its method and URL
-    children: tuple[str, ...] = ()  # instance ids
-    entities: tuple[str, ...] = ()  # '@name@key'
-    now: datetime | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        return ", ".join(self._words()) or "nothing that can come"
-
-    def _words(self) -> Iterator[str]:
-        yield from (f"the event '{name}'" for name in self.events)
-        for time in self.timers:
-            left = f" (in {_in_words(time - self.now)})" if self.now else ""
-            yield f"the timer of {time:%Y-%m-%d %H:%M:%S}{left}"
-        yield from (f"the activity '{name}'" for name in self.activities)
-        yield from (f"the child '{instance_id}'" for instance_id in self.children)
-        yield from (f"the entity '{entity_id}'" for entity_id in self.entities)
 
 
 class Explainer:
@@ -153,32 +122,7 @@ class Explainer:
         state = replay_by_sdk(work, [], partial(self._orchestrate, function))
         walk = Walk(state.actions, self._table, instance)
         walk.follow(past)
-        return _waits_of(walk, self._clock.now())
-
-
-def _waits_of(walk: Walk, now: datetime) -> Waits:
-    requests = {
-        item.request_id.lower(): item.target
-        for _, item in walk.tasks.matched
-        if isinstance(item, SendRequest)
-    }
-    names = walk.events.expected
-    items = list(walk.tasks.open.values())
-    return Waits(
-        events=tuple(name for name in names if name.lower() not in requests),
-        timers=tuple(sorted(item.fire_at for item in items if isinstance(item, CreateTimer))),
-        activities=tuple(_named(item) for item in items if isinstance(item, CallActivity)),
-        children=tuple(item.instance_id for item in items if isinstance(item, CallChild)),
-        entities=tuple(requests[name.lower()] for name in names if name.lower() in requests),
-        now=now,
-    )
-
-
-def _named(item: CallActivity) -> str:
-    if item.name != HTTP_ACTIVITY:
-        return item.name
-    request = json.loads(item.input)
-    return f"{request['method']} {request['uri']}"
+        return waits_of(walk, self._clock.now())
 
 
 def first_line(text: str) -> str:
@@ -203,8 +147,3 @@ def _place_in(details: str | None) -> str | None:
     except (ValueError, TypeError, KeyError):
         return None
     return last_place([(found["file"], int(found["line"])) for found in _FRAME.finditer(stack)])
-
-
-def _in_words(time: timedelta) -> str:
-    """A span of time as people write it: '3 days, 1:30:00'."""
-    return str(timedelta(seconds=round(time.total_seconds())))

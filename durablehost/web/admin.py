@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -15,7 +15,6 @@ from durablehost.app.functions import Function, FunctionTable
 from durablehost.settings import Settings
 from durablehost.web.auth import Keys
 from durablehost.web.bodies import read_body
-from durablehost.web.home import home_page
 from durablehost.web.paths import first_parameter, split_target
 from durablehost.web.requests import origin_of
 from durablehost.web.routes import route_of
@@ -28,8 +27,16 @@ EXTENSION_VERSION = "3.19.0"  # and its Durable Functions extension
 RunNow = Callable[[Function, str], Awaitable[None]]
 Problems = Callable[[str | None], list[dict[str, Any]]]
 
+_DASHBOARD: Final = "/admin/durablehost/dashboard/"
 _RUNNABLE = ("timer", "queue", "blob", "other")
 _INPUT_LIMIT = 1_048_576
+
+
+class Pages(Protocol):
+    """The dashboard."""
+
+    def page(self) -> web.Response: ...
+    async def handle(self, request: web.Request, path: str) -> web.StreamResponse: ...
 
 
 class Admin:
@@ -42,17 +49,17 @@ class Admin:
         keys: Keys,
         run_now: RunNow,
         problems: Problems,
-        long_calls: Callable[[], list[str]],
+        dashboard: Pages,
     ) -> None:
         """`run_now` runs a timer, queue or blob function on an input; `problems` lists the
-        problems of one instance or of all; `long_calls` the code that runs for long."""
+        problems of one instance or of all."""
         self._functions = {function.name.lower(): function for function in table.functions}
         self._table = table
         self._settings = settings
         self._keys = keys
         self._run_now = run_now
         self._problems = problems
-        self._long_calls = long_calls
+        self._dashboard = dashboard
         self._started = time.monotonic()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -62,11 +69,13 @@ class Admin:
             return web.Response(status=404)
         if not self._settings.homepage:
             return web.Response(status=204)
-        page = home_page(self._table, self._settings, self._long_calls())
-        return web.Response(text=page, content_type="text/html")
+        return self._dashboard.page()
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request below `/admin`; what is not there, or by another method, is 404."""
+        path = split_target(request.raw_path)[0]
+        if path.startswith(_DASHBOARD):
+            return await self._dashboard.handle(request, path.removeprefix(_DASHBOARD))
         raw = split_target(request.raw_path)[0].removesuffix("/")
         segments = [unquote(segment) for segment in raw.split("/")[2:]]
         words = tuple(segment.lower() for segment in segments)

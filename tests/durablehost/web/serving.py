@@ -15,7 +15,11 @@ from yarl import URL
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.loading import index_app
 from durablehost.calling.invoker import Invoker
+from durablehost.dashboard.hub_source import HubSource
+from durablehost.dashboard.serving import Dashboard
+from durablehost.hub.clock import ManualClock
 from durablehost.settings import Settings
+from durablehost.store import MEMORY, SqliteBackend
 from durablehost.web.admin import Admin
 from durablehost.web.auth import Keys
 from durablehost.web.cors import cors
@@ -76,7 +80,10 @@ async def serving(
     invoker = Invoker(threads=2, own_loop=False)
     payloads = _payloads(settings, keys)
     functions = HttpFunctions(table, settings, invoker, payloads, keys)
-    admin = Admin(table, settings, keys, run_now or Ran(), problems or (lambda _: []), list)
+    backend, clock = SqliteBackend(MEMORY), ManualClock()
+    source = HubSource(backend, table, invoker.orchestrate, clock, {"hub": settings.hub_name})
+    dashboard = Dashboard(source, keys)
+    admin = Admin(table, settings, keys, run_now or Ran(), problems or (lambda _: []), dashboard)
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
         if request.raw_path.lower().startswith("/admin/"):
@@ -90,6 +97,7 @@ async def serving(
         yield Caller(session, str(server.make_url("")).rstrip("/"))
         await admin.close()
         await invoker.close()
+        backend.close()
 
 
 def _payloads(settings: Settings, keys: Keys) -> Any:

@@ -1,0 +1,1 @@
+"""The dashboard: the page at `/`, and what it asks for."""

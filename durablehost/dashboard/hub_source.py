@@ -1,0 +1,177 @@
+"""Answers the dashboard from a task hub in this process."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+from durablehost.app.functions import FunctionTable
+from durablehost.calling.threads import DaemonPool, RanTooLong
+from durablehost.dashboard.functions_shown import shown_functions
+from durablehost.dashboard.operations import operations_of
+from durablehost.dashboard.replaying import Orchestrate, replayed
+from durablehost.dashboard.rows import row_of
+from durablehost.dashboard.source import Json
+from durablehost.hub import history
+from durablehost.hub.backend import Backend, Found, Instance, Query, Search, is_entity
+from durablehost.hub.client import exists, state_of
+from durablehost.hub.clock import Clock
+from durablehost.hub.history import stamp
+from durablehost.hub.problems import StoredProblem
+
+_REPLAYS_WITHIN: Final = 10.0  # seconds
+_MOST_ENTITIES: Final = 1000
+_DEEPEST: Final = 8  # generations in the tree
+_MOST_CHILDREN: Final = 200
+
+
+class HubSource:
+    """Reads a backend; replays run on a thread, because an orchestrator may loop."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        table: FunctionTable,
+        orchestrate: Orchestrate,
+        clock: Clock,
+        about: Json,
+        route_prefix: str = "api",
+        long_calls: Callable[[], list[str]] = list,
+    ) -> None:
+        self._backend = backend
+        self._table = table
+        self._orchestrate = orchestrate
+        self._clock = clock
+        self._about = about
+        self._route_prefix = route_prefix
+        self._long_calls = long_calls
+        self._pool: DaemonPool | None = None  # made for the first replay
+
+    def version(self) -> str:
+        return str(self._backend.changes())
+
+    async def about(self) -> Json:
+        return {**self._about, "orchestrators": self._backend.orchestrators()}
+
+    async def instances(self, search: Search) -> Json:
+        found = self._backend.search(search)
+        return {
+            "instances": [_listed(one) for one in found],
+            "counts": self._backend.count(search) if search.before is None else None,
+            "next": found[-1].number if len(found) == search.top else None,
+            "longCalls": self._long_calls(),
+        }
+
+    async def instance(self, instance_id: str) -> Json | None:
+        instance = self._backend.instance(instance_id)
+        if instance is None:
+            return None
+        return {
+            "instance": _shown(instance),
+            "events": [row_of(event) for event in self._backend.history(instance_id)],
+            "problems": [_problem(one) for one in self._backend.problems(instance_id)],
+            "tree": self._tree(self._root(instance), 0),
+        }
+
+    async def replay(self, instance_id: str) -> Json | None:
+        instance = self._backend.instance(instance_id)
+        if instance is None:
+            return None
+        events = self._backend.history(instance_id)
+        self._pool = self._pool or DaemonPool(1)
+        run = partial(replayed, self._table, self._orchestrate, instance, events, self._clock.now())
+        try:
+            return await self._pool.run(run, _REPLAYS_WITHIN)
+        except RanTooLong as ran:
+            return {
+                "why": f"The orchestrator did not end within {_REPLAYS_WITHIN:.0f} s, at {ran}."
+            }
+
+    async def entities(self) -> list[Json]:
+        found = self._backend.list_instances(Query(prefix="@", top=_MOST_ENTITIES))
+        return [self._entity(one) for one in found if is_entity(one.id) and exists(one)]
+
+    async def problems(self) -> list[Json]:
+        return [_problem(one) for one in self._backend.problems()]
+
+    async def functions(self) -> Json:
+        return shown_functions(self._table, self._route_prefix)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+    def _entity(self, entity: Instance) -> Json:
+        _, name, key = entity.id.split("@", 2)
+        function = self._table.entity(name)
+        return {
+            "name": name,
+            "key": key,
+            "state": state_of(entity),
+            "updated": stamp(entity.updated),
+            "operations": operations_of(function) if function else [],
+        }
+
+    def _root(self, instance: Instance) -> Instance:
+        for _ in range(_DEEPEST):
+            parent = instance.parent and self._backend.instance(instance.parent.instance_id)
+            if not parent:
+                break
+            instance = parent
+        return instance
+
+    def _tree(self, instance: Instance, depth: int) -> Json:
+        children = [] if depth == _DEEPEST else list(self._children(instance))
+        return {
+            "id": instance.id,
+            "name": instance.name,
+            "status": instance.status,
+            "children": [self._tree(child, depth + 1) for child in children[:_MOST_CHILDREN]],
+            "more": max(0, len(children) - _MOST_CHILDREN),
+        }
+
+    def _children(self, instance: Instance) -> Iterator[Instance]:
+        for event in self._backend.history(instance.id):
+            if event["EventType"] == history.SUB_ORCHESTRATION_CREATED:
+                child = self._backend.instance(event["InstanceId"])
+                if child is not None:
+                    yield child
+
+
+def _listed(found: Found) -> Json:
+    return {
+        "id": found.id,
+        "name": found.name,
+        "status": found.status,
+        "created": stamp(found.created),
+        "updated": stamp(found.updated),
+        "input": found.input,
+        "output": found.output,
+        "customStatus": found.custom_status,
+        "isChild": found.is_child,
+    }
+
+
+def _shown(instance: Instance) -> Json:
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "version": instance.version,
+        "status": instance.status,
+        "generation": instance.generation,
+        "created": stamp(instance.created),
+        "updated": stamp(instance.updated),
+        "input": instance.input,
+        "output": instance.output,
+        "customStatus": instance.custom_status,
+        "parent": instance.parent.instance_id if instance.parent else None,
+    }
+
+
+def _problem(problem: StoredProblem) -> Json:
+    return {
+        "instanceId": problem.instance_id,
+        "kind": problem.kind,
+        "subject": problem.subject,
+        "text": problem.text,
+        "at": stamp(problem.at),
+    }
