@@ -8,9 +8,9 @@ from durablehost.app.functions import FunctionTable
 from durablehost.calling.threads import DaemonPool, RanTooLong
 from durablehost.dashboard.functions_shown import shown_functions
 from durablehost.dashboard.operations import operations_of
-from durablehost.dashboard.replaying import Orchestrate, replayed
 from durablehost.dashboard.rows import row_of
 from durablehost.dashboard.source import Json
+from durablehost.dashboard.stepping import Orchestrate, replayed
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, Found, Instance, Query, Search, is_entity
 from durablehost.hub.client import exists, state_of
