@@ -1,6 +1,6 @@
-"""Everything durablehost raises on purpose.
+"""The exceptions that durablehost raises on purpose.
 
-The first line of a message says what is wrong, naming the value; what follows says what to do.
+The first line of a message says what is wrong and names the value; the rest says what to do.
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ class DurablehostError(Exception):
 
 
 class CannotStart(DurablehostError):
-    """durablehost cannot serve this app; the message is all a person needs to see."""
+    """durablehost cannot serve this app. The message is printed without a traceback."""
 
 
 class AppDoesNotLoad(CannotStart):
@@ -19,7 +19,7 @@ class AppDoesNotLoad(CannotStart):
 
 
 class AddressUnusable(CannotStart):
-    """Nothing can listen on this host and port."""
+    """durablehost cannot listen on this host and port."""
 
 
 class HubInUse(CannotStart):
@@ -31,7 +31,7 @@ class HubUnusable(CannotStart):
 
 
 class HubFull(DurablehostError):
-    """The hub could not be written; nothing of this request was kept."""
+    """The hub could not be written, and nothing of the request was saved."""
 
 
 class InstanceNotFound(DurablehostError):
@@ -39,19 +39,19 @@ class InstanceNotFound(DurablehostError):
 
 
 class InstanceEnded(DurablehostError):
-    """The instance has ended and takes no more requests of this kind."""
+    """The instance has ended and accepts no more requests of this kind."""
 
 
 class InstanceExists(DurablehostError):
-    """An instance of this id has not ended yet."""
+    """An instance with this id has not ended yet."""
 
 
 class WrongState(DurablehostError):
-    """The instance is not in a state in which this can be done."""
+    """The state of the instance does not allow this request."""
 
 
 class BadRequest(DurablehostError):
-    """The request says something the host does not take."""
+    """The host rejects the content of the request."""
 
 
 class UnknownFunction(DurablehostError):
@@ -59,7 +59,7 @@ class UnknownFunction(DurablehostError):
 
 
 class FunctionFailed(DurablehostError):
-    """A function of the app raised; `kind` is its exception's name, `stack` where it happened.
+    """A function of the app raised. `kind` is the exception's name, `stack` the stack trace.
 
     `place` is the last line of the app on the stack, such as `function_app.py:12 in fetch`.
     """

@@ -1,7 +1,7 @@
-"""The pytest fixtures `durable_app`, `hub` and `sync_hub`, wherever durablehost is installed.
+"""The pytest fixtures `durable_app`, `hub` and `sync_hub`.
 
-A coroutine test that uses one of them needs no other plugin and no configuration. Where
-pytest-asyncio or anyio is installed, they run it. A test that is no coroutine uses `sync_hub`.
+A coroutine test that uses one of them needs no other plugin and no configuration. If
+pytest-asyncio or anyio is installed, it runs the test. Other tests use `sync_hub`.
 
 Pytest imports this module in every project of the environment. It imports the rest of durablehost,
 and with it the SDK, only once a test asks for one of the fixtures.
@@ -69,7 +69,7 @@ def hub(durable_app: object, pytestconfig: pytest.Config) -> "Iterator[ManualHub
 
 @pytest.fixture
 def sync_hub(durable_app: object, pytestconfig: pytest.Config) -> "Iterator[SyncHub]":
-    """The same in blocking form, for tests that are no coroutines."""
+    """The same in blocking form, for tests that are not coroutines."""
     from durablehost.testing import SyncHub
 
     blocking = SyncHub(durable_app)
@@ -98,7 +98,7 @@ def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, An
 
 
 def _is_ours_to_run(item: pytest.Function) -> bool:
-    """Whether it is a coroutine test of the app that no other plugin is asked to run."""
+    """Whether this is a coroutine test of the app that no other plugin runs."""
     return (
         inspect.iscoroutinefunction(item.obj)
         and "durable_app" in item.fixturenames
@@ -147,7 +147,7 @@ def _disconnecting(
 
 @pytest.hookimpl
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a coroutine test of the app, where no other plugin does."""
+    """Run a coroutine test of the app that no other plugin runs."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     if "durable_app" not in pyfuncitem.fixturenames and not any(_hubs_of(pyfuncitem)):
@@ -171,7 +171,7 @@ def _hubs_of(item: pytest.Item) -> "tuple[list[ManualHub], list[SyncHub]]":
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Show why an instance has its status, where an assertion about the status fails."""
+    """Show why an instance has its status if an assertion about the status fails."""
     testing = sys.modules.get("durablehost.testing")
     if testing is None:
         return None

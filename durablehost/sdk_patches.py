@@ -38,7 +38,7 @@ _TABLE: Final = "_durablehost_function_table"
 
 
 def _module(name: str) -> Any:
-    """A module of the SDK; an object without attributes where the SDK has none of this name."""
+    """A module of the SDK; an object without attributes if the SDK does not have it."""
     try:
         return import_module(name)
     except ImportError:
@@ -80,11 +80,11 @@ def _read_stamps_quickly() -> None:
 
 
 _PAYLOAD: Final = ("SetTaskValuePayload", ("is_success", "task_id_key"))
-_Payload: Final = collections.namedtuple(*_PAYLOAD)  # type: ignore[misc]  # of no fixed class
+_Payload: Final = collections.namedtuple(*_PAYLOAD)  # type: ignore[misc]  # mypy needs constants
 
 
 def _namedtuple(*given: Any, **options: Any) -> Any:
-    """Return the class that the SDK's executor would otherwise make anew for each episode."""
+    """Return the class that the SDK's executor would otherwise create in each episode."""
     if given == _PAYLOAD and not options:
         return _Payload
     return collections.namedtuple(*given, **options)
@@ -113,7 +113,7 @@ def _warnings_fit() -> bool:
 def _log_warnings() -> None:
     """The SDK warns of each event that arrives before the orchestrator waits for it.
 
-    Nobody did anything wrong then.
+    Such an event is not a mistake.
     """
     _module(_EXECUTOR).warnings = _LogsWarnings
 
@@ -122,7 +122,7 @@ def _log_warnings() -> None:
 
 
 def _place() -> str:
-    """The file and line that the orchestrator runs now: its own frame is next to the executor's."""
+    """The file and line that the orchestrator runs now, found next to the executor's frame."""
     frame, executors = sys._getframe(2), _executing()
     while frame.f_back is not None:
         if frame.f_back.f_code in executors:
@@ -133,7 +133,7 @@ def _place() -> str:
 
 @lru_cache(maxsize=1)
 def _executing() -> frozenset[object]:
-    """The code of the SDK that calls an orchestrator, and that lets it go on."""
+    """The code of the SDK that starts and continues an orchestrator."""
     executor = _module(_EXECUTOR).TaskOrchestrationExecutor
     execute = getattr(executor.execute, "__wrapped__", executor.execute)
     return frozenset(
@@ -164,7 +164,7 @@ def _places_fit() -> bool:
 
 
 def _note_places() -> None:
-    """Have each action that the SDK returns say where in the orchestrator it was made."""
+    """Add to each action that the SDK returns the line of the orchestrator that made it."""
     action = _module(_ACTION).Action
     if action.__new__ is _new_action:
         return
@@ -293,7 +293,7 @@ def _session_fits() -> bool:
 
 
 def lend_client_session(session: aiohttp.ClientSession) -> None:
-    """Have all durable clients use this session: the SDK keeps one for all of them."""
+    """Let all durable clients use this session: the SDK keeps one for all of them."""
     if _session_fits():
         _module(_HTTP)._client_session = session
 
@@ -310,13 +310,13 @@ async def close_client_session() -> None:
     if session is not None and session._loop is not asyncio.get_running_loop():
         return
     await http._close_session()
-    await asyncio.sleep(0)  # its transports close in the loop's next turn
-    # A lock that somebody waited for stays bound to this loop, and the next loop would fail on it.
+    await asyncio.sleep(0)  # its transports close in the next iteration of the loop
+    # A lock that was waited for stays bound to this loop and would fail in the next one.
     http._session_lock = asyncio.Lock()
 
 
 def forget_client_session() -> None:
-    """Let the durable clients open another session: the loop of theirs is blocked."""
+    """Let the durable clients open another session, because their loop is blocked."""
     if _session_fits():
         http = _module(_HTTP)
         http._client_session, http._session_lock = None, asyncio.Lock()
@@ -363,9 +363,9 @@ class Patch:
     """One thing that durablehost changes in the SDK, or a private part of the SDK that it uses."""
 
     name: str
-    without_it: str  # what a user notices where it does not fit
+    without_it: str  # what a user notices if it does not fit
     fits: Callable[[], bool]
-    apply: Callable[[], None] | None = None  # None where durablehost only reads
+    apply: Callable[[], None] | None = None  # None if durablehost only reads
 
 
 PATCHES: Final = (
@@ -373,13 +373,13 @@ PATCHES: Final = (
     Patch("named tuple", "episodes are slower", _namedtuple_fits, _share_namedtuple),
     Patch(
         "early events",
-        "an orchestration may fail where warnings are errors",
+        "an orchestration may fail if warnings are errors",
         _warnings_fit,
         _log_warnings,
     ),
     Patch(
         "codec notices",
-        "an activity may fail where warnings are errors",
+        "an activity may fail if warnings are errors",
         _notices_fit,
         _silence_notices,
     ),

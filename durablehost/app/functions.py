@@ -14,7 +14,7 @@ Kind = Literal["http", "orchestration", "activity", "entity", "timer", "queue", 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the app's source something stands."""
+    """A line of the app's source."""
 
     file: str
     line: int
@@ -25,7 +25,7 @@ class Place:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """What `@app.retry` says: how often a failed call is made again, and after which pause."""
+    """The policy of `@app.retry`: how often and after which pauses a failed call is repeated."""
 
     most: int  # calls after the first one; -1 for no limit
     pause: timedelta
@@ -35,22 +35,22 @@ class RetryPolicy:
         """The pause before the nth retry, counted from 1."""
         if self.pause >= self.longest_pause:
             return self.pause
-        factor: int = 2 ** min(retry - 1, 40)  # no longest pause is that long
+        factor: int = 2 ** min(retry - 1, 40)  # any longest pause is shorter
         return min(self.pause * factor, self.longest_pause)
 
 
 @dataclass(frozen=True)
 class Function:
-    """One function of the app, as the host would index it."""
+    """A function of the app, as the host indexes it."""
 
     name: str
     kind: Kind
     trigger: Mapping[str, Any]  # the trigger's binding, as in function.json
-    bindings: tuple[Mapping[str, Any], ...]  # all of them, the trigger among them
+    bindings: tuple[Mapping[str, Any], ...]  # including the trigger
     handler: Callable[..., Any]
     is_async: bool
     place: Place
-    # The name by which orchestrators and clients speak of it; for a durable function only.
+    # The name that orchestrators and clients use; only for durable functions.
     durable_name: str = ""
     user_function: Callable[..., Any] | None = None  # what the app's author wrote
     takes_context: bool = False  # has a parameter `context` that is a `func.Context`
@@ -77,7 +77,7 @@ class Function:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A function the real host leaves out while it loads the others."""
+    """A function that the real host leaves out while it loads the others."""
 
     name: str
     says: str  # the host's own words
@@ -85,11 +85,11 @@ class LeftOut:
     place: Place
     kind: Kind = "other"
     durable_name: str = ""
-    listed: bool = False  # the host names it among its functions all the same
+    listed: bool = False  # the host lists it as a function nevertheless
 
 
 class Known(Protocol):
-    """Which durable functions there are, and what they are called; names ignore case."""
+    """The durable functions of an app by name. Names ignore case."""
 
     def orchestrator(self, name: str) -> Function | None: ...
     def activity(self, name: str) -> Function | None: ...
@@ -100,12 +100,12 @@ class Known(Protocol):
 
 @dataclass(frozen=True)
 class FunctionTable:
-    """The functions of an app, by what they are for. Durable names ignore case."""
+    """The functions of an app. Durable names ignore case."""
 
     functions: tuple[Function, ...]
     left_out: tuple[LeftOut, ...] = ()
-    warnings: tuple[str, ...] = ()  # about functions that load and fail at every call
-    folder: Path | None = None  # the app's, where it was loaded from one
+    warnings: tuple[str, ...] = ()  # about functions that load but fail at every call
+    folder: Path | None = None  # the app's folder, if it was loaded from one
     _durable: dict[tuple[Kind, str], Function] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -114,12 +114,12 @@ class FunctionTable:
                 self._durable[function.kind, function.durable_name.lower()] = function
 
     def without_function(self, names: Collection[str]) -> list[str]:
-        """The names that no function has."""
+        """Those of the names that no function has."""
         known = {function.name.lower() for function in self.functions}
         return [name for name in names if name.lower() not in known]
 
     def only(self, names: Collection[str]) -> "FunctionTable":
-        """Without the functions that are not among these names; all functions if there are none."""
+        """A table with the functions of these names only; without names, all functions."""
         wanted = {name.lower() for name in names}
         if not wanted:
             return self
@@ -127,7 +127,7 @@ class FunctionTable:
         return replace(self, functions=functions)
 
     def with_disabled(self, names: Collection[str]) -> "FunctionTable":
-        """The same functions, of which those with these names in lower case are disabled."""
+        """A table in which the functions with these lower-case names are disabled."""
         functions = tuple(
             replace(function, is_disabled=True) if function.name.lower() in names else function
             for function in self.functions
@@ -154,23 +154,23 @@ class FunctionTable:
         return None
 
     def why_left_out(self, kind: Kind, durable_name: str) -> str:
-        """Why callers of this durable name wait: the host's words, and what to do; else empty."""
+        """Why callers of this durable name wait, and what to do; empty if they do not wait."""
         left_out = self.missing(kind, durable_name)
         return f"{left_out.says} {left_out.advice} ({left_out.place})" if left_out else ""
 
     @property
     def listed(self) -> list[str]:
-        """The names the real host lists, sorted: all that serve, and some that do not."""
+        """The names that the real host lists, sorted: all that work, and some that do not."""
         listed = [left_out.name for left_out in self.left_out if left_out.listed]
         return sorted([function.name for function in self.functions] + listed)
 
     def durable_names(self, kind: Kind) -> list[str]:
-        """The names known for one kind of durable function, sorted."""
+        """The names of one kind of durable function, sorted."""
         return sorted(function.durable_name for function in self.of_kind(kind))
 
 
 def no_such_function(kind: str, name: str, known: list[str]) -> str:
-    """The host's words for a durable function nobody has."""
+    """The host's message for a durable function that does not exist."""
     listed = ", ".join(f"'{other}'" for other in known)
     info = (
         f"The following are the known {kind} functions: {listed}."

@@ -1,6 +1,6 @@
-"""From what the SDK collected to functions, by the rules of the Python worker and of the host.
+"""Turns what the SDK collected into functions, by the rules of the Python worker and the host.
 
-The worker looks first; what it refuses keeps the whole app from loading. The host then leaves
+The worker checks first: if it refuses a function, the whole app does not load. The host then leaves
 out single functions. Its rules are those of Azure Functions host 4.1037.
 """
 
@@ -38,9 +38,9 @@ _KIND_OF_TRIGGER: Mapping[str, Kind] = {
     "queueTrigger": "queue",
     "blobTrigger": "blob",
 }
-# Where a trigger says under which name its function is called.
+# The field of a trigger with the name by which its function is called.
 _DURABLE_NAME = {"orchestration": "orchestration", "activity": "activity", "entity": "entityName"}
-# What of a binding may name a setting, as in `%NAME%`.
+# The fields of a binding in which the host replaces `%NAME%`.
 _RESOLVED: Mapping[str, Sequence[str]] = {
     "timerTrigger": ("schedule",),
     "queueTrigger": ("queueName",),
@@ -54,7 +54,7 @@ _BINDING_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]{0,127}|\$return")
 
 
 def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
-    """The app's functions, or `AppDoesNotLoad` with all that keeps them from loading."""
+    """Build the table of functions. Raises AppDoesNotLoad with everything that prevents loading."""
     functions: list[Function] = []
     complaints: list[str] = []
     for sdk_function in found:
@@ -75,7 +75,7 @@ def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
 
 
 def complaint(says: str, place: Place, advised: str) -> str:
-    """The host's words, where, and what to write instead."""
+    """Format the host's message, the place, and what to write instead."""
     return f"{says}\n  at {place}\n  {advised}"
 
 
@@ -137,7 +137,7 @@ class _Refusal:
 def _left_out(functions: Sequence[Function]) -> list[LeftOut]:
     left_out: list[LeftOut] = []
     routed: list[Function] = []
-    # The host goes by name, not by place: of two on one route, the first by name serves.
+    # The host sorts by name: of two functions on one route, the first by name is loaded.
     for function in sorted(functions, key=lambda function: function.name.upper()):
         refusal = _name_refusal(function) or _route_refusal(function, routed)
         refusal = refusal or _indexing_refusal(function)

@@ -1,6 +1,6 @@
 """Schedules of timer triggers: NCRONTAB expressions and TimeSpans, read as the host reads them.
 
-Times are UTC, as on Azure; `WEBSITE_TIME_ZONE` means nothing to durablehost.
+Times are UTC; durablehost ignores `WEBSITE_TIME_ZONE`.
 """
 
 import calendar
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from typing import Protocol
 
-# What the host computes for a schedule that never comes, such as the 31st of February.
+# What the host computes for a schedule that is never due, such as the 31st of February.
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 _MONTHS = (
@@ -30,16 +30,16 @@ _FIELDS: tuple[tuple[int, int, Sequence[str]], ...] = (
 
 
 class Schedule(Protocol):
-    """When a timer trigger is due."""
+    """The schedule of a timer trigger."""
 
     @property
     def is_cron(self) -> bool:
-        """Whether it was written as a cron expression."""
+        """Whether it is a cron expression."""
         ...
 
     @property
     def is_monitored(self) -> bool:
-        """Whether a missed occurrence is made up for; one due every few seconds is not."""
+        """Whether a missed occurrence runs later; not for schedules of a few seconds."""
         ...
 
     def next_after(self, moment: datetime) -> datetime:
@@ -49,7 +49,7 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class CronSchedule:
-    """A moment is due when all six of its fields are listed here."""
+    """A cron expression: a moment is due if all six of its fields are in these lists."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -80,7 +80,7 @@ class CronSchedule:
         return NEVER
 
     def _days_from(self, start: date) -> Iterator[date]:
-        # The calendar repeats itself after 400 years: a day not found by then never comes.
+        # The calendar repeats after 400 years: a day that is not found by then never comes.
         for year in range(start.year, min(start.year + 400, MAXYEAR) + 1):
             for month in self.months:
                 if (year, month) < (start.year, start.month):
@@ -105,7 +105,7 @@ class CronSchedule:
 
 @dataclass(frozen=True)
 class IntervalSchedule:
-    """Due again and again after the same interval."""
+    """Due after each interval."""
 
     interval: timedelta
     is_cron = False
@@ -116,7 +116,7 @@ class IntervalSchedule:
 
     def next_after(self, moment: datetime) -> datetime:
         try:
-            # The host takes an interval of nothing, or less, and waits its shortest time.
+            # The host accepts an interval of zero or less, and waits its shortest time.
             return moment.astimezone(UTC) + max(self.interval, timedelta(milliseconds=1))
         except OverflowError:
             return NEVER
@@ -151,7 +151,7 @@ def _parse_field(text: str, low: int, high: int, names: Sequence[str]) -> tuple[
         first, last = _parse_span(span, low, high, names, open_ended=bool(slash))
         if first < low or last > high:
             raise ValueError(f"{span!r} is not between {low} and {high}")
-        # NCrontab takes a step of nothing, or less, for a step of one.
+        # NCrontab reads a step of zero or less as one.
         values.update(range(first, last + 1, max(1, int(every or 1))))
     return tuple(sorted(values))
 
@@ -165,7 +165,7 @@ def _parse_span(
     first = _parse_value(first_text, low, names)
     if dash:
         last = _parse_value(last_text, low, names)
-        # NCrontab puts a range the right way round: FRI-MON is Monday to Friday.
+        # NCrontab sorts the ends of a range: FRI-MON is Monday to Friday.
         return min(first, last), max(first, last)
     return first, high if open_ended else first
 
@@ -174,14 +174,14 @@ def _parse_value(text: str, low: int, names: Sequence[str]) -> int:
     if re.fullmatch(r"[0-9]+", text):
         return int(text)
     for value, name in enumerate(names, start=low):
-        # NCrontab takes any beginning of a name: J is January, SEPT is September.
+        # NCrontab accepts any beginning of a name: J is January, SEPT is September.
         if text and name.casefold().startswith(text.casefold()):
             return value
-    raise ValueError(f"{text!r} is no value")
+    raise ValueError(f"{text!r} is not a value")
 
 
 _FRACTION = r"(?:\.(?P<f>[0-9]{1,7}))?"
-# In the order in which .NET tries them, so 30:00:00 is thirty days.
+# In the order of .NET, so 30:00:00 is thirty days.
 _TIME_SPANS = (
     r"(?P<d>[0-9]+)",
     r"(?P<h>[0-9]+):(?P<m>[0-9]+)",
@@ -193,7 +193,7 @@ _MOST_DAYS = 10_675_199
 
 
 def parse_time_span(text: str) -> timedelta | None:
-    """Read a .NET TimeSpan; None if it is none."""
+    """Read a .NET TimeSpan; None if the text is not one."""
     text = text.strip()
     sign = -1 if text.startswith("-") else 1
     for form in _TIME_SPANS:

@@ -1,4 +1,4 @@
-"""Reads what `@app.retry` says, by the rules of the Python worker."""
+"""Reads the policy of `@app.retry` by the rules of the Python worker."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from durablehost.app.functions import RetryPolicy
 
 
 class RetryPolicyWrong(ValueError):
-    """A policy that the worker does not read, in its words: no function of the app loads."""
+    """The worker's message about a policy that it cannot read, so that no function loads."""
 
     advice = (
         'Write `@app.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:05")`'
@@ -18,7 +18,7 @@ class RetryPolicyWrong(ValueError):
 
 
 def read_retry_policy(given: Mapping[str, Any] | None) -> RetryPolicy | None:
-    """The policy in the settings of a function; None without one. Raises RetryPolicyWrong."""
+    """The retry policy of a function; None without one. Raises RetryPolicyWrong."""
     if given is None:
         return None
     try:

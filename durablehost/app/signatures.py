@@ -1,6 +1,6 @@
-"""What the Python worker asks of a function's parameters and annotations.
+"""The Python worker's rules for a function's parameters and annotations.
 
-The rules are those of azure_functions_worker 4.34. One function that breaks one of them keeps
+The rules are those of azure_functions_worker 4.34. A function that breaks one of them prevents
 every function of the app from loading.
 """
 
@@ -24,7 +24,7 @@ _NOT_CLASSES = (typing.Union, tuple, typing.ClassVar, collections.abc.Callable)
 
 @dataclass(frozen=True)
 class Fault:
-    """A rule of the host that a function breaks, in the host's words, and what to write instead."""
+    """The host's message about a rule that a function breaks, and what to write instead."""
 
     says: str
     advice: str
@@ -32,11 +32,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Signature:
-    """A function's parameters beside the bindings they are for."""
+    """A function's parameters and their bindings."""
 
     function: str
     handler: Callable[..., Any]
-    parameters: Mapping[str, inspect.Parameter]  # without `context` where it is no binding
+    parameters: Mapping[str, inspect.Parameter]  # without `context` if it is not a binding
     annotations: Mapping[str, Any]
     bindings: Mapping[str, Binding]  # by parameter, so without `$return`
     returned: Binding | None
@@ -53,7 +53,7 @@ class Signature:
 
     @property
     def written(self) -> frozenset[str]:
-        """Its parameters in the source: a decorator may return a function with others."""
+        """The parameters in the source. A decorator may return a function with other parameters."""
         return parameters_of(user_function_of(self.handler))
 
     @property
@@ -65,7 +65,7 @@ class Signature:
 def read_signature(
     name: str, handler: Callable[..., Any], bindings: Sequence[Binding]
 ) -> Signature:
-    """Put parameters and bindings side by side; raises what evaluating annotations raises."""
+    """Read parameters, annotations and bindings. Raises what evaluating annotations raises."""
     parameters = dict(inspect.signature(handler).parameters)
     bound = {binding.name: binding for binding in bindings}
     returned = bound.pop(_RETURN, None)
@@ -77,7 +77,7 @@ def read_signature(
 
 
 def faults(signature: Signature) -> Iterator[Fault]:
-    """All a signature does wrong, in the order in which the worker looks; it says the first."""
+    """All faults of a signature, in the order of the worker, which reports only the first."""
     yield from _context_faults(signature)
     yield from _name_faults(signature)
     for name in signature.parameters:
@@ -180,7 +180,7 @@ def _is_out(annotation: Any) -> bool:
 
 
 def _is_acceptable(annotation: Any) -> bool:
-    """Whether the worker takes it for a type: a class, or an alias out of `typing` for one.
+    """Whether the worker accepts it as a type: a class, or an alias in `typing` of a class.
 
     `dict[str, int]` is neither, `typing.Dict[str, int]` is; unions and tuples are not.
     """
@@ -202,7 +202,7 @@ def _fits(binding: Binding, expected: Any, *, is_out: bool) -> bool:
 
 
 def converter_of(binding_type: str) -> Any:
-    """What the SDK converts the values of a binding with; None where it knows none."""
+    """The SDK's converter for values of a binding; None if it has none."""
     return get_binding_registry().get(binding_type)  # type: ignore[no-untyped-call] # the SDK's
 
 
@@ -221,7 +221,7 @@ def _return_faults(signature: Signature) -> Iterator[Fault]:
     annotation = signature.annotations["return"]
     binding_type = str(signature.returned.type)
     advised = advice.on_return(binding_type)
-    if _is_bare_generic(annotation):  # the worker stumbles over these itself
+    if _is_bare_generic(annotation):  # the worker fails on these itself
         yield Fault("AttributeError: 'NoneType' object has no attribute '__name__'", advised)
     elif typing.get_origin(annotation) and _is_out(annotation):
         yield _fault(signature, "return annotation should not be azure.functions.Out", advised)

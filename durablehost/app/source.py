@@ -1,4 +1,4 @@
-"""What stands in an app's source: where a function is, and under which decorators."""
+"""Finds functions and their decorators in an app's source."""
 
 import ast
 import inspect
@@ -24,7 +24,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Decorator:
-    """One decorator: `@app.route(...)` is the `route` of `app`, and says `@app.route`."""
+    """A decorator: `@app.route(...)` has the owner `app` and the name `route`."""
 
     owner: str  # empty for a plain function
     name: str
@@ -34,7 +34,7 @@ class Decorator:
 
     @property
     def declares(self) -> bool:
-        """Whether it is one of an app's or a blueprint's."""
+        """Whether it is a decorator of an app or a blueprint."""
         return bool(self.owner) and hasattr(func.FunctionApp, self.name)
 
     @property
@@ -44,7 +44,7 @@ class Decorator:
 
 
 def user_function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """What the app's author wrote, without the wrappers of the SDK and of decorators."""
+    """The function that the app's author wrote, without wrappers of the SDK and of decorators."""
     for attribute in ("orchestrator_function", "entity_function", "client_function"):
         while inner := getattr(handler, attribute, None):
             handler = inner
@@ -53,7 +53,7 @@ def user_function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def place_of(function: Callable[..., Any]) -> Place:
-    """The line of its `def`; relative to the current folder, which is the app's, if below it."""
+    """The line of a function's `def`. The file is relative to the current folder if it is in it."""
     code = getattr(function, "__code__", None)
     if (code is None or code.co_filename != _module_file(function)) and (
         found := _definition_of(function)
@@ -76,7 +76,7 @@ def relative(file: str) -> str:
 
 
 def last_place(frames: Sequence[tuple[str, int]]) -> str:
-    """The last of these files and lines that is code of the app or of a test, or empty."""
+    """The last of these lines that is code of the app or of a test; empty if none is."""
     for file, line in reversed(frames):
         path = Path(file)
         if not path.is_relative_to(_OWN) and not any(map(path.is_relative_to, _INSTALLED)):
@@ -85,19 +85,19 @@ def last_place(frames: Sequence[tuple[str, int]]) -> str:
 
 
 def relative_place(place: str) -> str:
-    """`file:line`, with the file relative to the current folder if it is below it."""
+    """`file:line`, with the file relative to the current folder if it is in it."""
     file, _, line = place.rpartition(":")
     return f"{relative(file)}:{line}" if place else ""
 
 
 def decorators_of(function: Callable[..., Any]) -> Sequence[Decorator]:
-    """From the outermost to the one next to `def`; none where the source cannot be had."""
+    """The decorators from the outermost to the innermost; none if the source cannot be read."""
     found = _definition_of(function)
     return [_read(node) for node in found[1].decorator_list] if found else ()
 
 
 def parameters_of(function: Callable[..., Any]) -> frozenset[str]:
-    """The names its `def` gives; none where the source cannot be had."""
+    """The names of the parameters in the source; none if the source cannot be read."""
     found = _definition_of(function)
     if found is None:
         return frozenset()
@@ -105,9 +105,9 @@ def parameters_of(function: Callable[..., Any]) -> frozenset[str]:
 
 
 def _definition_of(function: Callable[..., Any]) -> tuple[str, _Definition] | None:
-    """The file and the `def` of a function, though a wrapper without `__wrapped__` stands for it.
+    """The file and the `def` of a function, even if a wrapper without `__wrapped__` hides it.
 
-    Such a wrapper still has the module and the name of what it wraps.
+    Such a wrapper still has the module and the name of the function.
     """
     code = getattr(function, "__code__", None)
     file = _module_file(function)

@@ -27,7 +27,7 @@ from durablehost.replaying.steps import steps_of
 
 @dataclass(frozen=True)
 class Rerun:
-    """Where the code of today comes to on a history."""
+    """The result of replaying a history with the current code."""
 
     status: str  # as the real host would have it: a difference that it finds is 'Failed'
     output_text: str | None  # JSON: what it returned, or the words of its failure

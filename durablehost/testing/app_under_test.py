@@ -30,7 +30,7 @@ class ProblemsNoticed(AssertionError):
 
 
 class AppUnderTest:
-    """What `ManualHub` and `SyncHub` have in common: all that takes no time and runs no code."""
+    """The methods of `ManualHub` and `SyncHub` that let no time pass and run no code of the app."""
 
     def __init__(self, machinery: Machinery) -> None:
         self._machinery = machinery
@@ -51,19 +51,19 @@ class AppUnderTest:
     def fail_activity(
         self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
     ) -> None:
-        """Let the nth call from now fail with this error, and so many of the calls after it.
+        """Make the nth call from now fail with this error; `times` calls fail in all.
 
         With `times=None` that call and all later ones fail.
         """
         self._machinery.stubs.activity(self._activity(name)).fail(error, on_call, times)
 
     def repeat_activity(self, name: str, *, on_call: int = 1) -> None:
-        """Let the nth call from now run twice, as it may on Azure; its second result counts."""
+        """Make the nth call from now run twice, as on Azure. The second result counts."""
         plan = self._machinery.stubs.activity(self._activity(name))
         plan.repeated.add(plan.made + on_call)
 
     def slow_activity(self, name: str, takes: timedelta) -> None:
-        """Let each call of an activity take so long; it has its effects at the end of this time."""
+        """Make each call of an activity take this long. Its effects come at the end."""
         self._machinery.work.slow_down(self._activity(name), takes)
 
     # Orchestrators and entities
@@ -79,7 +79,7 @@ class AppUnderTest:
     def fail_orchestrator(
         self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
     ) -> None:
-        """Let the nth instance from now fail with this error, and so many of those after it."""
+        """Make the nth instance from now fail with this error; `times` instances fail in all."""
         self._machinery.stubs.orchestrator(self._orchestrator(name)).fail(error, on_call, times)
 
     def replace_entity(self, name: str, replacement: EntityReplacement) -> None:
@@ -101,7 +101,7 @@ class AppUnderTest:
     ) -> None:
         """Answer `context.call_http` for this method and URL, in which `*` stands for any text.
 
-        Several answers for one URL are given in order, the last one from then on. `respond` gets
+        Several answers for one URL are given in order; then the last one repeats. `respond` gets
         the request and returns an `HttpAnswer`, or raises OSError: then the call fails as it does
         when no server answers.
         """
@@ -109,14 +109,14 @@ class AppUnderTest:
         self._machinery.http.answer(method, url, respond or answer)
 
     def let_http_through(self, url: str) -> None:
-        """Send calls to URLs that begin so, such as those of a server that the test has started."""
+        """Send calls to URLs with this beginning to the network, for example to a test server."""
         self._machinery.http.let_through(url)
 
     # Queues and blobs of bindings
 
     @property
     def messages(self) -> dict[str, list[str]]:
-        """What output bindings have sent, by the name of the queue. Nothing takes it from there."""
+        """The messages that output bindings sent, by queue. Queue functions do not get them."""
         return self._machinery.storage.messages
 
     @property
@@ -127,13 +127,13 @@ class AppUnderTest:
     # Timer functions
 
     def stop_timers(self, *names: str) -> None:
-        """Do not fire these timer functions in `advance`, or, without a name, any."""
+        """Stop firing these timer functions in `advance`; without names, all of them."""
         self._machinery.timers.stop(*names)
 
-    # What there is to see
+    # What a test can look at
 
     def calls(self, name: str | None = None, *, kind: Kind | None = None) -> list[Call]:
-        """The calls of orchestrators in order: all, those of a function, or those of a kind."""
+        """The calls that orchestrators made, in order: all, or those of a function or a kind."""
         if name is not None:
             table = self._machinery.table
             function = table.activity(name) or table.orchestrator(name)
@@ -195,24 +195,24 @@ class AppUnderTest:
         return self._machinery.explainer.explain(self._machinery.client.status(instance_id))
 
     def entity_state(self, entity: str, key: str) -> Any:
-        """The state of an entity, None where it has none. Raises InstanceNotFound."""
+        """The state of an entity; None if it has none. Raises InstanceNotFound."""
         return json.loads(self._machinery.client.entity_state(entity, key))
 
     # Problems
 
     def problems(self, instance_id: str | None = None) -> list[StoredProblem]:
-        """The problems of an instance, or of all, which the real host would not report."""
+        """The problems of an instance, or of all, that the real host would not report."""
         return self._machinery.backend.problems(instance_id)
 
     def allow_problems(self, *kinds: str) -> None:
-        """Let the test pass with problems of these kinds; without a kind, with any."""
+        """Let the test pass with problems of these kinds; without a kind, with all problems."""
         self._allowed.update(kinds or "*")
 
     def unexpected_problems(self) -> str:
-        """A text about the problems that the test does not allow; empty where there are none.
+        """A text about the problems that the test does not allow; empty if there are none.
 
         Activities and children may keep an instance running for a while, as those do that have
-        lost a race. That is no problem once it has ended.
+        lost a race. That is not a problem once the instance has ended.
         """
         found = [
             problem
@@ -243,7 +243,7 @@ class AppUnderTest:
     # Order and crashes
 
     def shuffle(self, seed: int) -> None:
-        """From now on, let what happens at one moment happen in any order.
+        """From now on, change the order of what happens at the same moment.
 
         Activities, timers, children and entities that complete at the same moment reach their
         orchestration in another order, together or one by one. The same seed gives the same order.
@@ -272,7 +272,7 @@ class AppUnderTest:
         return self._known(self._machinery.table.entity(name), "entity", name, "entity")
 
     def _known(self, function: Function | None, kind: str, name: str, *kinds: FunctionKind) -> str:
-        """The name as the app spells it. Raises LookupError with the names that there are."""
+        """The name as the app spells it. Raises LookupError, which lists the known names."""
         if function is not None:
             return function.durable_name
         names = [one for of in kinds for one in self._machinery.table.durable_names(of)]

@@ -1,4 +1,4 @@
-"""What a test sees of an instance; it says by itself why it failed, or what it waits for."""
+"""What a test sees of an instance, with the reason for its status."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class RuntimeStatus(str):
         return status
 
     def explain(self) -> str:
-        """Why the instance has this status now, in a few lines."""
+        """Explain in a few lines why the instance has this status."""
         return self._explain()
 
 

@@ -1,4 +1,4 @@
-"""What a test hub is made of."""
+"""Creates and connects the parts of a test hub."""
 
 import warnings
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ from durablehost.web.auth import Keys
 
 @dataclass(frozen=True)
 class Machinery:
-    """The parts of one hub; the async and the blocking form share them."""
+    """The parts of one hub, which the async and the blocking form share."""
 
     table: FunctionTable
     settings: Settings
@@ -63,7 +63,7 @@ class Machinery:
 
 
 async def _no_pause(seconds: float) -> None:
-    """A test does not wait between the retries of a function."""
+    """Replace the pause between the retries of a function: tests do not wait."""
 
 
 def build(

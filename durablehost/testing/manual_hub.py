@@ -1,4 +1,4 @@
-"""A task hub whose time and work are in the hands of a test.
+"""A task hub whose clock and work a test controls.
 
 There is no fixed port, no sleep, and no thread left behind. Time stands still unless a test moves
 it (`advance`), or asks for something that takes time (`result`, `run_until_ended`,
@@ -35,11 +35,11 @@ A_YEAR: Final = timedelta(days=365)
 
 
 class InstanceFailed(AssertionError):
-    """An instance whose result a test wants has failed or was terminated."""
+    """The instance whose result the test asked for has failed or was terminated."""
 
 
 class ManualHub(AppUnderTest):
-    """A task hub whose time and work are in the hands of a test."""
+    """A task hub whose clock and work a test controls."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class ManualHub(AppUnderTest):
             await self.close()
 
     async def close(self) -> None:
-        """End everything; a hub file keeps its contents."""
+        """Close the hub. A hub file keeps its contents."""
         await self.disconnect()
         self.shut()
 
     async def disconnect(self) -> None:
-        """Close what is open on the running event loop; the next call opens it on its own loop."""
+        """Close what is open on the running event loop; the next call opens it on its loop."""
         await self._machinery.disconnect()
 
     def shut(self) -> None:
@@ -92,7 +92,7 @@ class ManualHub(AppUnderTest):
         instance_id: str | None = None,
         version: str | None = None,
     ) -> str:
-        """Start an instance as the SDK's client does, and run until idle; its id."""
+        """Start an instance as the SDK's client does, and run until idle. Returns its id."""
         text = None if input is None else compact(json.dumps(input))
         name = orchestrator if isinstance(orchestrator, str) else _name_of(orchestrator)
         name = self._orchestrator(name)
@@ -144,11 +144,11 @@ class ManualHub(AppUnderTest):
         return answer
 
     async def fire(self, function: str, value: object = None, *, name: str | None = None) -> None:
-        """Run a function as its trigger does, and run until idle; a timer needs no value.
+        """Run a function as its trigger does, and run until idle. A timer function needs no value.
 
         Text, bytes, dictionaries and lists become the message of a queue function, the contents
         of a blob function, or what another trigger makes of them; `name` is the path of the blob,
-        such as 'container/file.txt'. Raises FunctionFailed where the function raised.
+        such as 'container/file.txt'. Raises FunctionFailed if the function raised.
         """
         found = self._triggered(function)
         await self._machinery.fire(found, trigger_value(found, value, name, self.clock.now()))
@@ -169,7 +169,7 @@ class ManualHub(AppUnderTest):
         return found
 
     async def client(self) -> df.DurableOrchestrationClient:
-        """A durable client of this hub, for code that takes one."""
+        """A durable client of this hub, for code that expects one."""
         return df.DurableOrchestrationClient(await self._machinery.front.lend_client())
 
     async def terminate(self, instance_id: str, reason: str = "") -> None:
@@ -194,12 +194,12 @@ class ManualHub(AppUnderTest):
         await self.run_until_idle()
 
     async def rewind(self, instance_id: str, reason: str = "") -> None:
-        """Take back what failed and go on. Raises InstanceNotFound or WrongState."""
+        """Rewind a failed instance: repeat what failed. Raises InstanceNotFound or WrongState."""
         self._machinery.client.rewind(instance_id, reason)
         await self.run_until_idle()
 
     async def restart(self, instance_id: str, *, new_id: bool = True) -> str:
-        """Start an instance anew with the same input; its id. Raises as the client does."""
+        """Start an instance again with the same input. Returns its id. Raises as the client."""
         restarted = self._machinery.client.restart(instance_id, None if new_id else instance_id)
         await self.run_until_idle()
         return restarted
@@ -213,9 +213,9 @@ class ManualHub(AppUnderTest):
         await self.run_until_idle()
 
     async def call_entity(self, entity: str, key: str, operation: str, input: Any = None) -> Any:
-        """Have an entity run an operation, as an orchestrator does; its result.
+        """Make an entity run an operation, as an orchestrator does. Returns its result.
 
-        Raises FunctionFailed where the operation raised, Stuck where it does not run.
+        Raises FunctionFailed if the operation raised, and Stuck if it does not run.
         """
         name, request_id = self._entity(entity), str(uuid.uuid4())
         self._machinery.stubs.await_result(request_id)
@@ -238,27 +238,27 @@ class ManualHub(AppUnderTest):
         return value_of(result)
 
     async def set_entity_state(self, entity: str, key: str, state: Any) -> None:
-        """Give an entity this state, whether or not it exists."""
+        """Set the state of an entity, whether or not it exists."""
         await self.call_entity(entity, key, SET_STATE, state)
 
     # Time and work
 
     async def run_until_idle(self) -> None:
-        """Work until nothing is to do at this moment."""
+        """Work until nothing more can be done at this moment."""
         await self._machinery.work.until_idle()
 
     async def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile; timer functions fire.
+        """Let time pass, with everything that is due meanwhile. Timer functions fire.
 
-        A timer function that raises raises FunctionFailed here.
+        Raises FunctionFailed if a timer function raises.
         """
         await self._machinery.work.advance(by)
 
     async def result(self, instance_id: str, within: timedelta = A_YEAR) -> Any:
-        """Let time pass until the instance has ended; its output.
+        """Let time pass until the instance has ended. Returns its output.
 
-        Raises InstanceFailed, with the reason, where it failed or was terminated, and Stuck, with
-        what it waits for, where it cannot end.
+        Raises InstanceFailed, with the reason, if it failed or was terminated, and Stuck, with
+        what it waits for, if it cannot end.
         """
         __tracebackhide__ = True  # pytest shows the line of the test
         ended = await self.run_until_ended(instance_id, within)
@@ -267,7 +267,7 @@ class ManualHub(AppUnderTest):
         return ended.output
 
     async def run_until_ended(self, instance_id: str, within: timedelta = A_YEAR) -> InstanceState:
-        """Let time pass until the instance has ended, however it ends. Raises Stuck."""
+        """Let time pass until the instance has ended, also if it fails. Raises Stuck."""
         __tracebackhide__ = True
         await self._machinery.work.until(lambda instance: instance.ended, instance_id, within)
         return self.instance(instance_id)
@@ -287,7 +287,7 @@ def _has_own_trigger(function: Function) -> bool:
 
 
 def _name_of(orchestrator: Callable[..., Any]) -> str:
-    """The name of a decorated function, which is a builder of the SDK's and no function."""
+    """The name of a decorated function, which is a builder of the SDK and not a function."""
     function = sdk_patches.function_of(orchestrator)
     trigger = function.get_trigger() if function else None
     name = getattr(trigger, "orchestration", None) or (

@@ -1,4 +1,4 @@
-"""Does the work of a test hub: round by round, on a clock moved by hand, until a crash is due."""
+"""Does the work of a test hub: round by round, on a manual clock, until a crash is due."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,11 +23,11 @@ _SPIN: Final = 10_000  # rounds in which no time passes: the app spins
 
 
 class Stuck(AssertionError):
-    """What a test waits for cannot come any more."""
+    """What the test waits for cannot happen any more."""
 
 
 class Crashed(Exception):
-    """The hub stopped where `crash_after` said. `hub.crash()` goes on from what was saved."""
+    """The hub stopped as `crash_after` said. `hub.crash()` continues from what was saved."""
 
 
 def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -35,7 +35,7 @@ def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 class ManualWork:
-    """Works in the rounds of the engine, but each commit is flushed and nothing runs beside it."""
+    """Works in the rounds of the engine, but flushes each commit and runs one thing at a time."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class ManualWork:
     # Time
 
     async def until_idle(self) -> None:
-        """Work until nothing is to do at this moment."""
+        """Work until nothing more can be done at this moment."""
         for _ in range(_SPIN):
             if not await self._round():
                 return
         raise Stuck(f"the app was still busy after {_SPIN} rounds in which no time passed")
 
     async def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile, timer functions too."""
+        """Let time pass, with everything that is due meanwhile, including timer functions."""
         until = self._clock.now() + by
         await self.until_idle()
         self._timers.begin(self._clock.now())
@@ -89,7 +89,7 @@ class ManualWork:
     async def until(
         self, reached: Callable[[Instance], bool], instance_id: str, within: timedelta
     ) -> Instance:
-        """Let time pass until an instance has come so far. Raises Stuck, InstanceNotFound."""
+        """Let time pass until an instance fulfils a condition. Raises Stuck, InstanceNotFound."""
         __tracebackhide__ = True
         until = self._clock.now() + within
         await self.until_idle()
@@ -101,11 +101,11 @@ class ManualWork:
         return instance
 
     def _why_stuck(self, instance: Instance, within: timedelta | None) -> str:
-        why = f"within {within}" if within else "because nothing is under way that could change it"
+        why = f"within {within}" if within else "because nothing that runs could change it"
         return f"this instance does not get there {why}:\n{self._explainer.explain(instance)}"
 
     def _next_due(self) -> datetime | None:
-        """When something is to do again, if nobody asks for anything before."""
+        """When there is work again, if no request arrives before."""
         due = [done for done, _ in self._under_way]
         if (stored := self._backend.next_due()) is not None:
             due.append(stored)
@@ -119,17 +119,17 @@ class ManualWork:
         await self.until_idle()
 
     def slow_down(self, activity: str, takes: timedelta) -> None:
-        """Let each call take so long; what it does, it does at the end."""
+        """Make each call take this long. It has its effects at the end."""
         self._takes[activity] = takes
 
     # Crashes
 
     def crash_after(self, commits: int) -> None:
-        """Stop dead at the nth commit from now: it is lost, and `Crashed` is raised."""
+        """Crash at the nth commit from now: the commit is lost, and `Crashed` is raised."""
         self._commits_left = commits
 
     def forget_running(self) -> None:
-        """What was under way died with the process, and no crash is to come."""
+        """Forget what ran when the process crashed, and the planned crash."""
         self._commits_left = None
         self._under_way.clear()
         self._ends.clear()
@@ -143,7 +143,7 @@ class ManualWork:
     # One round
 
     async def _round(self) -> bool:
-        """Do all that is ready, once over; whether there was anything."""
+        """Do everything that is ready, once. Returns whether there was anything."""
         self._backend.flush()
         did = 0
         ended, first = self._ended(), self._shuffle.toss()
@@ -155,12 +155,12 @@ class ManualWork:
         return did + await self._run_activities() + len(self._ends) > 0
 
     def _ended(self) -> Iterator[Commit]:
-        """The commits of activities that have run; others may come in the next round."""
+        """The commits of activities that have ended. More may follow in the next round."""
         for activity, event in self._shuffle.take(self._ends):
             yield partial(self._backend.commit_activity, activity, event)
 
     async def _run_activities(self) -> int:
-        """Run the activities that are due; how many there were."""
+        """Run the activities that are due. Returns how many there were."""
         now = self._clock.now()
         while activity := self._backend.next_activity():
             takes = self._takes.get(activity.name, timedelta())

@@ -3,7 +3,7 @@
     replayed = replay(app, history)  # what hub.history(id) gave once
     assert replayed.problems == []
 
-A history holds all that a replay needs; nothing of the app is run but its orchestrator.
+A history contains everything that a replay needs; only the orchestrator of the app runs.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from durablehost.replaying.rerun import rerun
 
 @dataclass(frozen=True)
 class Replayed:
-    """Where the code of today comes to on a history."""
+    """The result of replaying a history with the current code."""
 
     status: str  # as the real host would have it: a difference that it finds is 'Failed'
     output: Any  # what it returned, or the words of its failure

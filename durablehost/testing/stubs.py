@@ -1,4 +1,4 @@
-"""What a test puts in the place of activities, child orchestrators and entities."""
+"""Replacements that a test gives for activities, child orchestrators and entities."""
 
 import inspect
 import json
@@ -25,7 +25,7 @@ EntityReplacement = Callable[[str, str, Any], Any]
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to happen to the calls of one function, by their numbers."""
+    """What shall happen to the calls of one function, by their numbers."""
 
     made: int = 0  # calls until now
     replacement: Callable[..., Any] | None = None
@@ -36,7 +36,7 @@ class _Plan:
         self.failures.append((self.made + on_call, times, error))
 
     def failure(self) -> Exception | None:
-        """The error of the call that is being made, if it is to fail."""
+        """The error of the current call, if it shall fail."""
         for first, times, error in self.failures:
             if first <= self.made and (times is None or self.made < first + times):
                 return error
@@ -44,7 +44,7 @@ class _Plan:
 
 
 class Stubs:
-    """Runs the app's functions, or what the test put in their place."""
+    """Runs the app's functions, or the replacements of the test."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Stubs:
     # Orchestrators
 
     def orchestrate(self, function: Function, body: str) -> str:
-        """Run one turn of an orchestrator. Raises what the SDK raises."""
+        """Run one episode of an orchestrator. Raises what the SDK raises."""
         plan = self._orchestrators.get(function.durable_name)
         if plan is not None and (execution := _execution_of(body)) not in self._failures:
             plan.made += 1
@@ -114,7 +114,7 @@ class Stubs:
             raise
 
     def look(self, function: Function, body: str) -> str:
-        """The same, as a question that leaves no trace."""
+        """Run an episode without recording it."""
         plan = self._orchestrators.get(function.durable_name)
         if plan is not None and (error := self._failures.get(_execution_of(body))):
             function = replace(function, handler=_raising(error))
@@ -139,7 +139,7 @@ class Stubs:
         self._awaited.add(request_id)
 
     def take_result(self, request_id: str) -> tuple[bool, str] | None:
-        """Whether the operation failed, and its result as JSON text; None before it has run."""
+        """Return whether the operation failed, and its result as JSON; None before it has run."""
         return self._results.pop(request_id, None)
 
     def _keep_results(self, batch: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
@@ -161,14 +161,14 @@ async def _result_of(replacement: Replacement, value: Any) -> str:
 
 
 def _execution_of(body: str) -> str:
-    """The execution that an orchestrator is told to run; a crash does not give it another id."""
+    """The id of the execution that an orchestrator runs; it is the same after a crash."""
     events = json.loads(body)["history"]
     [started] = [one for one in events if one["EventType"] == EXECUTION_STARTED]
     return str(started["OrchestrationInstance"]["ExecutionId"])
 
 
 def _orchestrator_of(replacement: Callable[..., Any], body: str) -> Callable[..., Any]:
-    """The SDK runs a replacement, so that its result and its failure are what a real one's are."""
+    """Let the SDK run a replacement, so that results and failures have the usual form."""
     if inspect.isgeneratorfunction(replacement):
         return cast(Callable[..., Any], Orchestrator.create(replacement))
 
@@ -206,5 +206,5 @@ def _entity_of(
 
 
 def _value_of(given: Any) -> Any:
-    """The value that a JSON text stands for; plain HTTP sends the value itself."""
+    """The value of a JSON text; plain HTTP sends the value itself."""
     return json.loads(given) if isinstance(given, str) else given

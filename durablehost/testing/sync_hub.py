@@ -1,4 +1,4 @@
-"""The test hub in blocking form, for tests that are no coroutines."""
+"""The test hub in blocking form, for tests that are not coroutines."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class SyncHub(AppUnderTest):
-    """A `ManualHub` whose methods return when they are done; nothing is awaited."""
+    """A `ManualHub` with blocking methods."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SyncHub(AppUnderTest):
             self.close()
 
     def close(self) -> None:
-        """End everything; a hub file keeps its contents."""
+        """Close the hub. A hub file keeps its contents."""
         self.run(self._hub.close())
         self._runner.close()
 
@@ -77,7 +77,7 @@ class SyncHub(AppUnderTest):
         instance_id: str | None = None,
         version: str | None = None,
     ) -> str:
-        """Start an instance as the SDK's client does, and run until idle; its id."""
+        """Start an instance as the SDK's client does, and run until idle. Returns its id."""
         return self.run(
             self._hub.start(orchestrator, input, instance_id=instance_id, version=version)
         )
@@ -132,11 +132,11 @@ class SyncHub(AppUnderTest):
         self.run(self._hub.purge(instance_id))
 
     def rewind(self, instance_id: str, reason: str = "") -> None:
-        """Take back what failed and go on. Raises InstanceNotFound or WrongState."""
+        """Rewind a failed instance: repeat what failed. Raises InstanceNotFound or WrongState."""
         self.run(self._hub.rewind(instance_id, reason))
 
     def restart(self, instance_id: str, *, new_id: bool = True) -> str:
-        """Start an instance anew with the same input; its id. Raises as the client does."""
+        """Start an instance again with the same input. Returns its id. Raises as the client."""
         return self.run(self._hub.restart(instance_id, new_id=new_id))
 
     # Entities
@@ -150,25 +150,25 @@ class SyncHub(AppUnderTest):
         return self.run(self._hub.call_entity(entity, key, operation, input))
 
     def set_entity_state(self, entity: str, key: str, state: Any) -> None:
-        """Give an entity this state, whether or not it exists."""
+        """Set the state of an entity, whether or not it exists."""
         self.run(self._hub.set_entity_state(entity, key, state))
 
     # Time and work
 
     def run_until_idle(self) -> None:
-        """Work until nothing is to do at this moment."""
+        """Work until nothing more can be done at this moment."""
         self.run(self._hub.run_until_idle())
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass, and everything happen that comes due meanwhile; timer functions fire."""
+        """Let time pass, with everything that is due meanwhile. Timer functions fire."""
         self.run(self._hub.advance(by))
 
     def result(self, instance_id: str, within: timedelta = A_YEAR) -> Any:
-        """Let time pass until the instance has ended; its output. Raises InstanceFailed, Stuck."""
+        """Let time pass until the instance has ended. Its output; raises InstanceFailed, Stuck."""
         return self.run(self._hub.result(instance_id, within))
 
     def run_until_ended(self, instance_id: str, within: timedelta = A_YEAR) -> InstanceState:
-        """Let time pass until the instance has ended, however it ends. Raises Stuck."""
+        """Let time pass until the instance has ended, also if it fails. Raises Stuck."""
         return self.run(self._hub.run_until_ended(instance_id, within))
 
     def run_until_custom_status(

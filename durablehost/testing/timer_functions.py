@@ -1,4 +1,4 @@
-"""When the timer functions of the app are due, by the clock of a test hub."""
+"""Fires the timer functions of the app by the clock of a test hub."""
 
 import logging
 import os
@@ -31,13 +31,13 @@ class _Timer:
         self._is_monitored = monitor is not False and self._schedule.is_monitored
 
     def skip_to(self, now: datetime) -> None:
-        """Leave out what was due before."""
+        """Skip what was due before."""
         if self.status.next <= now:
             last = self.status.last
             self.status = ScheduleStatus(last, self._schedule.next_after(now), now)
 
     def fire(self) -> func.TimerRequest:
-        """What the function gets now; it is due again after its schedule."""
+        """Return what the function receives now, and set its next due time."""
         shown = self.status if self._is_monitored else None
         request = timer_request(self._schedule, shown, past_due=False)
         self.status = after_run(self._schedule, self.status.next)
@@ -45,7 +45,7 @@ class _Timer:
 
 
 class TimerFunctions:
-    """The timer functions of an app; those whose time a test lets pass by `advance` fire."""
+    """The timer functions of an app, which fire while `advance` lets time pass."""
 
     def __init__(self, table: FunctionTable, settings: Settings, began: datetime) -> None:
         self._table = table
@@ -55,11 +55,11 @@ class TimerFunctions:
         self._timers: list[_Timer] | None = None  # read late: schedules may name settings
 
     def stop(self, *names: str) -> None:
-        """Do not fire these functions, or, without a name, any."""
+        """Stop firing these functions; without names, all of them."""
         self._stopped.update(names or [each.name for each in self._table.of_kind("timer")])
 
     def begin(self, now: datetime) -> None:
-        """Time begins to pass. What was due while it passed otherwise has not fired."""
+        """Begin to let time pass. Skip what was due while time passed outside of `advance`."""
         if self._timers is None:
             self._timers = self._read()
         for timer in self._timers:
@@ -77,12 +77,12 @@ class TimerFunctions:
         return timers
 
     def next_due(self) -> datetime | None:
-        """When the next one fires, if one does."""
+        """When the next timer function fires; None if none does."""
         due = [timer.status.next for timer in self._firing()]
         return min(due, default=None)
 
     def fire_due(self, now: datetime) -> list[tuple[Function, func.TimerRequest]]:
-        """Those that are due, and what each gets."""
+        """The functions that are due, and what each receives."""
         return [
             (timer.function, timer.fire()) for timer in self._firing() if timer.status.next <= now
         ]

@@ -1,4 +1,4 @@
-"""What `fire` gives a function: a message, a blob or a request of its timer, from plain values."""
+"""Makes the message, the blob or the timer request that `fire` gives a function."""
 
 import json
 import os
@@ -35,7 +35,7 @@ class _Message:
 
 
 def trigger_value(function: Function, value: object, name: str | None, now: datetime) -> object:
-    """What the function is called with. Texts, bytes, dictionaries and lists become its kind.
+    """The argument of the function. Texts, bytes, dictionaries and lists become its type.
 
     Any other value is given as it is. `name` is the path of a blob. Raises ValueError.
     """
@@ -78,7 +78,7 @@ def _blob(function: Function, content: bytes, name: str | None, now: datetime) -
     container, _, blob = path.partition("/")
     wanted = parse_path(watched)
     if container != wanted.container or not wanted.takes(blob):
-        raise ValueError(f"{function.name} takes blobs such as '{watched}', and not '{path}'")
+        raise ValueError(f"{function.name} is for blobs such as '{watched}', not '{path}'")
     properties = {
         "ContentLength": len(content),
         "CreatedOn": time_text(now),

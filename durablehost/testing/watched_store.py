@@ -1,4 +1,4 @@
-"""The store of a test hub: it records child orchestrations, and shuffles what comes at once."""
+"""The store of a test hub: records children, and shuffles events of the same moment."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _COMPLETIONS: Final = frozenset(
 
 
 class WatchedBackend(SqliteBackend):
-    """Records a child as a call: from the commit that creates it to the commit that ends it."""
+    """Records a child as a call, from the commit that creates it to the one that ends it."""
 
     def __init__(self, path: Path | str, log: CallLog, shuffle: Shuffle) -> None:
         super().__init__(path)
@@ -43,7 +43,7 @@ class WatchedBackend(SqliteBackend):
         return work and replace(work, new=self._shuffled(work.new))
 
     def _shuffled(self, events: list[Event]) -> list[Event]:
-        """The same events; what has completed or was raised may come in another order."""
+        """The same events, with completions and raised events in another order."""
         movable = [event for event in events if event["EventType"] in _COMPLETIONS]
         moved = iter(self._shuffle.in_some_order(movable))
         return [next(moved) if one["EventType"] in _COMPLETIONS else one for one in events]

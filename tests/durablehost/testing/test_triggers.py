@@ -186,7 +186,7 @@ async def test_a_blob_function_gets_the_contents_under_a_name(hub: ManualHub) ->
 
 
 async def test_a_blob_that_the_trigger_does_not_take_is_refused(hub: ManualHub) -> None:
-    with pytest.raises(ValueError, match="takes_blob takes blobs such as 'scans/{vendor}/{file}"):
+    with pytest.raises(ValueError, match="takes_blob is for blobs such as 'scans/{vendor}/{file}"):
         await hub.fire("takes_blob", "words", name="scans/acme/1.pdf")
 
 
