@@ -1,1 +1,1 @@
-"""How fast durablehost is, beside its peers in the same run: `python -m bench`."""
+"""Measures durablehost, and durabletask for comparison: `python -m bench`."""

@@ -20,7 +20,7 @@ _COLUMNS = (FILE, MEMORY, FLOOR, PEER)
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="of each figure; default: 5")
-    parser.add_argument("--only", default="", help="only figures whose name holds this")
+    parser.add_argument("--only", default="", help="only figures whose name contains this")
     given = parser.parse_args()
     wanted = [shape for shape in SHAPES if given.only.lower() in shape.name]
     floor = Floor()
@@ -41,7 +41,7 @@ async def main() -> None:
 async def _compared(
     shape: Shape, sides: dict[str, Durablehost], floor: Floor, peer: DurableTask, runs: int
 ) -> Figure:
-    """Each side once a round, so that all of them share the machine's moods."""
+    """Measure each side once in each round, so that changes of the machine's load affect all."""
     _progress(shape.name)
     figure = Figure(shape.name, shape.unit, shape.goal, shape.recorded)
     for side in sides.values():
@@ -59,7 +59,7 @@ async def _compared(
 
 
 async def _alone(runs: int) -> list[Figure]:
-    """What only a durablehost of its own can be asked for."""
+    """Take the figures that need a separate durablehost process."""
     _progress("start to ready")
     ready = Figure("start to ready, this app", "s", "≤ 1.0", "6.5")
     for _ in range(runs):

@@ -1,4 +1,4 @@
-"""The peer: the same shapes on `durabletask`, over its in-memory backend for tests."""
+"""For comparison: the same workloads on `durabletask`, with its in-memory backend for tests."""
 
 import contextlib
 import logging
@@ -31,7 +31,7 @@ def fan_out(context: OrchestrationContext, n: int) -> Steps:
 
 
 class DurableTask:
-    """Its client, and what is asked of it."""
+    """Runs the workloads with the client of durabletask."""
 
     def __init__(self, client: TaskHubGrpcClient) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class DurableTask:
         self.run_many(name, n, 1)
 
     def run_many(self, name: str, n: int, instances: int) -> None:
-        """Start that many at once and wait for them all."""
+        """Start this many at once and wait for all."""
         ids = [self._client.schedule_new_orchestration(name, input=n) for _ in range(instances)]
         for instance_id in ids:
             state = self._client.wait_for_orchestration_completion(instance_id, timeout=300)
@@ -50,8 +50,8 @@ class DurableTask:
 
 @contextlib.contextmanager
 def durabletask() -> Iterator[DurableTask]:
-    """Its backend, worker and client, in this process, as its own tests have them."""
-    # Its default is a line an episode, which would cost it time and us the table.
+    """Create its backend, worker and client in this process, as its own tests do."""
+    # By default it logs a line for each episode, which takes time.
     quiet = logging.getLogger("bench.durabletask")
     quiet.setLevel(logging.CRITICAL)
     with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""The figures: each is taken over several runs, side by side with its peers."""
+"""Takes the figures, each over several runs."""
 
 import asyncio
 import itertools
@@ -166,7 +166,7 @@ async def _longest_wait_in_purge(side: Durablehost) -> float:
 
 
 def _multiply(hub: Path, instances: int) -> None:
-    """Make many ended instances of the one that is there."""
+    """Copy the only instance of a hub many times."""
     with sqlite3.connect(hub) as connection:
         columns = (
             "name, version, execution_id, generation, status, input, output, custom_status,"
@@ -182,7 +182,7 @@ def _multiply(hub: Path, instances: int) -> None:
 
 
 async def memory_after(instances: int) -> float:
-    """Megabytes of a durablehost that has run so many instances of three activities."""
+    """The memory of durablehost in MB after `instances` instances of three activities."""
     async with durablehost() as side:
         for _ in range(instances // 500):
             await many_chains(side, 500)

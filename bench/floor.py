@@ -1,4 +1,4 @@
-"""The floor: what the SDK's own replay of the same episodes costs, with no host around it."""
+"""The lower limit: the time of the SDK's own replay of the same episodes, without a host."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from durablehost.settings import Settings
 
 
 class Floor:
-    """Runs an orchestrator episode by episode and adds up what the SDK takes of it."""
+    """Runs an orchestrator episode by episode and adds up the time of the SDK."""
 
     def __init__(self) -> None:
         before = sys.path[:]

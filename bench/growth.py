@@ -1,4 +1,4 @@
-"""What ten times the work costs."""
+"""Measures how much longer ten times the work takes."""
 
 import asyncio
 import statistics
@@ -12,7 +12,7 @@ Measured = Callable[[int], Awaitable[float]]
 
 
 async def growth(side: Durablehost, floor: Floor, runs: int) -> list[str]:
-    """One line a kind of work: the factor, and the SDK's own where it takes part."""
+    """Return a line for each workload: the factor, and the SDK's own factor."""
 
     async def chain(n: int) -> float:
         return await timed(lambda: side.run("chain", {"n": n}))

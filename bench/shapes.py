@@ -1,4 +1,4 @@
-"""Which figures are taken, and what is hoped for."""
+"""The figures that are taken, and their targets."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ Measure = Callable[[Durablehost], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Shape:
-    """A figure that every side can be asked for."""
+    """A figure that both sides can measure."""
 
     name: str
     unit: str

@@ -1,4 +1,4 @@
-"""What is measured: durablehost as a process, and its peers in this one."""
+"""Starts what is measured: durablehost as a process, durabletask in this process."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _KEY = "code=local-durable-key"
 
 
 class Durablehost:
-    """A durablehost process, and what its clients do."""
+    """A durablehost process and its client."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
@@ -46,7 +46,7 @@ class Durablehost:
             return found
 
     async def purge_ended(self) -> int:
-        """How many were purged."""
+        """Purge the ended instances. Returns how many there were."""
         query = f"createdTimeFrom=2000-01-01T00:00:00Z&{_KEY}"
         async with self._session.delete(f"{self._base}/instances?{query}") as answer:
             purged: dict[str, Any] = await answer.json()
@@ -58,7 +58,7 @@ class Durablehost:
             answer.raise_for_status()
 
     async def ended(self, instance_id: str, look_every: float = 0.001) -> Any:
-        """The output, once there is one."""
+        """Wait until an instance has ended. Returns its output."""
         while True:
             status = await self.status(instance_id)
             if status["runtimeStatus"] not in ("Pending", "Running"):
@@ -70,7 +70,7 @@ class Durablehost:
         return await self.ended(await self.start(name, body), look_every)
 
     def memory_megabytes(self) -> float:
-        """What of the process is in memory (Linux)."""
+        """The resident memory of the process (Linux)."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else float("nan")
@@ -85,7 +85,7 @@ class Durablehost:
 async def durablehost(
     data: Path | str | None = None, app: Path = APP
 ) -> AsyncIterator[Durablehost]:
-    """A durablehost on a hub file of its own, or the one named."""
+    """Run durablehost on this hub file, by default a new one."""
     with tempfile.TemporaryDirectory() as scratch:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "durablehost", "start", str(app)),
@@ -108,7 +108,7 @@ async def durablehost(
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> float:
-    """Seconds."""
+    """Return how many seconds the coroutine takes."""
     began = time.perf_counter()
     await work()
     return time.perf_counter() - began

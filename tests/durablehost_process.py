@@ -61,7 +61,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request came back with."""
+    """The answer to a request."""
 
     status: int
     headers: HTTPMessage

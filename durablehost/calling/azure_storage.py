@@ -1,4 +1,4 @@
-"""The queues and blobs of bindings, on Azure Storage or Azurite."""
+"""Queues and blobs for bindings, on Azure Storage or Azurite."""
 
 import base64
 import contextlib
@@ -81,7 +81,7 @@ class AzureStorage:
 
 
 async def send_message(queue: QueueClient, text: str) -> None:
-    """Put a text on a queue, which is made if it does not exist. Raises AzureError."""
+    """Put a text on a queue, which is created if it does not exist. Raises AzureError."""
     try:
         await queue.send_message(text)
     except ResourceNotFoundError:
@@ -91,7 +91,7 @@ async def send_message(queue: QueueClient, text: str) -> None:
 
 
 def describe(error: AzureError) -> str:
-    """What the storage does, in a few words for a log."""
+    """Describe in a few words how the storage failed."""
     if isinstance(error, HttpResponseError) and error.status_code:
         return f"answers {error.status_code} {error.reason or ''}".rstrip()
     reason, *_ = str(error).splitlines() or [type(error).__name__]
@@ -100,7 +100,7 @@ def describe(error: AzureError) -> str:
 
 @contextlib.contextmanager
 def _explained() -> Iterator[None]:
-    """Raise as StorageFailed what is wrong with the settings of a connection."""
+    """Raise errors in the settings of a connection as StorageFailed."""
     try:
         yield
     except ValueError as error:
@@ -109,7 +109,7 @@ def _explained() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _at(url: str) -> Iterator[None]:
-    """Raise as StorageFailed what goes wrong at the storage with this address."""
+    """Raise errors of the storage with this address as StorageFailed."""
     try:
         yield
     except AzureError as error:

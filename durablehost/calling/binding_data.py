@@ -1,6 +1,6 @@
 """The values that stand for `{name}` in the queue names and blob paths of bindings.
 
-They come from what set the function off, as on the real host: a route parameter, a query parameter
+They come from the trigger, as on the real host: a route parameter, a query parameter
 or a field of the JSON body of a request; the text or a field of a message; a part of a blob's
 name; the input of an activity.
 """
@@ -32,7 +32,7 @@ _TIME_PARTS = {
 
 
 def binding_data(function: Function, value: object, instance_id: str) -> Mapping[str, Any]:
-    """What a call's bindings may name; the names are in lower case."""
+    """The values that a call's bindings may name; the names are in lower case."""
     if isinstance(value, func.HttpRequest):
         data = _of_request(value)
     elif isinstance(value, func.QueueMessage):
@@ -49,7 +49,7 @@ def binding_data(function: Function, value: object, instance_id: str) -> Mapping
 
 
 def fill(template: str, data: Mapping[str, Any]) -> str:
-    """Replace each `{name}` by its value. Raises ValueError, in the host's words, without one."""
+    """Replace each `{name}` by its value. Raises ValueError as the host does."""
 
     def replaced(found: re.Match[str]) -> str:
         if found[0] in ("{{", "}}"):
@@ -131,7 +131,7 @@ def _guid(form: str) -> str:
 
 
 def _time(form: str) -> str:
-    """The time now, in a format of .NET; without one as the host writes it into names."""
+    """The current time in a .NET format, by default in that of the host."""
     now = datetime.now(UTC)
     if not form:
         return now.strftime("%Y-%m-%dT%H-%M-%SZ")

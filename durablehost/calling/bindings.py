@@ -1,4 +1,4 @@
-"""How one function is called: what it gets for each of its bindings, what its result becomes."""
+"""The bindings of a function: its arguments for a call, and what becomes of its result."""
 
 import json
 import logging
@@ -26,13 +26,13 @@ _ODD_VALUES = ("NaN", "Infinity", "\\ud")  # the last is part of a surrogate pai
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a function: the value of its trigger, and what else its parameters get."""
+    """One call of a function: the value of its trigger and of its other parameters."""
 
     value: object
     client_payload: str
     instance_id: str = ""  # of the orchestration that calls an activity
     retry: RetryContext = RetryContext()
-    invocation_id: str = ""  # only where it is logged or the function asks for it
+    invocation_id: str = ""  # only if it is logged or the function uses it
 
 
 Delivery = tuple[StorageBinding, list[bytes]]
@@ -40,7 +40,7 @@ Delivery = tuple[StorageBinding, list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a call has brought: its result, and what is to be sent or written."""
+    """The outcome of a call: its result, and what is to be sent or written."""
 
     result: object
     deliveries: Sequence[Delivery]
@@ -48,7 +48,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class FunctionBindings:
-    """The bindings of a function: what it is called with, and what its result becomes."""
+    """The bindings of one function."""
 
     function: Function
     client_names: tuple[str, ...]
@@ -87,7 +87,7 @@ class FunctionBindings:
         return {each.name: await each.read(storage, data) for each in self.stored_inputs}
 
     async def deliver(self, storage: Storage, call: Call, deliveries: Sequence[Delivery]) -> None:
-        """Send and write what the function gave its outputs. Raises StorageFailed, ValueError."""
+        """Send and write the values of the outputs. Raises StorageFailed, ValueError."""
         if not deliveries:
             return
         data = binding_data(self.function, call.value, call.instance_id)
@@ -95,7 +95,7 @@ class FunctionBindings:
             await binding.deliver(storage, data, bodies)
 
     def arguments(self, call: Call, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """What the function is called with, by parameter."""
+        """The arguments for a call, by parameter."""
         if self.unread:
             raise NotImplementedError(f"durablehost does not read the input binding {self.unread}")
         arguments = {self.function.trigger["name"]: self.decode(call.value), **inputs}
@@ -110,7 +110,7 @@ class FunctionBindings:
         return arguments
 
     def result(self, returned: object, arguments: dict[str, Any], call: Call) -> Returned:
-        """What the host makes of the returned value; raises what the worker would."""
+        """Convert the returned value as the host does. Raises what the worker raises."""
         deliveries: list[Delivery] = []
         for name in self.out_names:
             value = arguments[name].get()
@@ -151,7 +151,7 @@ def _decoder(function: Function) -> Callable[[Any], Any]:
 
 
 def _content_of(value: object) -> bytes:
-    """What a function gets that asks its trigger for `str` or `bytes`."""
+    """The value for a function whose trigger parameter is annotated `str` or `bytes`."""
     if isinstance(value, (str, bytes)):  # of a trigger that the SDK has no converter for
         return value.encode() if isinstance(value, str) else value
     if isinstance(value, func.QueueMessage):
@@ -185,14 +185,14 @@ def _encoder(function: Function) -> Callable[[Any], Any]:
 
 
 def _as_dotnet_json(text: str) -> str:
-    """The host reads a result and writes it again: NaN and its like become strings."""
+    """Write a result as the host does: NaN and Infinity become strings."""
     if any(mark in text for mark in _ODD_VALUES):
         return compact(json.loads(text, parse_constant=str))
     return text
 
 
 class _Out(func.Out[Any]):
-    """Takes what a function gives an output binding."""
+    """Receives the value that a function sets on an output binding."""
 
     def __init__(self) -> None:
         self._value: Any = None

@@ -8,24 +8,24 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[^{}]+|[{}]")
 
 @dataclass(frozen=True)
 class BlobPath:
-    """What a blob trigger watches."""
+    """The blobs that a blob trigger watches."""
 
     container: str
-    prefix: str  # with which the names of all blobs it takes begin
+    prefix: str  # the beginning of the names of all matching blobs
     pattern: re.Pattern[str]
 
     def takes(self, blob_name: str) -> bool:
-        """Whether the trigger is for the blob of this name."""
+        """Whether the trigger watches a blob with this name."""
         return self.pattern.fullmatch(blob_name) is not None
 
     def parts(self, blob_name: str) -> dict[str, str]:
-        """What stands in a blob's name for each `{name}` of the path."""
+        """The part of a blob's name for each `{name}` of the path."""
         found = self.pattern.fullmatch(blob_name)
         return found.groupdict() if found else {}
 
 
 def parse_path(path: str) -> BlobPath:
-    """Read a path; raises ValueError for one the host does not take."""
+    """Read a path. Raises ValueError for one that the host rejects."""
     container, slash, blob = path.partition("/")
     if "{" in container:
         raise ValueError(
@@ -49,7 +49,7 @@ def parse_path(path: str) -> BlobPath:
 
 
 def _pattern_of(token: str, path: str, names: set[str]) -> tuple[str | None, str]:
-    """A token's text, if it stands for itself, and the pattern of what it takes."""
+    """The text of a token without `{name}`, and the pattern for what it matches."""
     if token in ("{{", "}}"):
         return token[0], re.escape(token[0])
     if token in ("{", "}"):

@@ -1,4 +1,4 @@
-"""The storage a trigger's `connection` names, by the rules of the host."""
+"""Finds the storage of a connection by the rules of the host."""
 
 import contextlib
 import importlib
@@ -19,11 +19,11 @@ _AZURITE = (
     "BlobEndpoint={proxy}:10000/devstoreaccount1;QueueEndpoint={proxy}:10001/devstoreaccount1"
 )
 _QUIET = logging.getLogger(f"{__name__}.requests")
-_QUIET.setLevel(logging.WARNING)  # a line for every look into a queue would bury the others
+_QUIET.setLevel(logging.WARNING)  # a line for each poll would hide the others
 
 _CLIENT_OPTIONS: dict[str, Any] = {
-    "api_version": "2021-12-02",  # known to every Azurite of the last years
-    "retry_total": 0,  # triggers try again by themselves, and say so
+    "api_version": "2021-12-02",  # supported by all Azurite versions of recent years
+    "retry_total": 0,  # triggers try again and log it
     "connection_timeout": 5,
     "read_timeout": 30,
     "logger": _QUIET,
@@ -31,7 +31,7 @@ _CLIENT_OPTIONS: dict[str, Any] = {
 
 
 class Connections:
-    """Clients of the storages that triggers name, each made when it is first asked for."""
+    """Clients of the storages that triggers name, each created at its first use."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -40,7 +40,7 @@ class Connections:
         self._closing = contextlib.AsyncExitStack()
 
     def blobs(self, connection: str) -> BlobServiceClient:
-        """Raises ValueError, saying which setting is missing or wrong."""
+        """Raises ValueError, which names the setting that is missing or wrong."""
         if connection not in self._blobs:
             client = self._make(BlobServiceClient, connection, "blob")
             self._blobs[connection] = client
@@ -48,7 +48,7 @@ class Connections:
         return self._blobs[connection]
 
     def queues(self, connection: str) -> QueueServiceClient:
-        """Raises ValueError, saying which setting is missing or wrong."""
+        """Raises ValueError, which names the setting that is missing or wrong."""
         if connection not in self._queues:
             client = self._make(QueueServiceClient, connection, "queue")
             self._queues[connection] = client
@@ -105,7 +105,7 @@ def _from_connection_string(kind: Any, prefix: str, text: str) -> Any:
     try:
         return kind.from_connection_string(text, **_CLIENT_OPTIONS)
     except ValueError as error:
-        # The text itself stays unsaid: it holds a key.
+        # The message must not contain the text, which has a key.
         raise ValueError(
             f"the setting {prefix} is not the connection string of a storage account ({error}). "
             "Copy it again from the account's access keys."

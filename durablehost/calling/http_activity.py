@@ -9,7 +9,7 @@ from multidict import MultiMapping
 
 from durablehost.hub.history import compact
 
-# In .NET these belong to the content and do not show among an answer's headers.
+# In .NET these belong to the content and are not among the headers of an answer.
 _CONTENT_HEADERS = frozenset(
     {
         "allow",
@@ -28,16 +28,16 @@ _CONTENT_HEADERS = frozenset(
 
 
 class HttpCaller:
-    """Sends what `call_http` asks for. A 202 is an answer like any other: nothing is polled."""
+    """Sends the requests of `call_http`. Does not poll after a 202."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, request_text: str) -> str:
-        """Send the request; the answer as JSON text. Raises OSError where there is none."""
+        """Send a request. Returns the answer as JSON text; raises OSError if there is none."""
         request = json.loads(request_text)
         if resource := (request.get("tokenSource") or {}).get("resource"):
-            # Sent without its token, the request would fail for a reason that nobody can see.
+            # Without its token the request would fail for a reason that is hard to find.
             raise OSError(f"no managed identity here to get a token for '{resource}' from")
         headers = dict(request.get("headers") or {})
         content = request.get("content")
@@ -78,7 +78,7 @@ class HttpCaller:
 
 
 def _new_session() -> aiohttp.ClientSession:
-    """A session as the host's: it adds no headers, keeps no cookies and decompresses nothing."""
+    """A session like the host's: it adds no headers, keeps no cookies, decompresses nothing."""
     return aiohttp.ClientSession(
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -1,4 +1,4 @@
-"""What becomes of the value an HTTP function returns."""
+"""Converts the value that an HTTP function returns."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _CONVERTER = "<class 'azure.functions.http.HttpResponseConverter'>"
 
 
 def as_http_response(value: object) -> func.HttpResponse:
-    """The response a returned value stands for; TypeError, in the worker's words, if for none."""
+    """Convert a returned value to a response. Raises TypeError with the worker's message."""
     if isinstance(value, func.HttpResponse):
         return value
     if isinstance(value, str):
@@ -22,7 +22,7 @@ def as_http_response(value: object) -> func.HttpResponse:
 
 
 def _response_of_text(text: str) -> func.HttpResponse:
-    """The host reads a text as JSON if it can, and an object that has a `body` as an answer."""
+    """The host reads a text as JSON if possible, and an object with a `body` as a response."""
     try:
         value = json.loads(text) if text else None
     except ValueError:

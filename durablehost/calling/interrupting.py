@@ -1,4 +1,4 @@
-"""Finds out where a thread is in the app's code, and ends a function that runs too long."""
+"""Finds the line of the app that a thread runs, and ends a function that runs too long."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What a function's `context` parameter tells of the call."""
+"""The value of a function's `context` parameter."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ _LOCAL = threading.local()
 
 @dataclass(frozen=True)
 class RpcException:
-    """The exception of the attempt before, as the real worker shows it."""
+    """The exception of the previous attempt, as the real worker shows it."""
 
     message: str
     source: str = ""
@@ -66,7 +66,7 @@ class TraceContext:
 
 
 class InvocationContext(func.Context):
-    """What a function's `context` parameter tells of the call."""
+    """The value of a function's `context` parameter."""
 
     def __init__(
         self, function: Function, value: object, retry: RetryContext, invocation_id: str

@@ -1,4 +1,4 @@
-"""Logs each call of a function in the words of the real host, among the debug messages."""
+"""Logs each call of a function as the real host does, as debug messages."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ def are_calls_logged() -> bool:
 
 
 def logged(function: Function, invocation_id: str = "") -> AbstractContextManager[None]:
-    """Log the begin and the end of the call in this block, which has failed if it raises."""
+    """Log the begin and the end of the call in this block. If the block raises, the call failed."""
     return _logged(function, invocation_id or str(uuid.uuid4())) if are_calls_logged() else _SILENT
 
 

@@ -1,4 +1,4 @@
-"""Calls the app's functions: the one place where code of the app is run by durablehost."""
+"""Calls the app's functions. No other module of durablehost runs code of the app."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ _PACKAGE = os.path.dirname(__file__)
 
 
 class Invoker:
-    """Calls functions and turns whatever they raise into FunctionFailed.
+    """Calls functions and turns their exceptions into FunctionFailed.
 
     With `own_loop`, async functions run on one event loop in a thread of its own: the SDK's
     clients keep a session bound to the loop of their first call, and a function that blocks
@@ -57,7 +57,7 @@ class Invoker:
         self._limit = limit
         self._pool = DaemonPool(threads or _thread_count())
         self._loop_thread = LoopThread() if own_loop else None
-        # By the id of the function, which stays in the value, so that no id is used again.
+        # By the id of the function. The value keeps the function, so that its id is not used again.
         self._bindings: dict[int, FunctionBindings] = {}
         sdk_patches.apply()
 
@@ -83,15 +83,15 @@ class Invoker:
     async def http(
         self, function: Function, request: func.HttpRequest, client_payload: str
     ) -> func.HttpResponse:
-        """Have a function answer a request."""
+        """Call an HTTP function with a request."""
         return cast(func.HttpResponse, await self._run(function, Call(request, client_payload)))
 
     async def trigger(self, function: Function, value: object, client_payload: str) -> None:
-        """Run a function on what its timer, queue or blob trigger gives it."""
+        """Call a function with the value of its timer, queue or blob trigger."""
         await self._run(function, Call(value, client_payload))
 
     async def _run(self, function: Function, call: Call) -> object:
-        """Call a function, and again as its `@app.retry` says. Raises FunctionFailed."""
+        """Call a function, with the retries of its `@app.retry`. Raises FunctionFailed."""
         policy, retries = function.retry, 0
         needs_id = function.takes_context or are_calls_logged()
         if policy is not None:
@@ -153,19 +153,19 @@ class Invoker:
             raise FunctionTimedOut(bindings.function.name, self._limit, str(ran)) from None
 
     async def disconnect(self) -> None:
-        """Close what the SDK's clients have open on this event loop; their next call opens it."""
+        """Close the session of the SDK's clients on this event loop; their next call opens one."""
         await sdk_patches.close_client_session()
 
     def end_threads(self) -> None:
-        """Start no other functions, and wait a moment for sync ones; for use without a loop."""
+        """Start no more functions, and wait a moment for sync ones; for use without a loop."""
         self._pool.close()
         self._pool.join(0.4)
 
     async def close(self) -> None:
-        """Cancel async functions, start no others, and wait a moment for what still runs.
+        """Cancel async functions, start no more, and wait a moment for functions that still run.
 
-        Whoever waits for a function that is cancelled here gets a CancelledError. A sync
-        function cannot be told; it is cut off when the process ends.
+        The caller of a function that is cancelled here gets a CancelledError. A sync
+        function cannot be cancelled; it ends with the process.
         """
         self._pool.close()
         if self._loop_thread is None:
@@ -222,13 +222,15 @@ async def _call_async(
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise _failure_of(error) from error  # the function's own; nobody asked us to stop
+        raise _failure_of(
+            error
+        ) from error  # raised by the function itself: durablehost is not stopping
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
 
 
 def _failure_of_binding(function: Function, what: str, error: Exception) -> FunctionFailed:
-    """The failure of a call whose binding cannot be served; the function itself did not fail."""
+    """The failure of a call whose binding failed; the function itself did not fail."""
     kind = "StorageFailed" if isinstance(error, StorageFailed) else "InvalidOperationException"
     return FunctionFailed(kind, f"durablehost cannot {what} of {function.name}: {error}", "")
 
@@ -236,7 +238,7 @@ def _failure_of_binding(function: Function, what: str, error: Exception) -> Func
 def _failure_of(error: BaseException) -> FunctionFailed:
     try:
         message = str(error)
-    except BaseException:  # code of the app, as the exception's class is; the worker's words
+    except BaseException:  # the exception's class is code of the app, too; the worker's message
         message = "Unhandled exception in function. Could not serialize original exception message."
     frames = traceback.extract_tb(error.__traceback__)
     while frames and os.path.dirname(frames[0].filename) == _PACKAGE:

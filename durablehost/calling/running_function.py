@@ -1,4 +1,4 @@
-"""Which function of the app runs at the moment, so that its log lines can be told apart."""
+"""The function of the app that runs at the moment. Log lines are filtered by its level."""
 
 from contextvars import ContextVar, Token
 

@@ -1,4 +1,4 @@
-"""The queue and blob bindings of a function: inputs before the call, outputs after it."""
+"""Serves queue and blob bindings: inputs before a call, outputs after it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from durablehost.settings.percent_names import resolve
 
 
 class StorageFailed(Exception):
-    """The storage of a binding cannot be used; the message says which one, and what to do."""
+    """The storage of a binding cannot be used. The message names it and says what to do."""
 
 
 class Storage(Protocol):
@@ -26,15 +26,15 @@ class Storage(Protocol):
     """
 
     async def send(self, connection: str, queue: str, body: bytes) -> None:
-        """Put a message on a queue, which is made if it does not exist."""
+        """Put a message on a queue, which is created if it does not exist."""
         ...
 
     async def write(self, connection: str, path: str, content: bytes) -> None:
-        """Write a blob at `container/name`; the container is made if it does not exist."""
+        """Write a blob at `container/name`. The container is created if it does not exist."""
         ...
 
     async def read(self, connection: str, path: str) -> bytes | None:
-        """The contents of a blob; None where there is none."""
+        """The contents of a blob; None if it does not exist."""
         ...
 
 
@@ -65,7 +65,7 @@ class StorageBinding:
         return converter_of(self.type).decode(datum, trigger_metadata={})
 
     def bodies(self, value: object) -> list[bytes]:
-        """What is sent or written for an output's value; TypeError, in the worker's words."""
+        """What is sent or written for an output's value. Raises TypeError as the worker does."""
         if isinstance(value, (bool, int, float, dict)) and self.as_text:
             return [json.dumps(value).encode()]
         if isinstance(value, list) and self.as_text:
@@ -88,7 +88,7 @@ class StorageBinding:
         return [(i if isinstance(i, str) else json.dumps(i)).encode() for i in items]
 
     async def deliver(self, storage: Storage, data: Mapping[str, Any], bodies: list[bytes]) -> None:
-        """Send or write what an output was given. Raises StorageFailed, ValueError."""
+        """Send or write the value of an output. Raises StorageFailed, ValueError."""
         place = self._place(data)
         for body in bodies:
             if self.type == "queue":

@@ -24,7 +24,7 @@ _NOT_INSTALLED = (
 
 @contextlib.contextmanager
 def storage_packages() -> Iterator[None]:
-    """Raise ValueError where an import in this block lacks the packages of Azure Storage."""
+    """Raise ValueError if an import in this block lacks the packages of Azure Storage."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -34,7 +34,7 @@ def storage_packages() -> Iterator[None]:
 
 
 class StorageOnDemand:
-    """Azure Storage or Azurite, as the connection of a binding says. See `Storage`."""
+    """Azure Storage or Azurite, by the connection of a binding. See `Storage`."""
 
     def __init__(self, environ: Mapping[str, str], *, encode_messages: bool) -> None:
         self._environ = environ

@@ -1,4 +1,4 @@
-"""Threads for the app's functions; none of them keeps the process alive."""
+"""Threads for the app's functions. They do not keep the process alive."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _ANSWERS_WITHIN: Final = 1.0  # seconds, an event loop that is not blocked
 
 
 class _Returns:
-    """Brings what calls came to back to a loop, which is woken once for all that came meanwhile."""
+    """Passes the results of calls to an event loop, which wakes once for several results."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -36,7 +36,7 @@ class _Returns:
     def tell(
         self, waiting: asyncio.Future[Any], settle: Callable[..., Any], *outcome: object
     ) -> None:
-        """To be called in any thread."""
+        """Pass a result on. May be called in any thread."""
         self._ended.append((waiting, settle, outcome))
         if not self._is_woken:
             self._is_woken = True
@@ -44,7 +44,7 @@ class _Returns:
                 self.loop.call_soon_threadsafe(self._settle)
 
     def _settle(self) -> None:
-        self._is_woken = False  # first: what comes from here on may find the queue gone through
+        self._is_woken = False  # first, because a result may arrive from here on
         while self._ended:
             waiting, settle, outcome = self._ended.popleft()
             if not waiting.done():
@@ -52,12 +52,12 @@ class _Returns:
 
 
 class RanTooLong(Exception):
-    """A function ran for longer than it may. Its words are the line of the app it was at."""
+    """A function ran for longer than allowed. The message is the line of the app."""
 
 
 @dataclass(eq=False, slots=True)
 class _Item:
-    """A call, and who waits for it."""
+    """A call and its caller."""
 
     call: Callable[[], Any]
     waiting: asyncio.Future[Any]
@@ -72,7 +72,7 @@ class _Item:
         self.thread_id, self.began = threading.get_ident(), time.perf_counter()
         try:
             result = self.call()
-        except BaseException as error:  # it belongs to whoever waits, not to this thread
+        except BaseException as error:  # the caller receives it
             self.returns.tell(self.waiting, self.waiting.set_exception, error)
         else:
             self.returns.tell(self.waiting, self.waiting.set_result, result)
@@ -82,12 +82,12 @@ class _Item:
 
 
 def _left(began: float, limit: float) -> float:
-    """How many seconds a call may still run, or wait before somebody looks again."""
+    """The seconds that a call may still run, or until it is checked again."""
     return limit - (time.perf_counter() - began) if began else min(limit, _LOOK_EVERY)
 
 
 class DaemonPool:
-    """Runs blocking functions side by side.
+    """Runs blocking functions in parallel.
 
     The standard library's pool makes the process wait at its end for every function that still
     runs: after Ctrl-C, an activity that sleeps a minute would cost a minute. It is also slower,
@@ -110,7 +110,7 @@ class DaemonPool:
         return sum(thread.is_alive() for thread in self._lost)
 
     async def run(self, call: Callable[[], T], limit: float | None = None) -> T:
-        """Run it on the next free thread; RuntimeError once the pool is closed.
+        """Run a function on the next free thread. Raises RuntimeError after the pool was closed.
 
         A call that runs for longer than `limit` seconds is given up with its thread, which another
         one replaces. Raises RanTooLong then.
@@ -147,14 +147,14 @@ class DaemonPool:
         self._threads[thread.ident] = thread
 
     def _work(self) -> None:
-        with contextlib.suppress(Interrupted):  # it may come when the call has just ended
+        with contextlib.suppress(Interrupted):  # it can arrive after the call has ended
             while (item := self._items.get()) is not None:
                 item.run()
                 with self._lock:
                     item.ended = True
                     if threading.current_thread() in self._lost:
                         return
-                del item  # or an idle thread would keep the last call's values alive
+                del item  # otherwise an idle thread keeps the values of the last call alive
                 self._idle.release()
 
     def _give_up(self, item: _Item) -> str:
@@ -170,7 +170,7 @@ class DaemonPool:
         return place
 
     def close(self) -> None:
-        """Drop what has not begun and start nothing more; to be called where `run` is."""
+        """Drop waiting calls and start no more. To be called in the thread of `run`."""
         self._is_closed = True
         with contextlib.suppress(Empty):
             while (item := self._items.get_nowait()) is not None:
@@ -179,14 +179,14 @@ class DaemonPool:
             self._items.put(None)
 
     def join(self, seconds: float) -> None:
-        """Wait so long, at most, for what still runs."""
+        """Wait for running calls, at most for this time."""
         deadline = time.monotonic() + seconds
         for thread in tuple(self._threads.values()):
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class _Start:
-    """Where and when an async function begins: on another loop, if the first one is blocked."""
+    """Starts an async function; on another loop if the first one is blocked."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -204,7 +204,7 @@ class _Start:
         return await coroutine
 
     def is_to_move(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether it has to be scheduled again, because this is the loop now."""
+        """Whether it has to be scheduled again, on the loop that replaced a blocked one."""
         with self._lock:
             if self.began or loop is self._loop:
                 return False
@@ -213,7 +213,7 @@ class _Start:
 
 
 class LoopThread:
-    """An event loop in a thread of its own, on which the app's async functions run."""
+    """An event loop in its own thread, on which the app's async functions run."""
 
     def __init__(self) -> None:
         self._is_closed = False
@@ -235,15 +235,15 @@ class LoopThread:
                 loop.run_forever()
                 break
             except (SystemExit, KeyboardInterrupt, Interrupted) as error:
-                # Raised in a task the app made itself; the other functions go on.
+                # Raised in a task that the app created; other functions continue.
                 log.error("a task of the app raised %s", type(error).__name__)
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
     async def run(self, coroutine: Coroutine[Any, Any, T], limit: float | None = None) -> T:
-        """Run it there and wait here; cancelling the one cancels the other.
+        """Run a coroutine on the thread's loop and wait for it here. Cancellation is passed on.
 
-        One that runs for longer than `limit` seconds is cancelled. Raises RanTooLong then.
+        If it runs for longer than `limit` seconds, cancels it and raises RanTooLong.
         """
         if self._is_closed:
             coroutine.close()
@@ -265,7 +265,7 @@ class LoopThread:
             raise
 
     async def _unblock(self) -> None:
-        """Where a function blocks the loop, end the function or replace the thread."""
+        """If a function blocks the loop, end the function or replace the thread."""
         thread, loop = self._thread, self._loop
         for remedy in (lambda: interrupt(thread.ident or 0), self._replace):
             answered = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop)
@@ -285,7 +285,7 @@ class LoopThread:
         sdk_patches.forget_client_session()
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Cancel what runs, then run `last` and end; to be called where `run` is."""
+        """Cancel what runs, then run `last` and end. To be called in the thread of `run`."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -295,7 +295,7 @@ class LoopThread:
         ending.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
 
     def join(self, seconds: float) -> None:
-        """Wait so long, at most, for its end: a function that blocks can hold it up."""
+        """Wait for the end of the thread, at most for this time; a function may block it."""
         self._thread.join(seconds)
 
     async def _cancel_all(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:

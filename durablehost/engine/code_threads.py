@@ -152,7 +152,7 @@ class CodeThreads:
 
     def _work(self) -> None:
         """Run calls until another thread has taken over."""
-        with contextlib.suppress(Interrupted):  # it may come when the call has just ended
+        with contextlib.suppress(Interrupted):  # it can arrive after the call has ended
             while (call := self._calls.get()) is not None:
                 if not self._run(call):
                     return

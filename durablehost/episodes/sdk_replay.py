@@ -129,7 +129,7 @@ def _cause(error: Exception, words: str) -> str:
 def _words_of(error: Exception) -> str:
     try:
         return str(error)
-    except BaseException:  # code of the app, as the exception's class is; the worker's words
+    except BaseException:  # the exception's class is code of the app, too; the worker's message
         return "Unhandled exception in function. Could not serialize original exception message."
 
 

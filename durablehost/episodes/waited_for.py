@@ -17,7 +17,7 @@ from durablehost.episodes.walk import Walk
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """What an instance waits for. All empty: it has ended, or nothing can wake it any more."""
+    """What an instance waits for. If all are empty, it has ended or can never continue."""
 
     events: tuple[str, ...] = ()
     timers: tuple[datetime, ...] = ()
@@ -66,5 +66,5 @@ def _named(item: CallActivity) -> str:
 
 
 def _in_words(time: timedelta) -> str:
-    """A span of time as people write it: '3 days, 1:30:00'."""
+    """A time span as text: '3 days, 1:30:00'."""
     return str(timedelta(seconds=round(time.total_seconds())))

@@ -1,4 +1,4 @@
-"""What `host.json` and `local.settings.json` say."""
+"""The settings in `host.json` and `local.settings.json`."""
 
 import os
 import re
@@ -24,7 +24,7 @@ BODY_LIMIT = 104_857_600  # the host's own: 100 MB
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that mean something to durablehost, as `host.json` has them."""
+    """The settings that durablehost uses, by default those of an empty `host.json`."""
 
     hub_name: str = "TestHubName"
     route_prefix: str = "api"
@@ -39,18 +39,18 @@ class Settings:
     log_levels: Mapping[str, str] = field(default_factory=dict)
     debug_logging: bool = False  # PYTHON_ENABLE_DEBUG_LOGGING
     functions: tuple[str, ...] = ()  # the only ones to load; all of them if empty
-    port: int | None = None  # Host.LocalHttpPort; --port beats it
+    port: int | None = None  # Host.LocalHttpPort; --port overrides it
     cors: tuple[str, ...] = ()
     cors_credentials: bool = False
     disabled: frozenset[str] = frozenset()  # names of functions, in lower case
     homepage: bool = True
     body_limit: int = BODY_LIMIT
-    unused: tuple[str, ...] = ()  # settings durablehost read and does nothing with
+    unused: tuple[str, ...] = ()  # settings that durablehost does not use
     raw: Mapping[str, Any] = field(default_factory=dict)  # host.json, overrides applied
 
 
 def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
-    """Read an app's settings; the `Values` of local.settings.json become environment."""
+    """Read an app's settings. The `Values` of local.settings.json become environment variables."""
     local = read_local_settings(folder, environ)
     _check_runtime(environ)
     environ.setdefault("AzureWebJobsScriptRoot", str(folder.resolve()))
@@ -59,7 +59,7 @@ def load_settings(folder: Path, environ: MutableMapping[str, str]) -> Settings:
 
 
 def settings_for_tests(folder: Path | None) -> Settings:
-    """What an app's `host.json` says, if it has one; local.settings.json is no test's business."""
+    """Read an app's `host.json`, if it has one. Tests do not use local.settings.json."""
     if folder is None or not (folder / "host.json").exists():
         return Settings(disabled=_disabled(os.environ))
     return _settings(read_host_json(folder, os.environ), LocalHost(), os.environ)
@@ -119,13 +119,13 @@ def _hub_name(host: HostJson, environ: Mapping[str, str]) -> str:
 
 
 def _is_in_azure_storage(host: HostJson) -> bool:
-    """The rule for names of hubs is that of tables there; other stores have rules of their own."""
+    """Whether the hub is in Azure Storage, with its rules for names; other stores have others."""
     store = host.text(f"{DURABLE}.storageProvider.type") or "AzureStorage"
     return store.lower() in ("azurestorage", "azure_storage")
 
 
 def _hub_name_of_site(site: str | None) -> str:
-    """The name the real host makes of a site's: what is no letter or digit is left out."""
+    """The hub name that the real host makes of a site's name: its letters and digits."""
     if site is None:
         return "TestHubName"
     letters = re.sub(r"[^A-Za-z0-9]", "", site)
@@ -200,7 +200,7 @@ def _log_levels(host: HostJson) -> dict[str, str]:
 
 
 def _functions(host: HostJson) -> tuple[str, ...]:
-    """`functions`, the list that `func start --functions` sets in the environment."""
+    """The list `functions`, which `func start --functions` sets in the environment."""
     found = host.value("functions") or []
     names = list(found.values()) if isinstance(found, dict) else found
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -209,7 +209,7 @@ def _functions(host: HostJson) -> tuple[str, ...]:
 
 
 def _disabled(environ: Mapping[str, str]) -> frozenset[str]:
-    """The functions switched off by `AzureWebJobs.<name>.Disabled`; `_` stands for `.`, too."""
+    """The functions that `AzureWebJobs.<name>.Disabled` disables. `_` can replace `.`."""
     names = set()
     for name, value in environ.items():
         setting = re.fullmatch(r"AzureWebJobs[._](.+)[._]Disabled", name, re.IGNORECASE)

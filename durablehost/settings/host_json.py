@@ -23,7 +23,7 @@ class HostJson:
     values: Mapping[str, Any]
 
     def value(self, path: str) -> Any:
-        """What stands at a path; None where nothing does, or null."""
+        """The value at a path; None if there is none, or null."""
         found: Any = self.values
         for name in path.split("."):
             if not isinstance(found, dict):
@@ -46,7 +46,7 @@ class HostJson:
         return found
 
     def count(self, path: str) -> int | None:
-        """A whole number of at least 1; in quotes is fine, as it is to the real host."""
+        """A whole number of at least 1. As on the real host it may be in quotes."""
         found = self.value(path)
         if found is None:
             return None
@@ -55,7 +55,7 @@ class HostJson:
         return int(found)
 
     def one_of(self, path: str, choices: tuple[str, ...]) -> str | None:
-        """One of the words allowed, in the spelling given here; case does not matter."""
+        """One of the allowed words, in this spelling. Case does not matter."""
         found = self.value(path)
         if found is None:
             return None
@@ -97,7 +97,7 @@ def _check_version(path: Path, values: dict[str, Any]) -> None:
 
 
 def _spelling(values: Mapping[str, Any], name: str) -> str:
-    """How a name is written in these values; as asked for, where it is not there."""
+    """The spelling of a name in these values; unchanged if it is not there."""
     if name in values:
         return name
     return next((known for known in values if known.lower() == name.lower()), name)
@@ -114,7 +114,7 @@ def _put(values: dict[str, Any], names: list[str], text: str) -> None:
 
 
 def _from_environment(text: str, name: str) -> object:
-    """A number or a boolean where the text is one; a version such as 2.0 stays text."""
+    """A number or a boolean if the text is one. A version such as 2.0 stays text."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     if name.lower().endswith(("version", "name")) or not _NUMBER.fullmatch(text):

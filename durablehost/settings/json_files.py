@@ -14,13 +14,13 @@ _TRAILING_COMMA = re.compile(rf"{_STRING}|,(?=\s*[}}\]])")
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The object a file holds; comments, trailing commas and a byte order mark are fine."""
+    """Read the object in a file. Comments, trailing commas and a byte order mark are allowed."""
     text = _TRAILING_COMMA.sub(_blank, _COMMENT.sub(_blank, _read_text(path)))
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        if error.msg == "Extra data":  # most often a brace too many
+        if error.msg == "Extra data":  # usually a surplus brace
             raise CannotStart(
                 f"{path} is not valid JSON: the object ends before {at}, and more follows it. "
                 "Remove what follows."
@@ -52,10 +52,10 @@ def _read_text(path: Path) -> str:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """The same text for a string; blanks for anything else, so that line numbers stay true."""
+    """Keep strings, and replace anything else by blanks, so that line numbers stay correct."""
     found = match[0]
     return found if found.startswith('"') else re.sub(r"[^\n]", " ", found)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")

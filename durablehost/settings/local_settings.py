@@ -1,4 +1,4 @@
-"""`local.settings.json`: what stands for the app's settings where there is no Azure."""
+"""`local.settings.json`: the app settings of a local run."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LocalHost:
-    """The section `Host`: where to listen, and which pages may call."""
+    """The section `Host`: where to listen, and which origins may call."""
 
     port: int | None = None
     cors: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class LocalHost:
 
 
 def read_local_settings(folder: Path, environ: MutableMapping[str, str]) -> LocalHost:
-    """Put `Values` into the environment, and return what the file says of the host itself."""
+    """Put `Values` into the environment, and return the section `Host`."""
     path = folder / "local.settings.json"
     if not os.path.exists(path):
         return LocalHost()
@@ -117,7 +117,7 @@ def _host(path: Path, section: Mapping[str, Any]) -> LocalHost:
 
 
 def origins_in(text: str) -> tuple[str, ...]:
-    """The origins of a list with commas between."""
+    """The origins of a list separated by commas."""
     return tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
 
 

@@ -1,4 +1,4 @@
-"""`logging.logLevel` of host.json: from which level on the lines of a category are logged."""
+"""`logging.logLevel` of host.json: the lowest level that is logged for each category."""
 
 import logging
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _FUNCTION: Final = "Function"
 
 
 def level_of(category: str, levels: Mapping[str, str]) -> int:
-    """The level of a category: that of the longest beginning which host.json names, as in .NET."""
+    """The level of a category: as in .NET, that of the longest prefix in host.json."""
     folded = category.lower()
     fitting = [name for name in levels if folded.startswith(name.lower())]
     named = max(fitting, key=len, default="")
@@ -28,7 +28,7 @@ def level_of(category: str, levels: Mapping[str, str]) -> int:
 
 
 def category_of(function: str) -> str:
-    """The category of the lines that a function logs; of lines outside of a call the default."""
+    """The category of the log lines of a function; the default category outside of a call."""
     return f"{_FUNCTION}.{function}.User" if function else DEFAULT
 
 

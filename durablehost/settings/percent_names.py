@@ -1,4 +1,4 @@
-"""`%NAME%` stands for the setting NAME: in triggers, in connections and in `hubName`."""
+"""Replaces `%NAME%` by the setting NAME, in triggers, connections and `hubName`."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ def setting(environ: Mapping[str, str], name: str) -> str | None:
 def resolve(text: str, environ: Mapping[str, str]) -> str:
     """Replace each `%NAME%` by its setting. Raises ValueError with the host's message.
 
-    The rules are those of the host's `INameResolver`: whatever stands between two percent signs
+    The rules are those of the host's `INameResolver`: all text between two percent signs
     is a name, there is no escape for a percent sign, and a value is not resolved again.
     """
     resolved, rest = "", text

@@ -1,11 +1,11 @@
-"""Which settings of an app durablehost does nothing with."""
+"""Finds the settings of an app that have no effect on durablehost."""
 
 from collections.abc import Iterator, Mapping
 
 from durablehost.settings.host_json import HostJson
 from durablehost.settings.log_levels import has_effect
 
-# By section, in lower case: what is used, and what the real host knows besides.
+# By section, in lower case: the settings that are used, and others that the real host knows.
 _USED = {
     "extensions.durabletask": {
         "defaultversion",
@@ -74,24 +74,24 @@ _KNOWN_AT_TOP = {
     "watchdirectories",
     "watchfiles",
 }
-# Of these either all is used, or nothing in them would make a difference here.
+# In these sections either all settings are used, or none would make a difference here.
 _SILENT = {"extensionbundle", "extensions", "functions", "functiontimeout", "logging", "version"}
 _DEBUG_LOGGING = "PYTHON_ENABLE_DEBUG_LOGGING"
-# App settings that change what an app does on Azure, and why they do not here.
+# App settings that have an effect on Azure, and why they have none here.
 _IN_ENVIRONMENT = {
     "APPINSIGHTS_INSTRUMENTATIONKEY": "no telemetry is sent",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "no telemetry is sent",
     "FUNCTIONS_WORKER_PROCESS_COUNT": "there is one process",
     "WEBSITE_TIME_ZONE": "timers run in UTC",
 }
-# Each store has settings of its own, so none can be said to be unknown.
+# Each store has its own settings, so none can be called unknown.
 _OPEN = "extensions.durabletask.storageprovider"
 
 
 def unused_settings(host: HostJson, environ: Mapping[str, str]) -> Iterator[str]:
-    """What host.json and the app settings set in vain.
+    """List the settings of host.json and of the app that have no effect.
 
-    Of what the real host does not know either, it says so.
+    Says which of them the real host does not know either.
     """
     for name, why in _IN_ENVIRONMENT.items():
         if environ.get(name):

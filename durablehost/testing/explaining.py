@@ -1,4 +1,4 @@
-"""Why an instance failed, and what it waits for, in words for whoever reads a failed test."""
+"""Explains why an instance failed, and what it waits for, for readers of a failed test."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _LONGEST: Final = 200  # characters of a value that is shown
 
 
 class Explainer:
-    """Reads the histories of instances; where the code has to say more, it runs the code again."""
+    """Reads the histories of instances, and replays the code to find out more."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Explainer:
         self._is_open = True
 
     def close(self) -> None:
-        """The store is closed: from now on there is only the status to tell."""
+        """Note that the store is closed: only the status is known from now on."""
         self._is_open = False
 
     def describe(self, instance: Instance) -> str:
@@ -61,7 +61,7 @@ class Explainer:
         return f"{line}{status if instance.custom_status else ''}, waits for {self.waits(instance)}"
 
     def explain(self, instance: Instance) -> str:
-        """The same, with all that is known of the reasons, in several lines."""
+        """The state and the reasons for it, in several lines."""
         lines = [self.describe(instance)]
         if not self._is_open:
             return lines[0]
@@ -88,7 +88,7 @@ class Explainer:
                 return
 
     def _cause_of(self, failed: Event, events: list[Event]) -> Iterator[str]:
-        """Which activity or child it was, and where that failed."""
+        """Name the activity or child that failed, and the line."""
         scheduled = next(
             (
                 event
@@ -113,7 +113,7 @@ class Explainer:
     # What it waits for
 
     def waits(self, instance: Instance) -> Waits:
-        """What the code of an instance waits for, found by running it over its history again."""
+        """What the code of an instance waits for, found by a replay."""
         past = self._backend.history(instance.id)
         function = self._table.orchestrator(instance.name)
         if instance.ended or not past or function is None:
@@ -126,7 +126,7 @@ class Explainer:
 
 
 def first_line(text: str) -> str:
-    """The words of a failure without the host's JSON and stack traces."""
+    """The message of a failure without the host's JSON and stack traces."""
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
 
 
@@ -141,7 +141,7 @@ def _shown(text: str | None) -> str:
 
 
 def _place_in(details: str | None) -> str | None:
-    """Where a function of the app failed, by the stack trace in the host's exception."""
+    """The line where a function of the app failed, from the stack trace in the host's exception."""
     try:
         stack = json.loads(details or "null")["InnerException"]["StackTrace"] or ""
     except (ValueError, TypeError, KeyError):

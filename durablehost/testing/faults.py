@@ -1,4 +1,4 @@
-"""Runs of an app in which something goes wrong at every place where it can."""
+"""Repeats a run with a crash or a fault at every place where one can happen."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,9 +31,9 @@ class Fault:
 async def every_crash(
     app: object, run: Run, *, settings: Settings | None = None
 ) -> AsyncIterator[ManualHub]:
-    """Run on a new hub that crashes after one commit, on another after two, until it runs through.
+    """Run on a new hub that crashes after one commit, on another after two, until a run succeeds.
 
-    Gives each hub as it is after its crash: the test lets it go on and looks at the result.
+    Yields each hub after its crash: the test lets it continue and checks the result.
     """
     for commits in count(1):
         async with ManualHub(app, settings=settings) as hub:
@@ -58,7 +58,7 @@ async def every_fault(
 ) -> AsyncIterator[tuple[ManualHub, Fault]]:
     """Run once without a fault, then once for each fault of each call of an activity.
 
-    Gives each hub after its run, and the fault. `run` has to let instances end in any way, as
+    Yields each hub after its run, and the fault. `run` must accept that instances fail, as
     `run_until_ended` does. The error of a failed call is a ConnectionError unless one is given.
     """
     async with ManualHub(app, settings=settings) as hub:

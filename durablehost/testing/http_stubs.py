@@ -1,4 +1,4 @@
-"""Answers `context.call_http` from what the test said; nothing else leaves this process."""
+"""Answers `context.call_http` as the test says; no other request leaves this process."""
 
 import inspect
 import json
@@ -24,7 +24,7 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str]
     content: str | None
-    token_resource: str | None = None  # that the host is to get a token for
+    token_resource: str | None = None  # for which the host would get a token
 
     def json(self) -> Any:
         return json.loads(self.content or "null")
@@ -51,11 +51,11 @@ Send = Callable[[str, str, str | None, Mapping[str, str]], Awaitable[Answer]]
 
 
 class NotStubbed(AssertionError):
-    """The app makes an HTTP call that the test gives no answer to."""
+    """The app makes an HTTP call for which the test has no answer."""
 
 
 class _Route:
-    """The answers to one method and URL, in order; the last one is given again and again."""
+    """The answers to one method and URL, in order. The last one repeats."""
 
     def __init__(self, method: str, url: str) -> None:
         self.method = method.upper()
@@ -95,7 +95,7 @@ class HttpStubs:
                 return
         route = _Route(method, url)
         route.add(answer)
-        self._routes.insert(0, route)  # of two patterns for a URL the later one answers
+        self._routes.insert(0, route)  # if two patterns match, the later one answers
 
     def let_through(self, prefix: str) -> None:
         self._let_through.append(prefix)

@@ -1,4 +1,4 @@
-"""HTTP inside this process: the app's routes need no port, and its durable clients get one.
+"""HTTP in this process: the app's routes need no port, its durable clients get one.
 
 A test's connection to the app is a pair of sockets. The endpoint of the durable clients listens on
 the loopback interface as well, because an app may call the `rpcBaseUrl` of its binding by itself.
@@ -36,7 +36,7 @@ _ONE_PIECE: Final = 2**20  # bytes
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request came back with."""
+    """The answer to a request."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -105,9 +105,9 @@ class Front:
         return await self.request(method, path, data=content, headers=headers)
 
     async def lend_session(self) -> aiohttp.ClientSession:
-        """Have the app's durable clients speak to this hub; the session for its own routes."""
+        """Let the app's durable clients use this hub. Returns the session for its own routes."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # the one before was left without `close`, and has ended
+        if self._loop is not loop:  # the loop before ended without `close`
             self._sessions, self._ends = None, AsyncExitStack()
             self._loop, self._opening = loop, asyncio.Lock()
         async with self._opening:  # requests that are sent at the same time share the sessions
@@ -183,5 +183,5 @@ def _path_of(path: str) -> str:
 
 
 def _in_parts(data: bytes | str | None) -> bytes | str | io.BytesIO | None:
-    """A body as aiohttp wants it: it warns of a large one in one piece."""
+    """A body in parts: aiohttp warns of a large body in one piece."""
     return io.BytesIO(data) if isinstance(data, bytes) and len(data) > _ONE_PIECE else data

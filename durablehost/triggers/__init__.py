@@ -1,4 +1,4 @@
-"""What sets functions off besides HTTP and orchestrations: timers, queues and blobs."""
+"""Triggers besides HTTP and orchestrations: timers, queues and blobs."""
 
 import asyncio
 import contextlib
@@ -33,18 +33,18 @@ _LONGEST_STOP_SECONDS = 1.0
 
 
 class Trigger(Protocol):
-    """What starts one function."""
+    """The trigger of one function."""
 
     async def serve(self) -> None:
-        """Run the function whenever there is reason to, until stopped."""
+        """Run the function whenever it is triggered, until stopped."""
         ...
 
     async def stop(self, grace_seconds: float) -> None:
-        """Begin no more runs, and give those under way this time to end."""
+        """Begin no more runs, and wait this long for those that run."""
         ...
 
     async def run_now(self, text: str) -> None:
-        """Run the function once on this text, and log what goes wrong."""
+        """Run the function once on this text, and log failures."""
         ...
 
 
@@ -75,7 +75,7 @@ class Triggers:
         self._serving: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Let every trigger fire that can; of the others, say in the log what they lack."""
+        """Start every trigger. Log why a trigger cannot fire."""
         for function in self._table.functions:
             if function.kind in ("timer", "queue", "blob"):
                 self._start(function)
@@ -83,7 +83,7 @@ class Triggers:
                 _will_not_fire(function)
 
     async def stop(self) -> None:
-        """End within a second, whatever functions and storages do."""
+        """End within a second, even if functions or storages hang."""
         stopping = [trigger.stop(_GRACE_SECONDS) for trigger in self._triggers.values()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_STOP_SECONDS):
@@ -96,7 +96,7 @@ class Triggers:
             await self._storage.close()
 
     async def run_now(self, function: Function, input_text: str) -> None:
-        """Run a function once on this input. Whoever asked is long gone: failures are logged.
+        """Run a function once on this input. The caller has its answer, so failures are logged.
 
         A timer takes no input, a queue function the text as its message, a blob function the
         path of a blob, any other what its trigger makes of the text.
@@ -171,7 +171,7 @@ class Triggers:
 async def _served(function: Function, trigger: Trigger) -> None:
     try:
         await trigger.serve()
-    except Exception:  # a fault of durablehost in one trigger must not stay unseen
+    except Exception:  # a fault of durablehost, which must be logged
         log.exception("%s: its trigger has ended. Start durablehost again.", function.name)
 
 

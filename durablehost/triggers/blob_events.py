@@ -1,4 +1,4 @@
-"""Blob triggers fed by Event Grid: a function for each event that names a blob."""
+"""Blob triggers for events of Event Grid: a function runs for each event that names a blob."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BlobEvent:
-    """The blob that an event names, and how often the function was tried on it."""
+    """The blob that an event names, and how often the function has failed on it."""
 
     container: str
     name: str
@@ -29,7 +29,7 @@ class BlobEvent:
 class BlobEventTrigger:
     """Runs one function on the blobs that events name.
 
-    An event is kept until the function succeeded or failed too often, also over a restart. As in
+    An event is kept until the function succeeds or fails too often, also after a restart. As in
     Azure, an event that comes twice runs the function twice, and the path of the trigger does not
     filter: the subscription does.
     """
@@ -48,7 +48,7 @@ class BlobEventTrigger:
         self._stopped = asyncio.Event()
 
     async def serve(self) -> None:
-        """Run what an earlier start left, then wait for the end: events come by `take`."""
+        """Run the events of an earlier start, then wait for the end. New events arrive by `take`."""
         for number in self._left:
             self._running.start(self._process(number))
         await self._stopped.wait()

@@ -1,4 +1,4 @@
-"""A blob's properties as the .NET SDK names and numbers them, and the host hands them on."""
+"""A blob's properties with the names and numbers of the .NET SDK, which the host passes on."""
 
 import base64
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from durablehost.triggers.dotnet import NO_TIME, time_text
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties
 
-# The words of the storage's answers, in the order in which .NET numbers them.
+# The values in answers of the storage, in the order of .NET's numbers.
 _BLOB_TYPES = ("BlockBlob", "PageBlob", "AppendBlob")
 _COPY_STATES = ("pending", "success", "aborted", "failed")
 _LEASE_STATES = ("available", "leased", "expired", "breaking", "broken")
@@ -18,7 +18,7 @@ _LEASE_DURATIONS = ("infinite", "fixed")
 
 
 def properties_of(blob: "BlobProperties") -> dict[str, Any]:
-    """A blob's properties under .NET names, with .NET's values for what the storage left out."""
+    """A blob's properties with .NET names, and .NET's values for missing properties."""
     return {
         **_general(blob),
         **_copy(blob),
@@ -37,7 +37,7 @@ def _general(blob: "BlobProperties") -> dict[str, Any]:
         "Metadata": blob.metadata or {},
         "TagCount": blob.tag_count or 0,
         "BlobType": _number(blob.blob_type, _BLOB_TYPES),
-        "ETag": {},  # .NET's ETag has no property that its JSON would show
+        "ETag": {},  # .NET writes an ETag as an empty object
         "BlobSequenceNumber": blob.page_blob_sequence_number or 0,
         "BlobCommittedBlockCount": blob.append_blob_committed_block_count or 0,
         "IsSealed": bool(blob.is_append_blob_sealed),

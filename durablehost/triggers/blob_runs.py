@@ -60,7 +60,7 @@ class BlobRuns:
         return ReadBlob(container, name, await download.readall(), properties)
 
     async def run(self, blob: ReadBlob) -> bool:
-        """Run the function on the blob; False if it failed, which is then in the log."""
+        """Run the function on the blob. Returns False if it failed; the failure is logged."""
         url = self._service.get_blob_client(blob.container, blob.name).url
         return await succeeds(
             self._invoke,

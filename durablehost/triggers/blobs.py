@@ -1,4 +1,4 @@
-"""Blob triggers that poll: a function for each new or changed blob that its path takes."""
+"""Blob triggers that poll: a function runs for each new or changed blob of its path."""
 
 import json
 import logging
@@ -18,14 +18,14 @@ from durablehost.triggers.state import TriggerState
 
 log = logging.getLogger(__name__)
 
-# Listing blobs takes time from everything else: read small pages, and long lists less often.
+# Listing blobs delays everything else: read small pages, and long lists less often.
 _PAGE = 500
 _PAUSE_PER_BLOB = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """How far a function is with one version of a blob."""
+    """The progress of a function on one version of a blob."""
 
     etag: str = ""
     tries: int = 0
@@ -51,17 +51,17 @@ class BlobTrigger:
         self._options = options
         self._receipts: dict[str, Receipt] = {}
         self._at_work: set[str] = set()
-        self._troubled: set[str] = set()  # blobs the storage would not hand out
+        self._troubled: set[str] = set()  # blobs that the storage did not return
         self._running = Tasks()
         self._longest_pause = options.queues.max_polling_interval
         self._polling = Polling(self._function.name, self._container.url, self._longest_pause)
 
     async def serve(self) -> None:
-        """Take blobs until stopped."""
+        """Process blobs until stopped."""
         await self._polling.run(self._look)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Take no more blobs; those under way that do not end in time are tried again."""
+        """Begin no more blobs. Those that do not end in time are tried again."""
         self._polling.stop()
         await self._running.stop(grace_seconds)
 

@@ -7,7 +7,7 @@ LAST_TIME = "9999-12-31T23:59:59.9999999+00:00"
 
 
 def time_text(time: datetime | None) -> str:
-    """A time in UTC, its fraction without zeros at the end."""
+    """A time in UTC, with a fraction without trailing zeros."""
     if time is None:
         return NO_TIME
     text = time.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -1,4 +1,4 @@
-"""What `host.json` says about queue and blob triggers, below `extensions`."""
+"""The settings of queue and blob triggers in `host.json`, below `extensions`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from durablehost.settings.host_json import HostJson
 
 _QUEUES = "extensions.queues"
 _BLOBS = "extensions.blobs"
-_MOST_AT_ONCE = 32  # messages that the storage hands out in one answer
+_MOST_AT_ONCE = 32  # messages that the storage returns in one answer
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class QueueOptions:
 
 @dataclass(frozen=True)
 class TriggerOptions:
-    """What of `host.json` means something to triggers."""
+    """The settings of `host.json` for triggers."""
 
     queues: QueueOptions = field(default_factory=QueueOptions)
     max_parallel_blobs: int = 16  # extensions.blobs.maxDegreeOfParallelism
@@ -37,7 +37,7 @@ class TriggerOptions:
 
     @classmethod
     def from_host_json(cls, values: Mapping[str, Any]) -> "TriggerOptions":
-        """Read them; raises CannotStart for a value the host does not take."""
+        """Read the settings. Raises CannotStart for a value that the host rejects."""
         host = HostJson(Path("host.json"), values)
         batch_size = host.count(f"{_QUEUES}.batchSize") or QueueOptions.batch_size
         if batch_size > _MOST_AT_ONCE:

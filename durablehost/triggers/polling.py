@@ -1,4 +1,4 @@
-"""Looks into a storage again and again, and says once when it does not answer."""
+"""Polls a storage, and logs once when it does not answer."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ LONGEST_AFTER_FAILURE = timedelta(seconds=10)
 
 
 class Polling:
-    """One function's looking for work. Between looks that find none it waits longer and longer."""
+    """Polls for the work of one function. The pauses grow while there is none."""
 
     def __init__(self, function: str, address: str, longest: timedelta) -> None:
         self._function = function
@@ -27,7 +27,7 @@ class Polling:
         self._wake = asyncio.Event()
 
     async def run(self, look: Callable[[], Awaitable[bool]]) -> None:
-        """Look until stopped. `look` returns whether there was work."""
+        """Poll until stopped. `look` returns whether there was work."""
         wait = SHORTEST
         while not self.stopped:
             try:
@@ -36,7 +36,7 @@ class Polling:
             except AzureError as error:
                 self._does_not_answer(error)
                 found, longest = False, LONGEST_AFTER_FAILURE
-            except Exception:  # a fault of durablehost must not end the function's trigger
+            except Exception:  # a fault of durablehost must not end the trigger
                 log.exception("%s: looking into %s failed", self._function, self._address)
                 found, longest = False, LONGEST_AFTER_FAILURE
             wait = SHORTEST if found else min(wait, longest)
@@ -48,7 +48,7 @@ class Polling:
         try:
             found = await look()
         except ResourceNotFoundError:
-            found = False  # the queue or container may still be made
+            found = False  # the queue or container may be created later
         if not self._answers:
             log.info("%s: the storage at %s answers again", self._function, self._address)
             self._answers = True
@@ -74,10 +74,10 @@ class Polling:
         self._wake.clear()
 
     def look_soon(self) -> None:
-        """Do not wait for the end of the pause: there is work, or there may be."""
+        """End the pause, because there may be work."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Do not look again; the look under way goes on to its end."""
+        """Poll no more; the current poll runs to its end."""
         self.stopped = True
         self._wake.set()

@@ -1,4 +1,4 @@
-"""Queue triggers: a function for each message, tried five times, then put by as poison."""
+"""Queue triggers: a function runs for each message; after five failures it is poison."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ _LONGEST_NAME = 63
 
 
 class QueueTrigger:
-    """Feeds the messages of one queue to one function."""
+    """Runs one function on the messages of one queue."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class QueueTrigger:
     ) -> None:
         self._function = function
         self._queue = service.get_queue_client(queue)
-        # A queue of poison has none of its own: what fails there comes back when its lease ends.
+        # A poison queue has no poison queue: a failed message reappears when its lease ends.
         has_poison = not queue.endswith(_POISON) and len(queue + _POISON) <= _LONGEST_NAME
         self._poison = service.get_queue_client(queue + _POISON) if has_poison else None
         self._invoke = invoke
@@ -52,16 +52,16 @@ class QueueTrigger:
         self._told_of_overrides = False
 
     async def serve(self) -> None:
-        """Take messages until stopped."""
+        """Process messages until stopped."""
         await self._polling.run(self._look)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Take no more messages; let those under way end, or else put them back."""
+        """Begin no more messages. Those that do not end in time are put back."""
         self._polling.stop()
         await self._running.stop(grace_seconds)
 
     async def run_now(self, text: str) -> None:
-        """Run the function on a message of this text, which no queue has seen."""
+        """Run the function on a message with this text, which is not from a queue."""
         await self._runs(text.encode(), None, "the text given")
 
     async def _look(self) -> bool:
@@ -118,7 +118,7 @@ class QueueTrigger:
             await lease.end(self._options.visibility_timeout)
 
     def _body(self, message: QueueMessage) -> bytes | None:
-        """What was sent; None, with a warning, for what the host does not read."""
+        """The body of a message; None, with a warning, if the host cannot read it."""
         text = str(message.content or "")
         if not self._options.base64:
             return text.encode()
@@ -172,7 +172,7 @@ class QueueTrigger:
 
 
 class Lease:
-    """Keeps a message hidden from others while a function works on it."""
+    """Keeps a message invisible to others while a function runs on it."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Lease:
         try:
             yield
         finally:
-            # Cut off in the middle of a renewal, it would lose the receipt that counts.
+            # If a renewal is interrupted, the valid receipt is lost.
             async with self._renewing:
                 keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
@@ -204,12 +204,12 @@ class Lease:
         while True:
             await self._sleep(self._length.total_seconds() / 2)
             async with self._renewing:
-                # A storage that does not answer is the polling's to speak of.
+                # Polling reports a storage that does not answer.
                 with contextlib.suppress(AzureError):
                     await self.end(self._length)
 
     async def end(self, after: timedelta = timedelta(0)) -> None:
-        """Let others have the message after this time."""
+        """Make the message visible to others after this time."""
         updated = await self._queue.update_message(
             self._message_id, self.receipt, visibility_timeout=int(after.total_seconds())
         )
@@ -217,7 +217,7 @@ class Lease:
 
 
 def _is_gone(error: AzureError) -> bool:
-    """Whether the message is another's by now, or deleted."""
+    """Whether another process has the message, or it was deleted."""
     if isinstance(error, ResourceNotFoundError):
         return True
     return isinstance(error, HttpResponseError) and "PopReceiptMismatch" in str(error)

@@ -1,4 +1,4 @@
-"""Runs a function for a trigger, and says when it failed."""
+"""Runs a function for a trigger, and logs failures."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ Invoke = Callable[[Function, object], Awaitable[None]]
 async def succeeds(
     invoke: Invoke, function: Function, make_value: Callable[[], object], about: str
 ) -> bool:
-    """Call the function with the value; False if either went wrong, which is then in the log."""
+    """Call the function with the value. Returns False if this failed; the failure is logged."""
     try:
         value = make_value()
     except ValueError as error:
@@ -26,7 +26,7 @@ async def succeeds(
         await invoke(function, value)
     except FunctionFailed as failure:
         log.error("%s failed on %s: %s\n%s", function.name, about, failure, failure.stack)
-    except Exception:  # a fault of durablehost costs this one run, not the trigger
+    except Exception:  # a fault of durablehost ends this run, not the trigger
         log.exception("%s: durablehost failed to run it on %s", function.name, about)
     else:
         return True
@@ -34,7 +34,7 @@ async def succeeds(
 
 
 class Tasks:
-    """Work under way, which is given some time when durablehost stops."""
+    """Running work, which gets some time to end when durablehost stops."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,7 +52,7 @@ class Tasks:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Let all end that do so in time, and cancel the others."""
+        """Wait for all that end in time, and cancel the others."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_seconds)
         late = list(self._tasks)
@@ -64,5 +64,5 @@ class Tasks:
 async def _guarded(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
-    except Exception:  # a fault of durablehost; nobody else would see it
+    except Exception:  # a fault of durablehost that nothing else reports
         log.exception("the work of a trigger failed")

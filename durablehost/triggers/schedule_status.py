@@ -12,7 +12,7 @@ NEVER_YET = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ScheduleStatus:
-    """One of these a timer; a timer function sees it as `schedule_status`."""
+    """The status of one timer, which its function receives as `schedule_status`."""
 
     last: datetime
     next: datetime
@@ -33,7 +33,7 @@ class ScheduleStatus:
 
 
 def for_new_timer(schedule: Schedule, now: datetime) -> ScheduleStatus:
-    """What is kept of a timer that has not run yet."""
+    """The status of a timer that has not run yet."""
     return ScheduleStatus(NEVER_YET, schedule.next_after(now), now)
 
 
@@ -42,9 +42,9 @@ def after_run(schedule: Schedule, at: datetime) -> ScheduleStatus:
 
 
 def adapted(status: ScheduleStatus, schedule: Schedule, now: datetime) -> ScheduleStatus:
-    """The status kept from an earlier start; one of another schedule is begun anew.
+    """The status from an earlier start; for another schedule a new one.
 
-    A new schedule is never past due at once: what it would have had to do is not made up for.
+    A new schedule is never past due at once: earlier occurrences do not run later.
     """
     known = next((t for t in (status.last, status.last_updated) if t != NEVER_YET), now)
     expected = schedule.next_after(known)

@@ -1,15 +1,15 @@
-"""What triggers remember from one start of durablehost to the next."""
+"""The interface to what triggers keep from one start of durablehost to the next."""
 
 from typing import Protocol
 
 
 class TriggerState(Protocol):
-    """Texts by key: when a timer last ran, which blobs a function has had."""
+    """Texts by key: when a timer last ran, which blobs a function has processed."""
 
     def get(self, key: str) -> str | None:
-        """What was last put under this key; None if nothing was."""
+        """The text that was last stored under this key; None if there is none."""
         ...
 
     def put(self, key: str, value: str) -> None:
-        """Keep the value, also when durablehost ends right afterwards."""
+        """Store a text on disk."""
         ...

@@ -1,4 +1,4 @@
-"""Makes the triggers that look into a storage."""
+"""Creates the triggers that use a storage."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from durablehost.triggers.state import TriggerState
 
 
 class StorageTriggers:
-    """Queue and blob triggers, and the connections they share."""
+    """Queue and blob triggers, with the connections that they share."""
 
     def __init__(
         self,
@@ -32,20 +32,20 @@ class StorageTriggers:
         self._connections = Connections(environ)
 
     def queue(self, function: Function) -> QueueTrigger:
-        """Raises ValueError, saying what the function lacks."""
+        """Raises ValueError, which says what the function lacks."""
         queue = resolve(str(function.trigger["queueName"]), self._environ).lower()
         service = self._connections.queues(str(function.trigger.get("connection") or ""))
         return QueueTrigger(function, queue, service, self._invoke, self._options.queues)
 
     def blob(self, function: Function) -> BlobTrigger:
-        """Raises ValueError, saying what the function lacks."""
+        """Raises ValueError, which says what the function lacks."""
         path = parse_path(resolve(str(function.trigger["path"]), self._environ))
         connection = str(function.trigger.get("connection") or "")
         container = self._connections.blobs(connection).get_container_client(path.container)
         return BlobTrigger(path, container, self._blob_runs(function), self._state, self._options)
 
     def blob_events(self, function: Function) -> BlobEventTrigger:
-        """Raises ValueError, saying what the function lacks."""
+        """Raises ValueError, which says what the function lacks."""
         return BlobEventTrigger(self._blob_runs(function), self._state, self._options)
 
     def _blob_runs(self, function: Function) -> BlobRuns:

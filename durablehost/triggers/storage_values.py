@@ -1,4 +1,4 @@
-"""What functions are given of a queue's message or of a blob."""
+"""Creates the values that functions receive for a queue message or a blob."""
 
 import json
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ _OWN_FIELDS = (
 
 
 class ReceivedMessage(Protocol):
-    """What is used of a message that the storage SDK has received."""
+    """The fields of a message of the storage SDK that are used here."""
 
     @property
     def id(self) -> str | None: ...
@@ -44,7 +44,7 @@ class ReceivedMessage(Protocol):
 def queue_message(
     body: bytes, message: ReceivedMessage | None = None, *, binary: bool = False
 ) -> func.QueueMessage:
-    """The message, or, without one, what `POST /admin/functions/NAME` makes of a text.
+    """The value for a message; without one, for a text of `POST /admin/functions/NAME`.
 
     Raises ValueError for what cannot be given to a function.
     """
@@ -66,7 +66,7 @@ def queue_message(
 
 
 def overrides(text: str) -> dict[str, Datum]:
-    """The fields of a JSON message that the host puts over the message's own of that name."""
+    """The fields of a JSON message with which the host replaces properties of the message."""
     try:
         fields = json.loads(text) if text.strip().startswith("{") else {}
     except ValueError:
@@ -96,5 +96,5 @@ def _time(time: datetime | None, otherwise: str) -> Datum:
 
 
 def _text(value: object) -> Datum:
-    """A JSON value as .NET makes a text of it."""
+    """Convert a JSON value to text as .NET does."""
     return Datum(value if isinstance(value, str) else str(value), "string")

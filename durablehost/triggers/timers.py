@@ -1,4 +1,4 @@
-"""Timer triggers: a function on its schedule, made up for once when durablehost was down."""
+"""Timer triggers: run a function on its schedule, and once late if durablehost was down."""
 
 import asyncio
 import contextlib
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 SleepUntil = Callable[[datetime], Awaitable[None]]
 
-# The machine may sleep, and its clock be set: look at it again now and then.
+# The machine may sleep, or its clock may be set: check it regularly.
 _LONGEST_SLEEP = timedelta(minutes=1)
 
 
 def sleeping_by(clock: Clock) -> SleepUntil:
-    """Wait until it is a given time by this clock."""
+    """Wait for a time on this clock."""
 
     async def sleep_until(time: datetime) -> None:
         while (left := time - clock.now()) > timedelta(0):  # noqa: ASYNC110 # a clock sets no event
@@ -42,7 +42,7 @@ def sleeping_by(clock: Clock) -> SleepUntil:
 
 
 class TimerTrigger:
-    """Runs one function on its schedule, never twice at the same time."""
+    """Runs one function on its schedule, never twice at once."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class TimerTrigger:
         state: TriggerState,
         environ: Mapping[str, str],
     ) -> None:
-        """Raises ValueError for a schedule that is none."""
+        """Raises ValueError for an invalid schedule."""
         self._function = function
         self._invoke = invoke
         self._clock = clock
@@ -85,7 +85,7 @@ class TimerTrigger:
             status = await self._run(status, due=status.next)
 
     async def stop(self, grace_seconds: float) -> None:
-        """Start no more runs, and give the one under way this time to end."""
+        """Start no more runs, and wait this long for the current one."""
         self._stopped = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds), self._running:
@@ -94,7 +94,7 @@ class TimerTrigger:
             self._serving.cancel()
 
     def _kept(self, now: datetime) -> ScheduleStatus | None:
-        """What is known of earlier starts; None for a timer seen for the first time."""
+        """The status from earlier starts; None for a new timer."""
         if not self._is_monitored:
             return None
         text = self._state.get(self._key)
@@ -123,7 +123,7 @@ class TimerTrigger:
                 lambda: timer_request(self._schedule, shown, past_due=past_due),
                 "its schedule",
             )
-        # Had the timer come a moment early, the same occurrence would be due once more.
+        # If the timer fired a moment early, the same occurrence would be due again.
         status = after_run(self._schedule, max(at, due))
         self._keep(status)
         return status

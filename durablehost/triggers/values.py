@@ -1,4 +1,4 @@
-"""What trigger functions are given, made by the SDK's own converters as in the real worker."""
+"""Creates the values for trigger functions with the SDK's converters, as the real worker does."""
 
 import json
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ def timer_request(
 
 
 def from_text(trigger: Mapping[str, Any], text: str) -> object:
-    """What a trigger of another kind makes of a text; raises ValueError where it cannot."""
+    """The value that another kind of trigger makes of a text. Raises ValueError if it cannot."""
     trigger_type = str(trigger["type"])
     if converter_of(trigger_type) is None:
         return text
-    # Without the one no Service Bus message is made, without the other no Event Hubs event.
+    # A Service Bus message needs the first, an Event Hubs event the second.
     metadata = {"UserProperties": as_json({}), "SystemProperties": as_json({})}
     ways = [(Datum(text, "json"), metadata), (Datum(text, "string"), metadata)]
     if str(trigger.get("cardinality", "")).upper() == "MANY":
@@ -38,7 +38,7 @@ def from_text(trigger: Mapping[str, Any], text: str) -> object:
     for datum, described in ways:
         try:
             return decode(trigger_type, datum, described)
-        # Each converter of the SDK refuses in a way of its own what it was not written for.
+        # The converters of the SDK raise different exceptions for values that they cannot read.
         except (NotImplementedError, AttributeError, KeyError, TypeError, ValueError):
             continue
     raise ValueError(f"{text[:100]!r} cannot be read by its trigger ({trigger_type})")

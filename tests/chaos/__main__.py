@@ -1,4 +1,4 @@
-"""The long form of the tests under fire; `--seed N` repeats what is left to chance.
+"""Kills durablehost at random for long; `--seed N` repeats the random choices.
 
 First a sweep over an app of everything that durablehost can do, which is killed --kills times. Then
 --payments payments of the app at the root, with a kill for every twenty. Then --approvals approvals
@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=500)
     parser.add_argument("--approvals", type=int, default=100)
     parser.add_argument("--documents", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=None, help="repeats what is left to chance")
+    parser.add_argument("--seed", type=int, default=None, help="repeats the random choices")
     given = parser.parse_args()
     seed = random.randrange(1 << 31) if given.seed is None else given.seed
     wrong = 0

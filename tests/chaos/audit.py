@@ -1,4 +1,4 @@
-"""Whether durablehost kept what it promised."""
+"""Checks that durablehost lost nothing and did nothing twice."""
 
 import json
 import sqlite3
@@ -17,7 +17,7 @@ Seen = dict[str, tuple[str, str]]  # how instances had ended when they were look
 
 @dataclass
 class Audit:
-    """The figures of a sweep, and what is wrong in words."""
+    """The figures of a sweep, and what is wrong, as texts."""
 
     lost: int = 0
     stuck: int = 0
@@ -55,7 +55,7 @@ class Audit:
 
 
 async def ended(client: Client) -> Seen:
-    """All instances that have ended, and how."""
+    """The instances that have ended, with their outcome."""
     seen: Seen = {}
     for status in ("Completed", "Failed", "Terminated"):
         found = await client.list(f"runtimeStatus={status}")
@@ -70,7 +70,7 @@ async def unfinished(client: Client) -> list[str]:
 
 
 async def audit(client: Client, book: Book, seen: Seen, effects: list[str]) -> Audit:
-    """Look at every instance and every entity; `effects` are the runs that activities noted."""
+    """Check every instance and every entity; `effects` are the runs that activities recorded."""
     found = Audit()
     noted = Counter(effects)
     there = set()
@@ -204,7 +204,7 @@ async def _check_ledger(
 
 
 def check_file(found: Audit, hub: Path) -> None:
-    """What the hub file holds once nothing is to be done any more."""
+    """Check the contents of the hub file after all work has ended."""
     with closing(sqlite3.connect(hub)) as connection:
         whole = connection.execute("PRAGMA integrity_check").fetchone()[0]
         if whole != "ok":

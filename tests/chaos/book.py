@@ -1,17 +1,17 @@
-"""What was asked of durablehost, and which of it was answered."""
+"""Keeps a record of what was requested of durablehost, and what was answered."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# What comes out of each orchestrator of the app, by the number that went in.
+# The output of each orchestrator of the app, by its input.
 OUTPUTS: Final[dict[str, Callable[[int], Any]]] = {
     "chain": lambda number: number + 3,
     "fan_out": lambda number: number * (number - 1),
     "timers": lambda number: number + 1,
     "family": lambda number: [number + 3, number + 6, 20],
 }
-# The activities of each, as they are noted in the file of effects.
+# The activities of each orchestrator, as they are recorded in the file of effects.
 STEPS: Final[dict[str, Callable[[int], int]]] = {
     "chain": lambda _: 3,
     "fan_out": lambda number: number,
@@ -21,7 +21,7 @@ STEPS: Final[dict[str, Callable[[int], int]]] = {
 
 @dataclass
 class Sent:
-    """Something that was sent; unanswered it may or may not have arrived, but never in part."""
+    """Something that was sent. Without an answer it has arrived completely or not at all."""
 
     value: Any
     answered: bool
@@ -29,7 +29,7 @@ class Sent:
 
 @dataclass
 class Asked:
-    """An instance that was asked for."""
+    """An instance that was requested."""
 
     id: str
     orchestrator: str
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass
 class Book:
-    """All that was asked for."""
+    """Everything that was requested."""
 
     instances: dict[str, Asked] = field(default_factory=dict)
     signals: dict[str, list[Sent]] = field(default_factory=dict)  # by ledger

@@ -1,7 +1,7 @@
-"""Decisions under fire.
+"""Decisions while systems fail and durablehost is killed.
 
 People decide on approvals and documents by the links in their mails, some of them twice. The mail,
-the reader and the books fail and lose answers, some mails are refused for good, and durablehost is
+the reader and the books fail and lose answers, some mails are always refused, and durablehost is
 killed at random. Then every decision that was accepted is looked for in the results.
 """
 
@@ -21,7 +21,7 @@ from sandbox.app import create_app
 from sandbox.documents import write_invoice
 from tests.azurite import running_azurite
 from tests.chaos.decisions_audit import Approval, Document, Findings, Sent, audit
-from tests.chaos.fire import PATIENCE_SECONDS, Say, all_ended, burn, read, tell
+from tests.chaos.killing import PATIENCE_SECONDS, Say, all_ended, read, run_with_kills, tell
 from tests.chaos.load import Client
 
 LARGE_CENTS: Final = 1_000_001
@@ -39,7 +39,7 @@ _LOOK_SECONDS: Final = 0.2
 
 
 class Decisions:
-    """Some approvals and documents, and the people who decide on them."""
+    """Approvals and documents, and the people who decide on them."""
 
     def __init__(self, approvals: int, documents: int, chance: random.Random, storage: str) -> None:
         self.count = self.callers = approvals + documents
@@ -48,7 +48,7 @@ class Decisions:
         if storage:
             self.settings["AzureWebJobsStorage"] = storage
         self._chance = chance
-        self._run = f"{chance.getrandbits(64):016x}"  # an Azurite may know documents of other runs
+        self._run = f"{chance.getrandbits(64):016x}"  # Azurite may contain documents of other runs
         self._approvals = [self._approval(number) for number in range(approvals)]
         self._documents = [self._document(number) for number in range(documents)]
         work: list[Approval | Document] = [*self._approvals, *self._documents]
@@ -71,7 +71,7 @@ class Decisions:
         content = write_invoice("acme", name + doubt, 100, order="PO-1001")
         return Document(name, document_id(digest_of(content)), content, decision)
 
-    async def set_fire(self, outside: aiohttp.ClientSession) -> None:
+    async def switch_faults_on(self, outside: aiohttp.ClientSession) -> None:
         for approval in self._approvals:
             for role in approval.refused:
                 subject = f"decide on the payment of invoice {approval.number} of"
@@ -81,7 +81,7 @@ class Decisions:
         for seed, fault in enumerate(_FAULTS):
             await tell(outside, "POST", "/faults", fault | {"seed": seed})
 
-    async def put_out(self, outside: aiohttp.ClientSession) -> None:
+    async def switch_faults_off(self, outside: aiohttp.ClientSession) -> None:
         await tell(outside, "DELETE", "/faults")
 
     async def call(
@@ -108,7 +108,7 @@ class Decisions:
         return await client.send("POST", "/api/approvals", body)
 
     def _planned(self, work: Approval | Document) -> list[Sent]:
-        """What each person will decide. Two who have to agree do, if there is no third."""
+        """Plan the decision of each person. If only two people vote, they agree."""
         if isinstance(work, Document):
             return [Sent("reviewer", work.decision)] if work.decision else []
         people = [role for role in work.roles if role not in work.refused]
@@ -124,7 +124,7 @@ class Decisions:
         work: Approval | Document,
         sent: Sent,
     ) -> None:
-        """Wait for the mail, send the decision until it is answered, and perhaps think again."""
+        """Wait for the mail, send the decision until it is answered, then perhaps the opposite."""
         link = await self._link(client, outside, work, sent.role)
         if link is None:
             return
@@ -147,7 +147,7 @@ class Decisions:
         work: Approval | Document,
         role: str,
     ) -> str | None:
-        """The link in the mail, once it is there; None if the work ends without this person."""
+        """Wait for the link in the mail. Returns None if the work ends without this person."""
         path = f"/{work.id}/decisions?token="
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
@@ -177,11 +177,11 @@ class Decisions:
 def in_folder(
     folder: Path, approvals: int, documents: int, kills: int, seed: int, say: Say
 ) -> Findings:
-    """Decide under fire; documents need Azurite."""
+    """Decide while systems fail and durablehost is killed. Documents need Azurite."""
     chance = random.Random(seed)
     with _storage(documents) as storage:
         load = Decisions(approvals, documents, chance, storage)
-        asyncio.run(burn(load, create_app(), folder / "decisions", kills, chance, say))
+        asyncio.run(run_with_kills(load, create_app(), folder / "decisions", kills, chance, say))
     return load.audited()
 
 

@@ -1,4 +1,4 @@
-"""Whether every accepted decision counts, once, and every result follows from the decisions."""
+"""Checks that each accepted decision counts once, and each result follows from the decisions."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ _RESULTS: Final = {"approve": "approved", "reject": "rejected"}
 
 @dataclass
 class Sent:
-    """The decision of one person, sent until it was answered, and perhaps another one after it."""
+    """The decision of one person, sent until it was answered, and perhaps a second one."""
 
     role: str
     decision: str
@@ -20,13 +20,13 @@ class Sent:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether this decision has to count: 409 says that an earlier attempt was accepted."""
+        """Whether this decision must count. 409 says that an earlier attempt was accepted."""
         return self.status in (202, 409)
 
 
 @dataclass
 class Approval:
-    """An approval that was asked for; the mails to the roles in `refused` are refused for good."""
+    """An approval that was requested. All mails to the roles in `refused` are refused."""
 
     number: str
     amount_cents: int
@@ -46,7 +46,7 @@ class Approval:
 
 @dataclass
 class Document:
-    """A document that was sent, and what a person is to decide on it, if anybody is asked."""
+    """A document that was sent, and the decision of a reviewer, if one is asked."""
 
     number: str
     id: str
@@ -57,7 +57,7 @@ class Document:
 
 @dataclass
 class Findings:
-    """How the approvals and documents ended, and in words what is wrong."""
+    """How the approvals and documents ended, and what is wrong, as texts."""
 
     ends: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
@@ -68,7 +68,7 @@ class Findings:
         for words in self.wrong:
             print(f"- {words}")
         rows = [*sorted(self.ends.items()), ("decisions accepted", self.accepted)]
-        rows += [("second decisions sent", self.second), ("things that are wrong", len(self.wrong))]
+        rows += [("second decisions sent", self.second), ("errors found", len(self.wrong))]
         for name, figure in rows:
             print(f"{name:<24}{figure:>8}")
 
@@ -103,7 +103,7 @@ def _of_approval(
 ) -> Iterator[str]:
     status = operation["runtimeStatus"]
     if status not in ("Completed", "Failed"):
-        yield f"has not come to its end: {operation}"
+        yield f"has not ended: {operation}"
         return
     if status == "Failed":
         found.ends[f"approval failed: {operation['output']['code']}"] += 1
@@ -121,7 +121,9 @@ def _of_approval(
         if output["outcome"] != result:
             yield f"is {output['outcome']}, and its decisions are {output['decisions']}"
         told = mails[f"the payment of invoice {approval.number} of acme is {output['outcome']}"]
-        if told > 1:  # none is allowed: the mail is tried five times, and the result stands
+        if (
+            told > 1
+        ):  # the mail may be missing: it is tried five times, and the result is valid without it
             yield f"sent its result {told} times"
     asked = mails[f"decide on the payment of invoice {approval.number} of acme"]
     if asked > len(approval.roles):
@@ -132,7 +134,7 @@ def _of_approval(
 def _of_decisions(
     sent: Sequence[Sent], counted: dict[str, str], settled_at: float | None
 ) -> Iterator[str]:
-    """What is wrong with the decisions that count, by role."""
+    """Describe what is wrong with the decisions that count."""
     first = {each.role: each for each in reversed(sent)}
     for role, decision in counted.items():
         if role not in first:
@@ -146,7 +148,7 @@ def _of_decisions(
 
 
 def _result_of(decisions: Sequence[dict[str, Any]], needed: int) -> tuple[str, float | None]:
-    """The result that the decisions come to, and when they did."""
+    """Compute the result of the decisions, and when it was reached."""
     times = Counter[str]()
     for each in decisions:
         times[each["decision"]] += 1
@@ -160,7 +162,7 @@ def _of_document(
     found: Findings, document: Document, operation: Any, posted: Sequence[Any]
 ) -> Iterator[str]:
     if operation["runtimeStatus"] != "Completed":
-        yield f"has not come to a good end: {operation}"
+        yield f"did not complete: {operation}"
         return
     output = operation["output"]
     found.ends[f"document {output['outcome']}"] += 1

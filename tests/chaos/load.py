@@ -1,4 +1,4 @@
-"""Puts load on a durablehost that is killed again and again."""
+"""Puts load on a durablehost that is killed many times."""
 
 import asyncio
 import json
@@ -15,54 +15,54 @@ LAST: Final = "last"  # in place of a number
 _API: Final = "/runtime/webhooks/durabletask"
 _PAGE: Final = "x-ms-continuation-token"
 EXPECTED: Final = (200, 202, 404, 410)
-_MOST_OPEN: Final = 200  # instances; a durablehost that lives for half a second must get somewhere
+_MOST_OPEN: Final = 200  # instances; a durablehost that runs for half a second must make progress
 _BREATH_SECONDS: Final = 0.02
 
 
 class Answer(NamedTuple):
-    """What a request came back with."""
+    """The answer to a request."""
 
     status: int
     value: Any
     next_page: str
 
 
-class Door:
-    """Where durablehost is to be reached, while it lives."""
+class HostAddress:
+    """The address of durablehost while it runs."""
 
     def __init__(self) -> None:
         self._base: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def open(self, base: str) -> None:
+    def set(self, base: str) -> None:
         self._base.set_result(base)
 
-    def close(self) -> None:
+    def clear(self) -> None:
         if self._base.done():
             self._base = asyncio.get_running_loop().create_future()
 
     async def base(self) -> str:
-        """Its address, as soon as there is one."""
+        """Wait until durablehost runs. Returns its address."""
         return await self._base
 
 
 class Client:
-    """Sends requests, each once."""
+    """Sends each request once."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        door: Door,
+        address: HostAddress,
         book: Book,
         expected: Collection[int] = EXPECTED,
     ) -> None:
         self._session = session
         self._expected = expected
-        self._door = door
+        self._address = address
         self._book = book
 
     async def send(self, method: str, path: str, body: Any = None, page: str = "") -> Answer | None:
-        """The answer; None if durablehost died before it gave one. A body of bytes is a PDF."""
-        base = await self._door.base()
+        """Send a request. Returns None if durablehost was killed. A body of bytes is a PDF."""
+        base = await self._address.base()
         self._book.requests += 1
         headers = {_PAGE: page} if page else {}
         data: dict[str, Any] = {"json": body}
@@ -81,13 +81,13 @@ class Client:
             return None
 
     async def ask(self, path: str, page: str = "") -> Answer:
-        """Ask until there is an answer."""
+        """Repeat a GET until there is an answer."""
         while (answer := await self.send("GET", _API + path, page=page)) is None:
             pass
         return answer
 
     async def list(self, query: str) -> list[Any]:
-        """All instances there are, page by page."""
+        """List all instances, page by page."""
         found: list[Any] = []
         page = ""
         while True:
@@ -98,7 +98,7 @@ class Client:
                 return found
 
     async def start(self, asked: Asked, body: Any, *, through_app: bool) -> bool:
-        """Whether the instance is there, which is found out where the start was not answered."""
+        """Start an instance. Returns whether it exists, also if the start was not answered."""
         path = f"/orchestrators/{asked.orchestrator}/{asked.id}"
         path = f"/api/start/{asked.orchestrator}/{asked.id}" if through_app else _API + path
         answer = await self.send("POST", path, body)
@@ -110,7 +110,7 @@ class Client:
         asked.events.append(Sent(number, answered))
 
     async def raise_last(self, asked: Asked) -> None:
-        """Tell it that nothing more comes, until there is an answer; 410: it knew."""
+        """Send the last number until there is an answer. 410 means that it had arrived before."""
         while await self._raise(asked, LAST) not in (202, 410):
             pass
 
@@ -128,7 +128,7 @@ class Client:
 
 
 class Load:
-    """Callers who work side by side until they are told to stop."""
+    """Callers who work in parallel until `stop`."""
 
     def __init__(self, client: Client, book: Book, chance: random.Random) -> None:
         self._client = client
@@ -139,7 +139,7 @@ class Load:
         self._count = 0
 
     async def run(self, callers: int) -> None:
-        """Call until `stop`, and bring to its end what was begun."""
+        """Call until `stop`, then finish what was begun."""
         gauge = asyncio.create_task(self._gauge())
         async with asyncio.TaskGroup() as group:
             for number in range(callers):
@@ -158,7 +158,7 @@ class Load:
             await asyncio.sleep(self._chance.random() * _BREATH_SECONDS)
 
     async def _gauge(self) -> None:
-        """Have callers wait while much is unfinished: what lives for a moment gets little done."""
+        """Let callers wait while much is unfinished, because a killed host completes little."""
         unfinished = f"/instances?runtimeStatus=Pending,Running&showInput=false&top={_MOST_OPEN}"
         while not self._stopping:
             if len((await self._client.ask(unfinished)).value) < _MOST_OPEN:
@@ -182,7 +182,7 @@ class Load:
         await self._client.start(asked, body, through_app=self._chance.random() < 0.3)
 
     async def _tell(self, caller: str) -> None:
-        """Start one that takes numbers, and send it some."""
+        """Start an instance that receives numbers, and send it some."""
         asked = self._new(self._chance.choice(["collector", "gatherer"]), 0)
         if not await self._client.start(asked, {"numbers": []}, through_app=False):
             return

@@ -1,6 +1,6 @@
-"""Payments under fire.
+"""Payments while systems fail and durablehost is killed.
 
-The bank, the books and the mail fail, refuse, lose answers and do things late, accounts freeze and
+The bank, the books and the mail server fail, refuse, lose answers and act late, accounts freeze and
 thaw, callers cancel and retry, and durablehost is killed at random. Then the ledger is audited.
 """
 
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from activities import limits
 from sandbox.app import create_app
-from tests.chaos.fire import Say, all_ended, burn, read, tell
+from tests.chaos.killing import Say, all_ended, read, run_with_kills, tell
 from tests.chaos.load import Client
 from tests.chaos.payments_audit import BOOKS, HANDED_OVER, Findings, Order, audit
 
@@ -38,7 +38,7 @@ _RETRIED: Final = 0.2
 
 
 class Payments:
-    """Some payments, and all that happens to them."""
+    """Payments, and everything that happens to them."""
 
     callers = 8
     settings = {"PAYMENT_LIMIT_CENTS": str(limits.CENTS.most)}
@@ -55,7 +55,7 @@ class Payments:
         self._books: dict[str, Any] = {}
 
     def _order(self, number: int) -> Order:
-        # a few are over what the company has
+        # a few exceed the company's balance
         amount = 2_000_000_00 if number % 40 == 39 else self._chance.randrange(1, 150_000)
         return Order(self._chance.choice(VENDORS), f"P-{number}", amount)
 
@@ -73,13 +73,13 @@ class Payments:
     async def _count_replayed(self, _: web.Request, answer: web.StreamResponse) -> None:
         self._replayed += "Idempotent-Replayed" in answer.headers
 
-    async def set_fire(self, outside: aiohttp.ClientSession) -> None:
+    async def switch_faults_on(self, outside: aiohttp.ClientSession) -> None:
         await tell(outside, "PUT", "/bank/accounts/vendor:frozen", {"frozen": True})
-        for order in self._orders[::25]:  # their posting will be refused, the last step of all
+        for order in self._orders[::25]:  # their posting, the last step, will be refused
             posting = {"kind": "payment", "vendor": order.vendor, "number": order.number}
             await tell(outside, "POST", "/postings", posting | {"amount_cents": 1}, order.number)
         for number, order in enumerate(self._orders[::10]):
-            # Done, and never told; half of them late, after durablehost was killed and asked again.
+            # The bank acts but loses the answer. Half of the time it acts after the next attempt.
             fault = {"on": self._chance.choice(_MOVES), "about": f'"{order.id}"'}
             late = {"slow_ms": _LATE_MS * (number % 2)}
             await tell(outside, "POST", "/faults", fault | late | {"lose_answer_next": 1})
@@ -88,7 +88,7 @@ class Payments:
             await tell(outside, "POST", "/faults", fault | {"seed": seed})
         self._freezing = asyncio.create_task(self._freeze_and_thaw(outside))
 
-    async def put_out(self, outside: aiohttp.ClientSession) -> None:
+    async def switch_faults_off(self, outside: aiohttp.ClientSession) -> None:
         if self._freezing is not None:
             self._freezing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -105,7 +105,7 @@ class Payments:
     async def call(
         self, client: Client, outside: aiohttp.ClientSession, due: asyncio.Semaphore
     ) -> None:
-        """Send payments, each until it is answered; cancel some, and retry some of those before."""
+        """Send each payment until there is an answer. Cancel some, and retry some earlier ones."""
         for order in self._waiting:
             await due.acquire()
             body = {
@@ -129,8 +129,8 @@ class Payments:
 
 
 def in_folder(folder: Path, payments: int, kills: int, seed: int, say: Say) -> Findings:
-    """Make payments under fire."""
+    """Make payments while systems fail and durablehost is killed."""
     chance = random.Random(seed)
     load = Payments(payments, chance)
-    asyncio.run(burn(load, load.world(), folder / "payments", kills, chance, say))
+    asyncio.run(run_with_kills(load, load.world(), folder / "payments", kills, chance, say))
     return load.audited()

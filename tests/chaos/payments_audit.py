@@ -1,4 +1,4 @@
-"""Whether each payment is whole or wholly undone, and no money was made or lost."""
+"""Checks that each payment is complete or undone completely, and that no money was made or lost."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,12 +27,12 @@ class Order:
 
 @dataclass
 class Findings:
-    """How the payments ended, and in words what is wrong."""
+    """How the payments ended, and what is wrong, as texts."""
 
     ends: Counter[str] = field(default_factory=Counter)
     entries: int = 0
     reversals: int = 0
-    replayed: int = 0  # requests for what was done already, which were told so
+    replayed: int = 0  # repeated requests that were recognized as such
     paid_cents: int = 0
     standing_cents: int = 0  # taken, and in the hands of a person
     suspended_cents: int = 0  # of these, in suspense
@@ -45,10 +45,10 @@ class Findings:
     def show(self) -> None:
         for words in self.wrong:
             print(f"- {words}")
-        rows = [*sorted(self.ends.items()), ("undone, all in all", self.undone)]
+        rows = [*sorted(self.ends.items()), ("undone in all", self.undone)]
         rows += [("entries in the ledger", self.entries), ("of these reversals", self.reversals)]
-        rows += [("requests told again", self.replayed), ("cents paid", self.paid_cents)]
-        rows += [("things that are wrong", len(self.wrong))]
+        rows += [("repeated requests", self.replayed), ("cents paid", self.paid_cents)]
+        rows += [("errors found", len(self.wrong))]
         for name, figure in rows:
             print(f"{name:<24}{figure:>12}")
 
@@ -56,11 +56,11 @@ class Findings:
 def audit(
     orders: Sequence[Order], operations: dict[str, Any], books: dict[str, Any], replayed: int
 ) -> Findings:
-    """Hold every payment, as its operation shows it, against bank, books and mail."""
+    """Compare every payment, as its operation shows it, with bank, books and mails."""
     found = Findings(replayed=replayed)
     payments = books["/bank/audit"]["payments"]
     unknown = payments.keys() - {order.id for order in orders}
-    found.wrong += [f"the bank knows of {payment}, nobody else does" for payment in unknown]
+    found.wrong += [f"{payment} is known to the bank only" for payment in unknown]
     keys = Counter(mail["key"].rpartition(":")[0] for mail in books["/mail/messages"]["messages"])
     for order in orders:
         operation, bank = operations[order.id], payments.get(order.id)
@@ -80,7 +80,7 @@ def audit(
             wrong = _why_not_undone(bank, posted)
         else:
             found.ends[operation["runtimeStatus"]] += 1
-            wrong = [f"has not come to its end: {operation}"]
+            wrong = [f"has not ended: {operation}"]
         mails = sum(count for key, count in keys.items() if key.startswith(f"{order.id}:"))
         if mails > 1:
             wrong.append(f"was told of {mails} times")
@@ -90,7 +90,7 @@ def audit(
 
 
 def _posted(order: Order, postings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Its postings that stand; the one that came in its way is none of them."""
+    """The postings of a payment that were not reversed, without the one that blocked it."""
     return [
         posting
         for posting in postings
@@ -117,7 +117,7 @@ def _why_not_whole(
 
 
 def _why_not_as_told(bank: dict[str, Any], posted: list[dict[str, Any]], output: Any) -> list[str]:
-    """A person is asked to undo exactly what stands, and perhaps the step whose undo failed."""
+    """Check that a person is asked to undo exactly what was not undone."""
     steps = output["not_undone"]
     done = {"debit": bank["debits"], "credit": bank["credits"], "posting": len(posted)}
     stands = [step for step, times in done.items() for _ in range(times)]
@@ -151,7 +151,7 @@ def _check_ledger(found: Findings, books: dict[str, Any]) -> None:
 
 
 def _walked(entries: Sequence[dict[str, Any]], balances: Counter[str]) -> Iterator[tuple[str, str]]:
-    """The accounts that were below zero at any moment."""
+    """Find the accounts that were below zero at any moment."""
     for entry in entries:
         balances[entry["giver"]] -= entry["amount_cents"]
         balances[entry["taker"]] += entry["amount_cents"]

@@ -1,4 +1,4 @@
-"""Kills a durablehost under load again and again, and lets it go on from the same file."""
+"""Kills durablehost under load many times, and starts it again on the same hub file."""
 
 import asyncio
 import random
@@ -12,15 +12,15 @@ import aiohttp
 
 from tests.chaos.audit import Audit, Seen, audit, check_file, ended, unfinished
 from tests.chaos.book import Book
-from tests.chaos.load import Client, Door, Load
+from tests.chaos.load import Client, HostAddress, Load
 from tests.durablehost_process import Started, launch, start
 
 APP: Final = Path(__file__).parent / "app"
 _CALLERS: Final = 8
-_LIVES_SECONDS: Final = 0.6  # at most, from when it is ready
-_STARTS_SECONDS: Final = 0.6  # where it is killed while it starts
+_LIVES_SECONDS: Final = 0.6  # at most, after it is ready
+_STARTS_SECONDS: Final = 0.6  # if it is killed while it starts
 _KILLED_AT_START: Final = 0.15  # of all kills
-_LOOKS: Final = 10  # kills between two looks at what has ended
+_LOOKS: Final = 10  # kills between two checks of what has ended
 _PATIENCE_SECONDS: Final = 60.0  # without any instance ending
 
 Say = Callable[[str], None]
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Sweep:
-    """One sweep, in a folder of its own."""
+    """One sweep, in its own folder."""
 
     folder: Path
     kills: int
@@ -38,18 +38,18 @@ class Sweep:
     seen: Seen = field(default_factory=dict)
 
     async def run(self) -> Audit:
-        """Kill, let all end, and audit."""
-        door = Door()
+        """Kill many times, wait until everything has ended, and audit."""
+        address = HostAddress()
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            client = Client(session, door, self.book)
+            client = Client(session, address, self.book)
             load = Load(client, self.book, random.Random(self.seed))
             calling = asyncio.create_task(load.run(_CALLERS))
-            await self._kill_often(random.Random(self.seed), door, client)
+            await self._kill_often(random.Random(self.seed), address, client)
             durablehost = await self._start()
             try:
-                door.open(durablehost.base)
+                address.set(durablehost.base)
                 load.stop()
                 await calling
                 await _let_all_end(client)
@@ -59,20 +59,22 @@ class Sweep:
         check_file(found, self.folder / "hub.db")
         return found
 
-    async def _kill_often(self, chance: random.Random, door: Door, client: Client) -> None:
+    async def _kill_often(
+        self, chance: random.Random, address: HostAddress, client: Client
+    ) -> None:
         for number in range(1, self.kills + 1):
             if chance.random() < _KILLED_AT_START:
                 await self._kill_at_start(chance.random() * _STARTS_SECONDS)
                 continue
             durablehost = await self._start()
             try:
-                door.open(durablehost.base)
+                address.set(durablehost.base)
                 if number % _LOOKS == 0:
                     self.seen = await ended(client)
                     self._tell(number)
                 await asyncio.sleep(chance.random() * _LIVES_SECONDS)
             finally:
-                door.close()
+                address.clear()
                 await asyncio.to_thread(durablehost.stop, signal.SIGKILL)
 
     async def _kill_at_start(self, seconds: float) -> None:
@@ -107,7 +109,7 @@ class Sweep:
 
 
 async def _let_all_end(client: Client) -> None:
-    """Wait until nothing is left to do, or nothing has ended for a long time."""
+    """Wait until all work is done, or until nothing has ended for a long time."""
     loop = asyncio.get_running_loop()
     left: list[str] = []
     since = loop.time()

@@ -1,4 +1,4 @@
-"""The short form of the sweep; `make chaos` runs the long one."""
+"""A short form of the sweep; `make chaos` runs the long form."""
 
 from pathlib import Path
 

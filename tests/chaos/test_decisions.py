@@ -1,4 +1,4 @@
-"""The short form of the decisions under fire; `make chaos` runs the long one."""
+"""A short form of the random kills during decisions; `make chaos` runs the long form."""
 
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ LEAD, CONTROLLER = ("lead", "approve", 202, BEFORE), ("controller", "approve", 2
         ),
         (an_approval(LEAD, refused=("controller", "director")), failed(), "lost approve of lead"),
         (an_approval(LEAD, refused=("director",)), failed(lead="approve"), "could be reached"),
-        (an_approval(LEAD), {"runtimeStatus": "Running"}, "has not come to its end"),
+        (an_approval(LEAD), {"runtimeStatus": "Running"}, "has not ended"),
     ],
 )
 def test_an_approval_that_does_not_follow_from_the_decisions_is_found(

@@ -1,4 +1,4 @@
-"""The short form of the payments under fire; `make chaos` runs the long one."""
+"""A short form of the random kills during payments; `make chaos` runs the long form."""
 
 from datetime import timedelta
 from pathlib import Path

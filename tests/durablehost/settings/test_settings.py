@@ -119,7 +119,7 @@ def test_utf_16_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
         ('{"version": 2.0}', r"version is 2\.0\. Write"),
         ('{\n"version": "2.0"\n"a": 1}', r"host\.json is not valid JSON: line 3, column 1"),
         ('{/* a\nb */\n"version" "2.0"}', "line 3"),
-        ('{"version": "2.0", "a": NaN}', "NaN is no JSON value"),
+        ('{"version": "2.0", "a": NaN}', "NaN is not a JSON value"),
         ('{"version": "2.0"', "line 1"),
         ('{"version": "2.0"\n}\n}', "the object ends before line 3, column 1, and more follows"),
         ("[]", "does not contain a JSON object"),

@@ -1,4 +1,4 @@
-"""The app under load while the parties outside fail and durablehost is killed at random."""
+"""Runs the app under load while the systems that it calls fail and durablehost is killed."""
 
 import asyncio
 import contextlib
@@ -14,44 +14,44 @@ from aiohttp import web
 
 from tests.bound_settings import NO_SWEEP, bound_settings
 from tests.chaos.book import Book
-from tests.chaos.load import EXPECTED, Client, Door
+from tests.chaos.load import EXPECTED, Client, HostAddress
 from tests.durablehost_process import Started, start
 from tests.processes import PARTIES
 from tests.source import copy_app
 
-PATIENCE_SECONDS: Final = 180.0  # an undo that failed a while pauses for a minute
+PATIENCE_SECONDS: Final = 180.0  # after some failures an undo pauses for a minute
 _LIVES_SECONDS: Final = 1.5  # at most, from when durablehost is ready
 
 Say = Callable[[str], None]
 
 
 class Load(Protocol):
-    """What is asked of the app, and what goes wrong meanwhile."""
+    """The requests for the app, and the faults of the systems that it calls."""
 
-    count: int  # pieces of work; `due` lets them begin, so that they are spread over all kills
+    count: int  # pieces of work, which `due` spreads over all kills
     callers: int
     settings: dict[str, str]
     sent: int
 
-    async def set_fire(self, outside: aiohttp.ClientSession) -> None:
+    async def switch_faults_on(self, outside: aiohttp.ClientSession) -> None:
         """Switch faults on."""
 
     async def call(
         self, client: Client, outside: aiohttp.ClientSession, due: asyncio.Semaphore
     ) -> None:
-        """Do pieces of work until none is left."""
+        """Do pieces of work until all are done."""
 
-    async def put_out(self, outside: aiohttp.ClientSession) -> None:
-        """Switch faults off, once all callers are done."""
+    async def switch_faults_off(self, outside: aiohttp.ClientSession) -> None:
+        """Switch faults off after all callers are done."""
 
     async def finish(self, client: Client, outside: aiohttp.ClientSession) -> None:
-        """Let everything end, and keep what the audit needs."""
+        """Wait until everything has ended, and keep what the audit needs."""
 
 
-async def burn(
+async def run_with_kills(
     load: Load, world: web.Application, folder: Path, kills: int, chance: random.Random, say: Say
 ) -> None:
-    """Put the load on the app, kill durablehost so often, and let the last one finish."""
+    """Run the load, kill durablehost `kills` times, and let the last process finish the work."""
     app = copy_app(folder)
     timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
     connector = aiohttp.TCPConnector(force_close=True)
@@ -61,41 +61,41 @@ async def burn(
         aiohttp.ClientSession(world_url) as outside,
         aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
     ):
-        await load.set_fire(outside)
-        door = Door()
-        client = Client(session, door, Book(), {*EXPECTED, 409})
+        await load.switch_faults_on(outside)
+        address = HostAddress()
+        client = Client(session, address, Book(), {*EXPECTED, 409})
         calling = [
             asyncio.create_task(load.call(client, outside, due)) for _ in range(load.callers)
         ]
         for number in range(1, kills + 1):
             durablehost = await _start(app, world_url, load.settings)
             try:
-                door.open(durablehost.base)
+                address.set(durablehost.base)
                 _release(due, load.count // kills)
                 await asyncio.sleep(chance.random() * _LIVES_SECONDS)
             finally:
-                door.close()
+                address.clear()
                 await asyncio.to_thread(durablehost.stop, signal.SIGKILL)
             say(f"{number} kills, {load.sent} of {load.count} sent")
         durablehost = await _start(app, world_url, load.settings)
         try:
-            door.open(durablehost.base)
+            address.set(durablehost.base)
             _release(due, load.count)
             await asyncio.gather(*calling)
-            await load.put_out(outside)
+            await load.switch_faults_off(outside)
             await load.finish(client, outside)
         finally:
             await asyncio.to_thread(durablehost.stop, signal.SIGTERM)
 
 
 async def all_ended(client: Client, operations: Iterable[str]) -> dict[str, Any]:
-    """The operations once they have ended, or patience has."""
+    """Wait until the operations have ended, or for PATIENCE_SECONDS. Returns them."""
     until = time.monotonic() + PATIENCE_SECONDS
     shown = {}
     for operation in operations:
         while True:
             answer = await client.send("GET", f"/api/operations/{operation}")
-            assert answer is not None, "durablehost died, and nobody killed it"
+            assert answer is not None, "durablehost ended without being killed"
             shown[operation] = answer.value
             if answer.status != 202 or time.monotonic() > until:
                 break
@@ -106,14 +106,14 @@ async def all_ended(client: Client, operations: Iterable[str]) -> dict[str, Any]
 async def tell(
     outside: aiohttp.ClientSession, method: str, path: str, body: Any = None, key: str = ""
 ) -> None:
-    """Tell the sandbox something."""
+    """Send a request to the sandbox."""
     headers = {"Idempotency-Key": key} if key else {}
     async with outside.request(method, path, json=body, headers=headers) as answer:
         assert answer.status < 300, await answer.text()
 
 
 async def read(outside: aiohttp.ClientSession, path: str) -> Any:
-    """What the sandbox shows at a path."""
+    """Read from the sandbox."""
     async with outside.get(path) as answer:
         return await answer.json()
 
@@ -132,7 +132,7 @@ async def _start(app: Path, world_url: str, settings: dict[str, str]) -> Started
 
 @contextlib.asynccontextmanager
 async def _served(world: web.Application) -> AsyncIterator[str]:
-    """A server that does what it was asked even where whoever asked is dead by then."""
+    """Serve the sandbox so that it finishes each request, even if the caller was killed."""
     runner = web.AppRunner(world, handler_cancellation=False)
     await runner.setup()
     try:
