@@ -48,7 +48,7 @@ class BlobEventTrigger:
         self._stopped = asyncio.Event()
 
     async def serve(self) -> None:
-        """Run the events of an earlier start, then wait for the end. New events arrive by `take`."""
+        """Run events of an earlier start, then wait for the end. New events arrive by `take`."""
         for number in self._left:
             self._running.start(self._process(number))
         await self._stopped.wait()
