@@ -44,6 +44,7 @@ examples:
   {_PROGRAM} new my-app --pattern saga    a small app of your own, with its tests
   {_PROGRAM} lint ../app                  what breaks the rules of Durable Python
   {_PROGRAM} record                       keep the histories of running instances
+  {_PROGRAM} show .durablehost/hub.db     look at a hub, a history or a deployed app
   {_PROGRAM} replay                       what the code of today does with them
 
 Settings come from host.json and local.settings.json, as under `func start`. Ctrl-C stops it
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _new(given)
         if given.command == "lint":
             return _lint(given)
+        if given.command == "show":
+            return _show(given)
         if given.command in ("record", "replay"):
             return _with_histories(given)
         options = _options(given)
@@ -120,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_lint(commands)
     _add_record(commands)
     _add_replay(commands)
+    _add_show(commands)
     return parser
 
 
@@ -190,6 +194,21 @@ def _add_replay(commands: "argparse._SubParsersAction[_Parser]") -> None:
     add("--update", action="store_true", help="accept all that would not fail")
 
 
+def _add_show(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    parser = commands.add_parser(
+        "show",
+        help="open a hub file, a history or a deployed app in the dashboard",
+        description="Show a hub file, a downloaded history, or a deployed app by its address, in"
+        " the dashboard. Nothing is changed, and of the app in APP_DIR only orchestrators run, for"
+        " the replay view. The key of a deployed app is read from DURABLE_KEY.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("what", metavar="FILE_OR_URL")
+    add("--app", default=".", metavar="APP_DIR", help="default: the current folder")
+    add("-p", "--port", type=_port, default=0, metavar="N", help="default: any free port")
+
+
 def _add_options(start: argparse.ArgumentParser) -> None:
     add = start.add_argument
     add(
@@ -244,6 +263,12 @@ def _with_histories(given: argparse.Namespace) -> int:
     from durablehost.command import record, replay  # they are not needed to serve an app
 
     return record.run(given) if given.command == "record" else replay.run(given)
+
+
+def _show(given: argparse.Namespace) -> int:
+    from durablehost.command import show  # it is not needed to serve an app
+
+    return show.run(given)
 
 
 def _port(text: str) -> int:

@@ -62,7 +62,17 @@ INSIDE = {
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},
     "web": {"app", "calling", "errors", "hub", "settings"},
     "replaying": {"app", "calling", "episodes", "errors", "hub"},
-    "dashboard": {"app", "calling", "episodes", "errors", "hub", "sdk_patches", "web"},
+    "dashboard": {
+        "app",
+        "calling",
+        "episodes",
+        "errors",
+        "hub",
+        "replaying",
+        "sdk_patches",
+        "store",
+        "web",
+    },
     "testing": {
         "app",
         "calling",

@@ -110,7 +110,7 @@ class Host:
         self._ends = AsyncExitStack()
         with contextlib.ExitStack() as so_far:
             self._public = so_far.enter_context(
-                _listen(options.host, port_of(options, self._settings))
+                listen(options.host, port_of(options, self._settings))
             )
             self.port = int(self._public.getsockname()[1])
             self._at = _authority(options.host, self.port)
@@ -140,7 +140,7 @@ class Host:
 
     async def _start(self) -> None:
         settings = self._settings
-        rpc = self._ends.enter_context(_listen(_LOOPBACK, 0))
+        rpc = self._ends.enter_context(listen(_LOOPBACK, 0))
         origin = f"http://{self._at}"
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
         backend = SqliteBackend(self._options.data)
@@ -291,7 +291,8 @@ class _Kept:
         self._backend.flush()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an address. Raises AddressUnusable."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)

@@ -66,7 +66,7 @@ class HubSource:
         if instance is None:
             return None
         return {
-            "instance": _shown(instance),
+            "instance": shown_of(instance),
             "events": [row_of(event) for event in self._backend.history(instance_id)],
             "problems": [_problem(one) for one in self._backend.problems(instance_id)],
             "tree": self._tree(self._root(instance), 0),
@@ -151,7 +151,8 @@ def _listed(found: Found) -> Json:
     }
 
 
-def _shown(instance: Instance) -> Json:
+def shown_of(instance: Instance) -> Json:
+    """An instance without its history."""
     return {
         "id": instance.id,
         "name": instance.name,

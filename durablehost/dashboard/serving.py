@@ -22,6 +22,7 @@ from durablehost.web.auth import Keys
 from durablehost.web.paths import query_parameters, split_target
 
 _STATIC: Final = files(__package__) / "static"
+ROOT: Final = "/admin/durablehost/dashboard/"
 _TYPES: Final = {
     "css": "text/css",
     "js": "text/javascript",

@@ -26,7 +26,7 @@ export function List({ query, about }) {
     location.hash = listLink({ ...filters, before: "", ...changes });
   };
   useEffect(() => {
-    if (answer?.counts) setCounts(answer.counts);
+    if (answer && !filters.before) setCounts(answer.counts);
   }, [answer]);
   useEffect(() => setChosen(new Set()), [query.toString()]);
 
@@ -81,11 +81,12 @@ function Counts({ counts, chosen, go }) {
   };
   return html`
     <div class="counts" role="group" aria-label="Filter by status">
-      ${STATUSES.filter((status) => counts[status] || statuses.has(status)).map(
+      ${STATUSES.filter((status) => !counts || counts[status] || statuses.has(status)).map(
         (status) => html`
           <button key=${status} type="button" aria-pressed=${statuses.has(status)}
             onClick=${() => toggle(status)}>
-            <${Status} status=${status} /> ${(counts[status] ?? 0).toLocaleString("en")}
+            <${Status} status=${status} />
+            ${counts && ` ${(counts[status] ?? 0).toLocaleString("en")}`}
           </button>
         `,
       )}

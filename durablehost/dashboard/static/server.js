@@ -5,6 +5,7 @@ const ROOT = "/admin/durablehost/dashboard/api/";
 const HUB = "/runtime/webhooks/durabletask/";
 const KEY = "durablehost-key";
 const LOOK_EVERY = 1000; // milliseconds
+const LOOK_ELSEWHERE_EVERY = 10_000; // a deployed app does not say that something has changed
 
 export class KeyNeeded extends Error {}
 
@@ -48,7 +49,7 @@ export function useAnswer(path, { live = true } = {}) {
         setState((before) => ({ path, value: before.value, error }));
         if (error instanceof KeyNeeded) return;
       }
-      if (live) timer = setTimeout(look, LOOK_EVERY);
+      if (live) timer = setTimeout(look, tag === "" ? LOOK_ELSEWHERE_EVERY : LOOK_EVERY);
     };
     look();
     return () => {
