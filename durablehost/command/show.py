@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -37,10 +38,8 @@ def run(given: argparse.Namespace) -> int:
     table = load_app(folder) if has_app else FunctionTable(())
     if not has_app:
         console.say(f"There is no app in {folder}, so nothing is replayed. Name one with --app.")
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(what, table, given.port))
-    except KeyboardInterrupt:
-        pass
     return 0
 
 
