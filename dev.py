@@ -531,6 +531,7 @@ MODULES = {
     "bench": ("bench", "Measure durablehost beside a peer."),
     "settings": ("deployment.settings", "Name or set the settings that an app in Azure lacks."),
     "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),
+    "faults": ("tests.faults", "Run the tests of the patterns with one fault at a time."),
     "chaos": ("tests.chaos", "Kill durablehost at random under load, and check the results."),
 }
 

@@ -9,6 +9,7 @@ from blueprints.aggregator_directory import PAGES
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
 from tests.aggregating import an_event, names, post, problem, rank
+from tests.faults.judging import completed
 
 
 async def test_the_ten_largest_totals_are_listed_in_their_order(hub: ManualHub) -> None:
@@ -100,3 +101,14 @@ async def test_a_crash_between_any_two_steps_ranks_the_same(
         assert names(hub.output("ranking:now")["lines"]) == [(1, "c"), (2, "b")]
         assert hub.problems() == []
     assert crashes > 2
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_ranking_has_each_vendor_once_and_in_order(hub: ManualHub) -> None:
+    for ranking in completed(hub, "vendor_ranking"):
+        lines = ranking.output["lines"]
+        assert len({each["vendor"] for each in lines}) == len(lines)
+        amounts = [each["amount_cents"] for each in lines]
+        assert amounts == sorted(amounts, reverse=True)

@@ -11,6 +11,7 @@ from blueprints.async_http import RETRY
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.failures import Failure
+from tests.faults.judging import completed
 from tests.filing import Cabinet, Filed
 from tests.outside import Sandbox
 
@@ -431,3 +432,11 @@ async def test_repeating_the_request_is_one_report_and_another_edition_is_anothe
     assert ids == [f"report:2026:{filed.name}-{edition}" for edition in "ab"]
     for each in ids:
         await delete_blobs(Folder(container=RESULTS, prefix=f"{each}/"))
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_report_is_a_file_exactly_if_it_is_written(hub: ManualHub) -> None:
+    for report in completed(hub, "yearly_report"):
+        assert (report.output["file"] is not None) == (report.output["outcome"] == "written")

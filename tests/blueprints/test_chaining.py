@@ -15,6 +15,7 @@ from activities.postings import post_invoice
 from blueprints.chaining import invoice_intake
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 INVOICE = {
@@ -277,3 +278,14 @@ def test_the_orchestrator_can_be_tested_with_the_wrapper_of_the_sdk() -> None:
     called = [call.args[0] for call in calls]
     assert called == [validate_invoice, match_order, post_invoice]
     assert posting == {"id": "posting-1", "amount_cents": 12_500}
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_an_invoice_is_posted_once_if_its_intake_completes(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    intakes = [each for each in hub.instances("intake:") if each.ended]
+    posted = [each for each in await sandbox.postings() if not each["reversed"]]
+    assert len(completed(hub, "invoice_intake")) <= len(posted) <= len(intakes)

@@ -12,6 +12,7 @@ from activities.documents import QUARANTINE
 from activities.reviews import REVIEWER
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 from tests.scanning import (
     decide,
@@ -515,3 +516,17 @@ async def test_a_crash_between_any_two_steps_quarantines_an_unreadable_file_once
         assert hub.output(id_of(content))["outcome"] == "quarantined"
         assert len(await reported(sandbox)) == 1
         await sandbox.reset()
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_document_is_posted_exactly_if_its_outcome_says_so(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    outcomes = [each.output for each in completed(hub, "document_intake")]
+    posted = [each for each in await sandbox.postings() if not each["reversed"]]
+    said = [each["posting"] for each in outcomes if each["outcome"] == "posted"]
+    assert {each["id"] for each in said} <= {each["id"] for each in posted}
+    assert len(posted) <= len(hub.instances("document:"))
+    assert all(each["posting"] is None for each in outcomes if each["outcome"] != "posted")

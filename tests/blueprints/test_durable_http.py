@@ -13,6 +13,7 @@ from blueprints.durable_http import CALLS_A_GENERATION
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import HttpRequest, ManualHub, every_crash
 from sandbox.tax import TICKET_SECONDS
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 VAT_ID = "DE123456789"
@@ -516,3 +517,12 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
         assert hub.output(ID)["valid"] is True
         assert (await sandbox.get("/tax/checks"))["checks"] == [VAT_ID]
         assert hub.problems(ID) == []
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_check_that_completes_says_what_the_tax_office_said(hub: ManualHub) -> None:
+    for check in completed(hub, "tax_check"):
+        assert isinstance(check.output["valid"], bool)
+        assert check.output["reference"] not in ("", "None")

@@ -9,6 +9,7 @@ import pytest
 from blueprints import entity_counter_numbers
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
+from tests.faults.judging import completed
 
 ID = "number:invoices-2026:INV-1"
 
@@ -127,3 +128,11 @@ async def test_an_invalid_body_names_the_field_and_draws_nothing(
     assert answer.status == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert hub.instances() == []
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_no_number_is_given_twice(hub: ManualHub) -> None:
+    drawn = [each.output["number"] for each in completed(hub, "document_number")]
+    assert len(drawn) == len(set(drawn))

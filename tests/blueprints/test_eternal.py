@@ -531,3 +531,10 @@ async def test_a_sweep_continues_as_new_once_a_beat(
         seen.add(hub.history(ID)[0]["Timestamp"])
 
     assert len(seen) - 1 == generations
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_there_is_one_sweep_at_most(hub: ManualHub) -> None:
+    assert len([each for each in hub.instances() if each.name == "ledger_sweep"]) <= 1

@@ -16,6 +16,7 @@ from durablehost.testing import ManualHub, every_crash
 from orchestration.failures import Failure
 from sandbox.demo_files import sample_files
 from sandbox.documents import write_invoice
+from tests.faults.judging import completed
 from tests.filing import Cabinet, Filed, failed
 from tests.outside import Sandbox
 
@@ -495,3 +496,17 @@ async def test_a_setting_that_is_no_number_is_503(
     answer = await send(hub, filed)
 
     assert (answer.status, answer.json()["code"]) == (503, "not_configured")
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_every_file_is_accounted_for(hub: ManualHub, cabinet: Cabinet) -> None:
+    for batch in completed(hub, "invoice_batch"):
+        result = batch.output
+        assert result["files"] == result["read"] + result["failed"]
+        assert result["files"] <= len(cabinet.files)
+        summary = cabinet.results[result["summary"]["name"]]
+        named = [each["file"] for each in [*summary["invoices"], *summary["failures"]]]
+        assert sorted(named) == sorted(set(named))
+        assert len(named) == result["files"]

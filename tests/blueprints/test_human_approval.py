@@ -24,6 +24,7 @@ from tests.approving import (
     decided,
     link,
 )
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 EXPIRES = "2026-01-31T00:00:00Z"
@@ -644,3 +645,17 @@ async def test_a_crash_between_any_two_steps_reminds_each_time_once(
         times = {mail: len(await sandbox.mails(mail)) for mail in (LEAD, CFO, REQUESTER)}
         assert times == {LEAD: 5, CFO: 2, REQUESTER: 1}
         await sandbox.reset()
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_decision_is_final(hub: ManualHub) -> None:
+    for approval in completed(hub, "payment_approval"):
+        outcome, decisions = approval.output["outcome"], approval.output["decisions"]
+        roles = [each["role"] for each in decisions]
+        assert len(roles) == len(set(roles))
+        if outcome == "approved":
+            assert any(each["decision"] == "approve" for each in decisions)
+        if outcome == "rejected":
+            assert any(each["decision"] == "reject" for each in decisions)

@@ -10,6 +10,7 @@ from blueprints.monitor import LONGEST_PAUSE, LOOKS_A_GENERATION, pause_after
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
 from orchestration.cancel_rules import CANCEL_EVENT
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 TRANSFER = "transfer-1"
@@ -337,3 +338,15 @@ async def test_a_crash_between_any_two_steps_changes_nothing(
 
         assert (hub.output(ID)["outcome"], hub.output(ID)["looks"]) == ("settled", looks)
         assert hub.problems(ID) == []
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_transfer_is_settled_only_if_the_bank_says_so(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    for watch in completed(hub, "settlement_watch"):
+        if watch.output["outcome"] == "settled":
+            transfer = await sandbox.get(f"/bank/transfers/{watch.output['transfer']}")
+            assert transfer["status"] == "settled"

@@ -1,6 +1,7 @@
 """Resilience: rates are found although partners fail, and a partner that is down is not called."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.breaking import FAILURES, OPEN_FOR, PROBE_WITHIN
 from orchestration.failures import Failure
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 DAY = "2026-01-01"
@@ -398,3 +400,15 @@ async def test_a_crash_during_a_probe_leaves_no_breaker_half_open_for_ever(
         await output(hub, "GBP")
 
         assert hub.entity_state("breaker", "rates")["state"] == "closed"
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_every_currency_has_a_rate_or_a_reason(hub: ManualHub) -> None:
+    for search in completed(hub, "exchange_rates"):
+        asked = json.loads(hub.history(search.id)[1]["Input"])
+        wanted = json.loads(asked)["currencies"] if isinstance(asked, str) else asked["currencies"]
+        found = [each["currency"] for each in search.output["rates"]]
+        missing = [each["currency"] for each in search.output["failures"]]
+        assert sorted([*found, *missing]) == sorted(set(wanted))

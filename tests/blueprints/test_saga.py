@@ -12,7 +12,7 @@ from activities.messages import PAYABLES
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
 from orchestration.cancel_rules import CANCEL_EVENT
-from orchestration.failures import Failure
+from orchestration.failures import Failure, failure_of
 from tests import approving
 from tests.approving import DIRECTOR, LEAD
 from tests.outside import Sandbox
@@ -587,3 +587,32 @@ async def test_a_crash_between_any_two_undos_leaves_a_payment_undone(
         assert hub.problems(ID) == []
         undone = hub.status(ID) == "Failed"
         assert await (is_undone(sandbox) if undone else is_complete(sandbox))
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_no_payment_is_doubled_and_no_money_is_lost(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    audit = await sandbox.get("/bank/audit")
+    assert audit["balanced"]
+    for each in hub.instances("payment:"):
+        if each.name != "invoice_payment" or not each.ended:
+            continue
+        payment = audit["payments"].get(each.id)
+        if each.status == "Completed":
+            assert payment is not None
+            assert (payment["state"], payment["in_suspense_cents"]) == ("paid", 0)
+        elif failure_of(each.output).code != "needs_a_person" and each.status == "Failed":
+            assert payment is None or payment["state"] == "undone"
+
+
+async def invariant_a_payment_is_posted_exactly_if_it_is_paid(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    posted = [each for each in await sandbox.postings() if not each["reversed"]]
+    ended = [each for each in hub.instances("payment:") if each.name == "invoice_payment"]
+    if all(each.status == "Completed" for each in ended):
+        assert len(posted) == len(ended)
+    assert len(posted) <= len(ended)

@@ -10,6 +10,7 @@ from durablehost.app.functions import FunctionTable
 from durablehost.testing import Answer, ManualHub, every_crash
 from orchestration.failures import Failure
 from tests.closing import ID, MONTH, Books, Ledger, cancel, ended, going, retry, run, start
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 
 BUSY = Failure("postings_unavailable", "the postings answered 503", retriable=True)
@@ -364,3 +365,15 @@ async def test_a_cancel_between_any_two_steps_leaves_none_running(
 
         assert (going(hub), hub.problems()) == ([], [])
         assert hub.status(ID) in ("Terminated", "Completed")
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_every_vendor_is_closed_or_named(hub: ManualHub) -> None:
+    for close in completed(hub, "month_end_close"):
+        result = close.output
+        assert (result["outcome"] == "closed") == (result["failed"] == 0)
+        assert len(result["failures"]) <= result["failed"]
+        vendors = [each["vendor"] for each in result["failures"]]
+        assert len(vendors) == len(set(vendors))

@@ -15,6 +15,7 @@ from durablehost.settings import Settings, settings_for_tests
 from durablehost.testing import ManualHub, every_crash, replay
 from orchestration.failures import failure_of
 from tests.deploying import Place
+from tests.faults.judging import completed
 from tests.outside import Sandbox
 from tests.source import ROOT
 
@@ -466,3 +467,14 @@ async def test_fail_fails_instances_that_do_not_match_also_those_in_flight(place
         shown = (await hub.request("GET", HERE)).json()["output"]
         assert hub.output(ID).startswith("VersionMismatch")
         assert shown == failure_of(hub.output(ID)).as_data()
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_delivery_is_posted_once_if_its_intake_completes(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    deliveries = [each for each in hub.instances("delivery:") if each.ended]
+    posted = [each for each in await sandbox.postings() if not each["reversed"]]
+    assert len(completed(hub, "delivery_intake")) <= len(posted) <= len(deliveries)

@@ -1,0 +1,105 @@
+"""Run the tests of the patterns with one fault at a time: `make faults`.
+
+Each test is a path through its orchestrators. A run has one fault: an activity fails once, fails
+for good, runs twice or times out; the process dies after a commit; an event comes early, late,
+twice, never or malformed; completions of one moment are shuffled. `--seed` repeats the runs.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, Final
+
+from tests.source import ROOT
+
+_ENDS: Final = ("ended", "failed as designed", "waits", "wrong")
+_SHOWN: Final = 40
+
+Result = dict[str, Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("tests", nargs="*", default=["tests/blueprints"], help="files of tests")
+    parser.add_argument("-k", dest="chosen", default="", help="only tests with these names")
+    parser.add_argument("--most", type=int, default=6, help="faults for each test")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args()
+    seed = random.randrange(1 << 31) if given.seed is None else given.seed
+    print(f"seed {seed}, at most {given.most} faults for each test", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        said = _run(given, seed, folder)
+        results = [
+            json.loads(line)
+            for file in sorted(Path(folder).glob("*.jsonl"))
+            for line in file.read_text("utf-8").splitlines()
+        ]
+    if not results:
+        print(said)
+        return 1
+    return _show(results, time.monotonic() - began)
+
+
+def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.faults.faulty_runs"]
+    command += ["-p", "no:cacheprovider", "-W", "ignore", *given.tests]
+    command += ["-k", given.chosen] if given.chosen else []
+    command += ["-n", str(given.workers), "--dist", "load"] if given.workers > 1 else []
+    environ = {"FAULTS_RESULTS": folder, "FAULTS_SEED": str(seed), "FAULTS_MOST": str(given.most)}
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ran.stdout
+
+
+def _show(results: list[Result], seconds: float) -> int:
+    runs = [each for each in results if "fault" in each]
+    wrong = [each for each in runs if each["wrong"]]
+    for each in wrong[:_SHOWN]:
+        print(f"{each['test']}\n  fault: {each['fault']}")
+        print("\n".join(f"  wrong: {words}" for words in each["wrong"]))
+    table: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in runs:
+        for name in {name for name, _ in each["instances"]}:
+            table[name]["runs"] += 1
+            table[name]["invariants"] += len(each.get("held", ()))
+            table[name]["broken"] += bool(each["wrong"])
+        for name, end in each["instances"]:
+            table[name][end.partition(":")[0]] += 1
+    print(f"\n{'orchestrator':22} {'runs':>6} {'instances':>9}", end="")
+    print("".join(f" {end:>18}" for end in _ENDS), f"{'invariants held':>16} {'wrong runs':>11}")
+    for name, row in sorted(table.items()):
+        instances = sum(row[end] for end in _ENDS)
+        print(f"{name:22} {row['runs']:>6} {instances:>9}", end="")
+        print("".join(f" {row[end]:>18}" for end in _ENDS), end="")
+        print(f" {row['invariants']:>16} {row['broken']:>11}")
+    paths = len({each["test"] for each in runs})
+    left_out = len({each["test"] for each in results} - {each["test"] for each in runs})
+    print(
+        f"\n{len(runs)} runs of {paths} tests in {seconds:.0f} s, {len(wrong)} wrong;"
+        f" {left_out} tests were left out"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Runs every test again and again, each time with one fault; loaded by `make faults`.
+
+A test of a pattern is a path through its orchestrators. It runs once as it is, which shows where
+faults can happen. In the runs that follow its assertions do not count. Each run goes on until its
+instances have ended, and then the invariants must hold: those that apply to all patterns, and the
+functions `invariant_…` in the file of the test.
+"""
+
+import asyncio
+import inspect
+import json
+import os
+import random
+from collections.abc import Awaitable, Callable, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from _pytest.outcomes import OutcomeException, Skipped
+from _pytest.runner import runtestprotocol
+
+from durablehost.testing import ManualHub
+from tests.faults.injecting import Fault, Injected, faults_of
+from tests.faults.judging import Judged, judge, settle
+from tests.outside import Sandbox
+
+RESULTS: Final = "FAULTS_RESULTS"  # the folder for the results
+SEED: Final = "FAULTS_SEED"
+MOST: Final = "FAULTS_MOST"  # faults for each test
+
+_SECONDS: Final = 20  # for the test, and for what follows
+
+_fault: pytest.StashKey[Fault | None] = pytest.StashKey()
+_injected: pytest.StashKey[Injected] = pytest.StashKey()
+_judged: pytest.StashKey[Judged | None] = pytest.StashKey()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run the test without a fault, then with each of its faults."""
+    if not isinstance(item, pytest.Function) or "hub" not in item.fixturenames:
+        return True
+    if not inspect.iscoroutinefunction(item.obj):
+        return True
+    clean = _run(item, None, nextitem)
+    usual = item.stash.get(_judged, None)
+    injected = item.stash.get(_injected, None)
+    if usual is None or injected is None or not _passed(clean):
+        _write(item, {"left_out": "it does not pass, or was left out"})
+        return True
+    chance = random.Random(f"{os.environ[SEED]} {item.nodeid}")
+    faults = faults_of(injected, chance)
+    for fault in chance.sample(faults, min(len(faults), int(os.environ[MOST]))):
+        item.stash[_judged] = None
+        reports = _run(item, fault, nextitem)
+        _write(item, _result(item, fault, usual, reports))
+    return True
+
+
+def _run(
+    item: pytest.Function, fault: Fault | None, nextitem: pytest.Item | None
+) -> list[pytest.TestReport]:
+    item.stash[_fault] = fault
+    return runtestprotocol(item, log=False, nextitem=nextitem)
+
+
+def _passed(reports: list[pytest.TestReport]) -> bool:
+    return all(report.passed for report in reports)
+
+
+def _result(
+    item: pytest.Item, fault: Fault, usual: Judged, reports: list[pytest.TestReport]
+) -> dict[str, Any]:
+    judged = item.stash.get(_judged, None)
+    wrong = [str(report.longrepr)[-2000:] for report in reports if report.failed]
+    if judged is None:
+        return {"fault": str(fault), "wrong": wrong or ["it was not judged"], "instances": []}
+    # What does not hold without a fault either is a matter of what the test has replaced.
+    held = sorted(usual.held & judged.held)
+    wrong += [f"{name}: {judged.broken[name]}" for name in sorted(usual.held - judged.held)]
+    wrong += sorted(set(judged.wrong) - set(usual.wrong))
+    return {"fault": str(fault), "wrong": wrong, "instances": judged.instances, "held": held}
+
+
+def _write(item: pytest.Item, result: dict[str, Any]) -> None:
+    file = Path(os.environ[RESULTS]) / f"{os.getpid()}.jsonl"
+    with file.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps({"test": item.nodeid, **result}) + "\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Inject the fault into the hub of the test, and judge what came of the run."""
+    hub = getattr(item, "funcargs", {}).get("hub")
+    if not isinstance(hub, ManualHub) or not isinstance(item, pytest.Function):
+        return (yield)
+    test, fault = item.obj, item.stash[_fault]
+    if fault is not None:
+        hub.allow_problems()
+    item.obj = _with_fault(item, test, hub, fault)
+    try:
+        return (yield)
+    finally:
+        item.obj = test
+
+
+def _with_fault(
+    item: pytest.Function, test: Callable[..., Awaitable[None]], hub: ManualHub, fault: Fault | None
+) -> Callable[..., Awaitable[None]]:
+    async def path(*args: Any, **kwargs: Any) -> None:
+        item.stash[_injected] = Injected(hub, fault)
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await test(*args, **kwargs)
+        except Skipped:
+            raise
+        except (Exception, OutcomeException):  # also a test that waits for what the fault prevents
+            if fault is None:
+                raise
+        sandbox = item.funcargs.get("sandbox")
+        if isinstance(sandbox, Sandbox):
+            await sandbox.mend()
+        async with asyncio.timeout(_SECONDS):
+            await settle(hub)
+        item.stash[_judged] = await judge(hub, item.funcargs, item.module)
+        await hub.disconnect()
+
+    path.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # what pytest reads
+    return path
