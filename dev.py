@@ -528,6 +528,7 @@ MODULES = {
         "Compare the answers of durablehost with recordings of the real host.",
     ),
     "blocks": ("tests.building_blocks", "Show the building blocks that each blueprint needs."),
+    "openapi": ("api_description", "Write openapi.json from the routes and their models."),
     "bench": ("bench", "Measure durablehost beside a peer."),
     "settings": ("deployment.settings", "Name or set the settings that an app in Azure lacks."),
     "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),

@@ -40,6 +40,7 @@ from blueprints import (
     human_approval,
     human_approval_links,
     monitor,
+    openapi,
     operations,
     operations_cancelling,
     operations_children,
@@ -124,4 +125,5 @@ app.register_functions(postings.bp)
 app.register_functions(operations.bp)
 app.register_functions(operations_cancelling.bp)
 app.register_functions(operations_children.bp)
+app.register_functions(openapi.bp)
 app.register_functions(retention.bp)

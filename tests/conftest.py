@@ -1,10 +1,13 @@
 """Fixtures for the tests of every folder."""
 
+from typing import Any
+
 import pytest
 
 from activities import clock
-from durablehost.testing import ManualHub
+from durablehost.testing import Answer, ManualHub
 from tests.bound_settings import set_bound_settings
+from tests.described import undescribed
 
 set_bound_settings()
 
@@ -25,7 +28,16 @@ pytest_plugins = [
 def hub(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> ManualHub:
     """The hub of the test kit, with the app's own clock set to the hub's.
 
-    Timer functions fire as a test lets time pass, and go by that clock.
+    Timer functions fire as a test lets time pass, and go by that clock. Every answer of the app has
+    to be one that openapi.json describes.
     """
+    send = hub.request
+
+    async def request(method: str, path: str, **options: Any) -> Answer:
+        answer = await send(method, path, **options)
+        assert list(undescribed(method, path, answer)) == []
+        return answer
+
+    monkeypatch.setattr(hub, "request", request)
     monkeypatch.setattr(clock, "now", hub.clock.now)
     return hub

@@ -10,12 +10,12 @@ ROOT = Path(__file__).parents[1]
 
 
 # Blueprints that serve every pattern.
-SERVING = {"operations", "retention"}
+SERVING = {"openapi", "operations", "retention"}
 
 
 # What is published, by its parts in the repository.
 APP_FOLDERS = ("activities", "blueprints", "http_api", "orchestration")
-APP_FILES = ("function_app.py", "host.json")
+APP_FILES = ("function_app.py", "host.json", "openapi.json")
 
 
 def copy_app(to: Path) -> Path:

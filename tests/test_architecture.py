@@ -22,6 +22,7 @@ from tests.source import (
 
 FOLDERS = {
     "activities",
+    "api_description",
     "bench",
     "blueprints",
     "deployment",
@@ -37,6 +38,7 @@ ARROWS = {
     "function_app": {"activities", "blueprints"},
     "blueprints": {"activities", "http_api", "orchestration"},
     "activities": {"orchestration.failures"},
+    "api_description": {"activities", "blueprints", "function_app", "http_api"},
     "http_api": {"orchestration.failures"},
     "orchestration": set[str](),
     "durablehost": set[str](),

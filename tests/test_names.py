@@ -37,7 +37,10 @@ def test_what_only_reads_is_a_get_and_says_so_in_its_name(durable_app: FunctionT
 def test_a_route_has_one_word_of_lower_case_a_part(durable_app: FunctionTable) -> None:
     form = re.compile(r"([a-z]+(-[a-z]+)*|\{[a-z]+\})(/([a-z]+(-[a-z]+)*|\{[a-z]+\}))*")
 
-    assert [path for _, _, path in routes(durable_app) if not form.fullmatch(path)] == []
+    files = {"openapi.json"}  # a route that is the name of a file
+    paths = {path for _, _, path in routes(durable_app)} - files
+
+    assert [path for path in paths if not form.fullmatch(path)] == []
 
 
 def test_a_starter_has_the_name_of_what_it_starts(durable_app: FunctionTable) -> None:

@@ -20,7 +20,7 @@ SECRETS = re.compile(
 PLACE = re.compile(r"\{[^}]*\}")
 
 # Right as they are, without a parameter.
-NEEDS_NOTHING = {"list_operations", "show_retiring_versions"}
+NEEDS_NOTHING = {"list_operations", "show_openapi", "show_retiring_versions"}
 
 
 class Route(NamedTuple):
