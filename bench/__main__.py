@@ -5,7 +5,7 @@ import asyncio
 import statistics
 import sys
 
-from bench import figures
+from bench import dashboard, figures
 from bench.durabletask_side import DurableTask, durabletask
 from bench.figures import Figure
 from bench.floor import Floor
@@ -86,7 +86,20 @@ async def _alone(runs: int) -> list[Figure]:
     linter = Figure("lint this app's source", "ms", "≤ 2000")
     for _ in range(runs):
         linter.add(MEMORY, figures.lint_time())
-    return [ready, page, new, purge, approval, memory, large, linter]
+    seen = await _dashboard(runs)
+    return [ready, page, new, purge, approval, memory, large, linter, *seen]
+
+
+async def _dashboard(runs: int) -> list[Figure]:
+    if not dashboard.browser():
+        _progress("no browser is found, so the dashboard is left out")
+        return []
+    _progress("the dashboard")
+    paint = Figure("dashboard: first paint", "ms", "≤ 500")
+    filtering = Figure("dashboard: find one of 100,000 by its text", "ms", "≤ 1000")
+    scrolling = Figure("dashboard: a frame while 10,000 events scroll", "ms", "≤ 34")
+    await dashboard.measure(paint, filtering, scrolling, runs)
+    return [paint, filtering, scrolling]
 
 
 def _progress(what: str) -> None:

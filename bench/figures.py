@@ -138,7 +138,7 @@ async def with_100_000_ended(
         hub = Path(scratch, "hub.db")
         async with durablehost(hub) as side:
             await side.run("chain", {"n": 3})
-        _multiply(hub, 100_000)
+        multiply(hub, 100_000)
         async with durablehost(hub) as side:
             for _ in range(runs):
                 query = f"instanceIdPrefix=made-{random.randrange(1, 10)}&runtimeStatus=Completed"
@@ -165,7 +165,7 @@ async def _longest_wait_in_purge(side: Durablehost) -> float:
     return max(taken)
 
 
-def _multiply(hub: Path, instances: int) -> None:
+def multiply(hub: Path, instances: int) -> None:
     """Copy the only instance of a hub many times."""
     with sqlite3.connect(hub) as connection:
         columns = (

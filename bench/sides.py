@@ -25,7 +25,8 @@ class Durablehost:
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
-        self._base = f"http://127.0.0.1:{port}{_HOOKS}"
+        self.origin = f"http://127.0.0.1:{port}"
+        self._base = f"{self.origin}{_HOOKS}"
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=16))
 
     async def start(self, name: str, body: Any, instance_id: str = "") -> str:

@@ -10,6 +10,7 @@ and with it the SDK, only once a test asks for one of the fixtures.
 import asyncio
 import functools
 import inspect
+import re
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -19,11 +20,21 @@ import pytest
 
 if TYPE_CHECKING:
     from durablehost.testing import ManualHub, SyncHub
+    from durablehost.testing.app_under_test import AppUnderTest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register `--record`."""
-    parser.getgroup("durablehost").addoption(
+    """Register `--record` and `--keep-hub`."""
+    group = parser.getgroup("durablehost")
+    group.addoption(
+        "--keep-hub",
+        nargs="?",
+        const=".durablehost/failed",
+        metavar="DIR",
+        help="write the hub of each test that fails into this folder, for `durablehost show`"
+        " (default: .durablehost/failed)",
+    )
+    group.addoption(
         "--record",
         nargs="?",
         const="tests/histories",
@@ -122,12 +133,28 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         item.obj = _disconnecting(test, manual)
     try:
         returned = yield
+        for hub in hubs:
+            if noticed := hub.unexpected_problems():
+                pytest.fail(noticed, pytrace=False)
+    except BaseException:
+        _keep(item, hubs)
+        raise
     finally:
         item.obj = test
-    for hub in hubs:
-        if noticed := hub.unexpected_problems():
-            pytest.fail(noticed, pytrace=False)
     return returned
+
+
+def _keep(item: pytest.Item, hubs: "Sequence[AppUnderTest]") -> None:
+    """Write the hubs of a test that fails to files, if `--keep-hub` asks for it."""
+    folder = item.config.getoption("--keep-hub")
+    if not folder:
+        return
+    for number, hub in enumerate(hubs):
+        name = re.sub(r"\W+", "-", item.nodeid).strip("-") + (f"-{number}" if number else "")
+        file = item.config.rootpath / folder / f"{name}.db"
+        hub.keep(file)
+        words = f"The hub is in {file}. See it with: durablehost show {file}"
+        item.add_report_section("call", "durablehost", words)
 
 
 def _disconnecting(

@@ -212,6 +212,10 @@ class SqliteBackend:
     def orchestrators(self) -> list[str]:
         return self._searching.names()
 
+    def copy_to(self, path: Path) -> None:
+        """Write the hub to another file."""
+        self._database.copy_to(str(path))
+
     def changes(self) -> int:
         return self._database.changes()
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from durablehost.hub.backend import Found, Search
 from durablehost.hub.history import read_stamp, stamp
-from durablehost.store.database import Database
+from durablehost.store.database import Database, Row
 
 _SHOWN: Final = 200  # characters of a text
 _NOT_ENTITY: Final = "id NOT LIKE '@_%@%'"
@@ -35,10 +35,7 @@ class Searching:
             f" FROM instances WHERE {' AND '.join(where)} ORDER BY number DESC LIMIT {search.top}",
             values,
         )
-        return [
-            Found(number, found, name, status, read_stamp(created), read_stamp(updated), *rest)
-            for number, found, name, status, created, updated, *rest in rows
-        ]
+        return [_found(row) for row in rows]
 
     def count(self, search: Search) -> dict[str, int]:
         """How many instances fit, by status."""
@@ -66,6 +63,23 @@ class Searching:
             sorted(statuses),
         )
         return bool(rows[0][0] < _RARE)
+
+
+def _found(row: Row) -> Found:
+    number, instance_id, name, status, created, updated, *texts, is_child = row
+    input_text, output, custom_status = texts
+    return Found(
+        number,
+        instance_id,
+        name,
+        status,
+        read_stamp(created),
+        read_stamp(updated),
+        input_text,
+        output,
+        custom_status,
+        bool(is_child),
+    )
 
 
 def _conditions(search: Search) -> tuple[list[str], list[Any]]:

@@ -186,6 +186,12 @@ class AppUnderTest:
         )
         write(recording, self.recordings / instance.name / f"{name}{SUFFIX}")
 
+    def keep(self, file: Path) -> None:
+        """Write the hub to a file, which `durablehost show` opens."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        self._machinery.backend.copy_to(file)
+
     def waits_for(self, instance_id: str) -> Waits:
         """The events, timers, activities, children and entities that an instance waits for."""
         return self._machinery.explainer.waits(self._machinery.client.status(instance_id))

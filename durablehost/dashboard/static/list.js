@@ -166,7 +166,7 @@ function Table({ shown, chosen, setChosen, about }) {
                 </td>
                 <td>${one.name}</td>
                 <td class="time">${shownTime(one.created)}</td>
-                <td>${took(one)}</td>
+                <td class="time">${took(one)}</td>
                 <td class="value">${summary(one)}</td>
               </tr>
             `,

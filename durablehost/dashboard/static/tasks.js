@@ -39,9 +39,11 @@ export function tasksOf(events) {
   const tasks = [];
   const open = new Map(); // by kind and number
   const failures = new Map(); // of activities and children, by name
+  let episode = 0; // when it began
   events.forEach((event, position) => {
     const begins = BEGINS[event.kind];
     const ends = ENDS[event.kind];
+    if (event.kind === "OrchestratorStarted") episode = timeOf(event.at);
     if (begins) {
       const task = { type: begins, begin: timeOf(event.at), position, event, end: null };
       if (begins === "entity") {
@@ -63,7 +65,8 @@ export function tasksOf(events) {
         task = { type: ends, name: event.name ?? ends, begin, position, event, end: null };
         tasks.push(task);
       }
-      task.end = timeOf(event.at);
+      // The host stamps the end of a timer with the time at which the timer was created.
+      task.end = ends === "timer" ? Math.max(timeOf(event.at), episode) : timeOf(event.at);
       task.endEvent = event;
       task.failed = isFailure(event);
       failures.set(task.name, task.failed ? (task.attempt ?? 1) : 0);

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from durablehost.hub.backend import Search
+from durablehost.store import SqliteBackend
+
 APP = """\
 from datetime import timedelta
 
@@ -185,7 +188,7 @@ def test_a_failed_test_says_what_the_hub_knows(tmp_path: Path) -> None:
     write_app(tmp_path)
     write_tests(tmp_path, NOTICING)
 
-    code, said = run_pytest(tmp_path, "-W", "error", "-p", "no:asyncio")
+    code, said = run_pytest(tmp_path, "-W", "error", "-p", "no:asyncio", "--keep-hub")
 
     assert (code, "2 failed, 1 passed" in said) == (1, True), said
     assert "'Failed' == 'Completed'" in said
@@ -193,6 +196,12 @@ def test_a_failed_test_says_what_the_hub_knows(tmp_path: Path) -> None:
     assert "- short-timer: 'a' set a timer for 0.5 s (test_approval.py:8)." in said
     assert '@pytest.mark.allow_problems("short-timer")' in said
     assert "pytest_plugin.py" not in said
+    for test in ("status", "problem"):
+        kept = tmp_path / ".durablehost" / "failed" / f"test_approval-py-test_{test}.db"
+        assert f"durablehost show {kept}" in said
+        backend = SqliteBackend(kept)
+        assert [found.name for found in backend.search(Search())] != []
+        backend.close()
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
