@@ -1,5 +1,5 @@
 /** The history as a table. Only the rows in sight are in the page, so length does not matter. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { isFailure, namesOf } from "./tasks.js";
 import { pretty, readable, short, shownTime } from "./words.js";
@@ -13,17 +13,13 @@ export function History({ events, inputs }) {
   const [withQuiet, setWithQuiet] = useState(false);
   const [filter, setFilter] = useState("");
   const [chosen, setChosen] = useState(null);
-  const wanted = filter.toLowerCase();
-  const names = namesOf(events);
-  const rows = events
-    .map((event, position) => ({
-      ...event,
-      position,
-      name: names.get(event) ?? event.name ?? event.fireAt ?? event.instance,
-      input: event.input ?? inputs[position],
-    }))
-    .filter((row) => withQuiet || !QUIET.has(row.kind))
-    .filter((row) => !wanted || textOf(row).includes(wanted));
+  const all = useMemo(() => rowsOf(events, inputs), [events, inputs]);
+  const rows = useMemo(() => {
+    const wanted = filter.toLowerCase();
+    return all
+      .filter((row) => withQuiet || !QUIET.has(row.kind))
+      .filter((row) => !wanted || textOf(row).includes(wanted));
+  }, [all, withQuiet, filter]);
   const first = Math.max(0, Math.min(top, rows.length - IN_SIGHT));
   const shown = rows.slice(first, first + IN_SIGHT);
   const follow = (event) => setTop(Math.max(0, Math.floor(event.target.scrollTop / ROW) - 8));
@@ -74,6 +70,16 @@ export function History({ events, inputs }) {
     ${chosen !== null &&
     html`<${Details} event=${events[chosen]} input=${events[chosen]?.input ?? inputs[chosen]} />`}
   `;
+}
+
+function rowsOf(events, inputs) {
+  const names = namesOf(events);
+  return events.map((event, position) => ({
+    ...event,
+    position,
+    name: names.get(event) ?? event.name ?? event.fireAt ?? event.instance,
+    input: event.input ?? inputs[position],
+  }));
 }
 
 function textOf(row) {

@@ -12,6 +12,7 @@ import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
 import { pretty, shownTime } from "./words.js";
 
+const NO_INPUTS = {};
 const VIEWS = { "": "History", sequence: "Sequence", replay: "Replay" };
 
 export function Instance({ id, query, about }) {
@@ -24,7 +25,7 @@ export function Instance({ id, query, about }) {
   }
   const { instance, events, problems, tree } = answer;
   const isEnded = ENDED.has(instance.status);
-  const inputs = replay?.inputs ?? {};
+  const inputs = replay?.inputs ?? NO_INPUTS;
   const view = query.get("view") ?? "";
   const values = {
     Input: instance.input,
