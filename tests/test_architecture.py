@@ -226,7 +226,7 @@ def test_a_pattern_has_its_tests_and_its_page_under_the_same_stem(pattern):
     assert (ROOT / "docs" / "patterns" / f"{pattern}.md").is_file()
 
 
-def test_no_page_or_test_is_left_of_a_pattern_that_is_gone():
+def test_every_page_and_test_belongs_to_a_pattern():
     pages = {path.stem for path in (ROOT / "docs" / "patterns").glob("*.md")}
     tests = (ROOT / "tests" / "blueprints").glob("test_*.py")
 
@@ -326,7 +326,7 @@ def test_the_page_names_each_file_of_durablehost_once(module):
     assert ARCHITECTURE.count(f"`{name}`") == (1 if has_code(MODULES[module]) else 0)
 
 
-def test_the_page_names_no_file_of_durablehost_that_is_gone():
+def test_the_page_names_only_files_of_durablehost_that_exist():
     folders = "|".join(sorted(INSIDE))
     named = re.findall(rf"`((?:{folders})/\w+\.py)`", ARCHITECTURE)
 

@@ -69,7 +69,7 @@ def test_nothing_listens_after_a_failure(port):
     assert dev.is_free(port)
 
 
-def test_what_ends_before_it_answers_did_not_start(port, capfd):
+def test_a_process_that_ends_before_it_answers_did_not_start(port, capfd):
     def start() -> None:
         with dev.Children() as children:
             children.start("sandbox", python("print('no money today'); raise SystemExit(1)"), {})
@@ -119,7 +119,7 @@ def test_only_one_dev_py_at_a_time_installs_something():
         dev.fcntl.flock(other, without_waiting)
 
 
-def test_the_exit_code_of_a_process_in_the_foreground_is_told():
+def test_the_exit_code_of_a_process_in_the_foreground_is_returned():
     with dev.Children() as children:
         assert children.run(python("raise SystemExit(5)"), {}) == 5
 
@@ -180,7 +180,7 @@ def test_a_sandbox_on_another_port_is_where_the_app_looks_for_it(settings):
     assert all("7999" in address for address in moved.values())
 
 
-def test_settings_that_are_no_json_are_named(settings):
+def test_settings_that_are_not_json_are_named(settings):
     settings.write_text("{", "utf-8")
 
     with pytest.raises(dev.Failed, match="local.settings.json is not JSON"):

@@ -210,7 +210,7 @@ async def test_one_over_a_cap_is_refused_by_name_and_starts_nothing(
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-async def test_what_is_just_at_a_cap_passes(hub: ManualHub, link: str, case: Case) -> None:
+async def test_a_value_at_a_limit_is_accepted(hub: ManualHub, link: str, case: Case) -> None:
     to = link if case.path.startswith("(") else ""
 
     answer = await case.send(hub, ALL[case.limit].most, to)

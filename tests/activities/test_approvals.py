@@ -57,7 +57,7 @@ def test_a_setting_names_another_person(monkeypatch: pytest.MonkeyPatch) -> None
     assert set_approval_terms(a_payment())["asked"] == {"lead": "grace@example.com"}
 
 
-def test_nobody_decides_on_a_payment_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_people_cannot_decide_on_their_own_payments(monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("LEAD", "CFO"):
         monkeypatch.setenv(f"APPROVER_{role}", "ada@example.com")
 
@@ -74,7 +74,9 @@ def test_one_person_in_two_roles_has_one_vote(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "a day", "²"])
-def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_setting_that_is_not_a_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv("APPROVAL_EXPIRE_HOURS", value)
 
     with pytest.raises(Failure, match="APPROVAL_EXPIRE_HOURS") as caught:

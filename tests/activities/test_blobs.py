@@ -43,7 +43,7 @@ def folder(azurite_connection: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.azurite
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7\n", bytes(range(256)) * 20_000])
-async def test_what_is_written_is_read(folder: str, content: bytes) -> None:
+async def test_a_written_blob_can_be_read(folder: str, content: bytes) -> None:
     ref = await write_blob(RESULTS, f"{folder}a b/ü?#%.json", content)
 
     assert ref == BlobRef(container=RESULTS, name=f"{folder}a b/ü?#%.json", bytes=len(content))
@@ -69,7 +69,7 @@ async def test_a_container_is_made_when_it_is_first_written_to(folder: str) -> N
 
 
 @pytest.mark.azurite
-async def test_names_come_in_order_and_no_more_than_asked_for(folder: str) -> None:
+async def test_names_are_listed_in_order_up_to_the_requested_number(folder: str) -> None:
     for name in ("c", "a", "b/d"):
         await write_blob(RESULTS, folder + name, b"1")
 
@@ -121,7 +121,7 @@ async def test_a_folder_is_deleted_and_nothing_beside_it(
 
 
 @pytest.mark.azurite
-async def test_nothing_is_deleted_where_there_is_no_container(folder: str) -> None:
+async def test_deleting_without_a_container_does_nothing(folder: str) -> None:
     await delete_blobs(Folder(container="test-nowhere", prefix=""))
 
 

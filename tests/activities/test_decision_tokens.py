@@ -55,7 +55,7 @@ def test_the_signature_of_another_grant_is_refused(other: DecisionGrant) -> None
     "junk",
     ["", ".", "..", "lead", "lead.x", "lead.2026-01-31T00:00:00Z.", "\x00", "é.é.é", "." * 300],
 )
-def test_junk_is_no_token(junk: str) -> None:
+def test_an_invalid_token_is_refused(junk: str) -> None:
     assert refusal(junk) == "token_invalid"
 
 

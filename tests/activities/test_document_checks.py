@@ -105,7 +105,7 @@ async def test_a_posting_that_was_reversed_does_not_stand_in_the_way(sandbox: Sa
     assert await found_by("postings") == []
 
 
-async def test_an_outage_is_no_doubt_about_the_invoice(sandbox: Sandbox) -> None:
+async def test_an_outage_does_not_make_an_invoice_doubtful(sandbox: Sandbox) -> None:
     await sandbox.fault("orders", fail_next=1)
 
     with pytest.raises(Failure) as caught:
@@ -114,7 +114,7 @@ async def test_an_outage_is_no_doubt_about_the_invoice(sandbox: Sandbox) -> None
     assert (caught.value.code, caught.value.retriable) == ("orders_unavailable", True)
 
 
-async def test_a_setting_that_is_missing_is_no_doubt_about_the_invoice(
+async def test_a_missing_setting_does_not_make_an_invoice_doubtful(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ORDERS_URL")

@@ -146,7 +146,7 @@ async def test_a_file_over_the_limit_is_not_sent_to_the_reader(
     assert code_of(await read(filed, b"%PDF-1.7")) == "blob_too_large"
 
 
-async def test_a_file_that_is_gone_is_named(filed: Filed) -> None:
+async def test_a_deleted_file_is_named(filed: Filed) -> None:
     found = await read_invoice_file(FileName(file=f"{filed.prefix}gone.pdf"))
 
     assert f"no blob {filed.prefix}gone.pdf" in found["failure"]["message"]

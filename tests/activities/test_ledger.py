@@ -22,7 +22,7 @@ async def test_a_payment_that_took_money_which_has_not_arrived_is_open(sandbox: 
     assert audit == {"balanced": True, "in_suspense_cents": 500, "open": ["PAY-1"]}
 
 
-async def test_no_more_payments_are_named_than_asked_for(sandbox: Sandbox) -> None:
+async def test_at_most_the_requested_number_of_payments_is_listed(sandbox: Sandbox) -> None:
     for number in range(3):
         await move(sandbox, "debit", "operating", f"PAY-{number}")
 

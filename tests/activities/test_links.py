@@ -33,7 +33,7 @@ def test_a_link_has_the_key_that_the_host_asks_for(monkeypatch: pytest.MonkeyPat
         ("PUBLIC_URL", "https://pay.example.com/", "https://pay.example.com/api/x?"),
     ],
 )
-def test_a_link_leads_to_where_people_reach_the_app(
+def test_a_link_begins_with_the_public_url_of_the_app(
     monkeypatch: pytest.MonkeyPatch, setting: str, value: str, begins: str
 ) -> None:
     monkeypatch.setenv(setting, value)

@@ -99,7 +99,7 @@ async def test_a_share_is_listed_in_pages(books: Books) -> None:
     assert await list_open_vendors(query) == Vendors(names=["c"], more=False)
 
 
-async def test_a_vendor_agrees_where_the_bank_paid_what_is_posted(books: Books) -> None:
+async def test_a_vendor_agrees_if_the_bank_paid_what_is_posted(books: Books) -> None:
     await books.post("acme", 800)
     await books.post("acme", 300, kind="payment")
     await books.pay("acme", 300)
@@ -110,7 +110,7 @@ async def test_a_vendor_agrees_where_the_bank_paid_what_is_posted(books: Books) 
 
 
 @pytest.mark.parametrize(("posted", "paid"), [(300, 299), (299, 300)])
-async def test_a_vendor_does_not_agree_where_the_bank_paid_more_or_less(
+async def test_a_vendor_does_not_agree_if_the_bank_paid_more_or_less(
     books: Books, posted: int, paid: int
 ) -> None:
     await books.post("acme", posted, kind="payment")
@@ -123,7 +123,7 @@ async def test_a_vendor_does_not_agree_where_the_bank_paid_more_or_less(
     assert await reconcile_vendor_month(month_of("acme", tolerance_cents=1))
 
 
-async def test_what_the_bank_took_back_was_not_paid(sandbox: Sandbox, books: Books) -> None:
+async def test_a_reversed_payment_does_not_count_as_paid(sandbox: Sandbox, books: Books) -> None:
     await books.post("acme", 500)
     await books.pay("acme", 300)
     ledger = await sandbox.get("/bank/ledger?account=vendor:acme")

@@ -207,7 +207,7 @@ async def test_an_answer_of_exactly_the_limit_is_read(bank: Bank) -> None:
     assert len(await ask("bank", "GET")) == limits.ANSWER_BYTES.most - 2
 
 
-async def test_an_address_where_nobody_listens_is_retriable(
+async def test_a_refused_connection_is_retriable(
     monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
     monkeypatch.setenv("BANK_URL", f"http://127.0.0.1:{unused_tcp_port}")

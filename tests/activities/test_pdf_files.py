@@ -93,7 +93,7 @@ def test_a_stream_that_breaks_late_counts_with_what_came_out_of_it() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF", b" %PDF-1.7", b"%pdf-1.7", b"PK\x03\x04"])
-def test_what_does_not_begin_as_a_pdf_is_none(content: bytes) -> None:
+def test_a_file_without_a_pdf_header_is_not_a_pdf(content: bytes) -> None:
     assert code_of(content) == "not_a_pdf"
 
 

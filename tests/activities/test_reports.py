@@ -67,7 +67,7 @@ async def test_the_months_hold_what_was_posted_in_them(
     ]
 
 
-async def test_what_was_reversed_is_a_line_and_in_no_total(
+async def test_a_reversed_posting_is_listed_but_not_in_a_total(
     hub: ManualHub, filed: Filed, sandbox: Sandbox
 ) -> None:
     posting = await post(sandbox, "INV-1", 500)

@@ -25,7 +25,9 @@ def test_a_setting_that_is_missing_is_as_usual(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "²", " 5"])
-def test_a_setting_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_setting_that_is_not_a_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("AT_ONCE", text)
 
     with pytest.raises(Failure, match="the setting AT_ONCE is") as raised:

@@ -44,7 +44,7 @@ async def test_a_token_that_the_office_does_not_know_is_final(
     assert "wrong" not in str(caught.value)
 
 
-async def test_where_the_office_knows_the_apps_identity_no_token_is_read(
+async def test_no_token_is_read_if_the_office_knows_the_identity_of_the_app(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAX_TOKEN", "open-sesame")

@@ -49,7 +49,7 @@ async def test_the_setting_is_the_number_of_lanes(
     assert [each.name for each in hub.instances(ID)].count("month_end_lane") == 7
 
 
-async def test_a_setting_that_is_no_number_is_named(
+async def test_a_setting_that_is_not_a_number_is_named(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MONTH_END_LANES", "many")

@@ -65,7 +65,7 @@ def test_one_function_is_left_out_in_the_hosts_words(
 
 
 @pytest.mark.parametrize("name", where("loads") + where("one function is left out"))
-def test_what_loads_answers_as_recorded(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
+def test_apps_that_load_answer_as_recorded(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
     answered = {asked: outcomes[name][asked] for asked in ANSWERED}
     recorded = {asked: CASES[name][asked] for asked in ANSWERED}
     if name == "async_orchestrator":
@@ -94,7 +94,7 @@ def test_no_function_loads_and_the_hosts_words_come_first(
 
 
 @pytest.mark.parametrize("name", where("no function loads") + where("host does not run"))
-def test_durablehost_ends_with_1_where_nothing_loads(
+def test_durablehost_ends_with_1_if_nothing_loads(
     name: str, tmp_path: Path, refused: Refused
 ) -> None:
     write_app(tmp_path, CASES[name]["source"])

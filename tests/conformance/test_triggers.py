@@ -108,7 +108,7 @@ async def texts_in(queues: QueueServiceClient, name: str) -> list[str]:
     return [str(m.content) for m in await queues.get_queue_client(name).peek_messages(32)]
 
 
-async def test_the_probe_app_sees_what_it_saw_under_the_real_host(
+async def test_triggers_give_the_probe_app_the_recorded_values(
     azurite_connection: str, tmp_path: Path
 ) -> None:
     queues = QueueServiceClient.from_connection_string(azurite_connection)

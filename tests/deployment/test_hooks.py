@@ -52,7 +52,7 @@ def test_keys_that_the_vault_lacks_are_created_and_the_app_reads_it_anew(azure: 
     assert "/func-test/config/configreferences/appsettings/refresh?" in azure.after("--url")[0]
 
 
-def test_a_key_that_exists_is_not_created_anew(azure: Azure) -> None:
+def test_a_key_that_exists_is_not_created_again(azure: Azure) -> None:
     azure.answer({LIST: [list(hooks.KEYS)]})
 
     assert run("keys") == 0
@@ -96,7 +96,7 @@ def test_event_grid_reports_scans_to_the_function_that_takes_them(azure: Azure) 
     assert azure.after("--subject-begins-with") == ["/blobServices/default/containers/scans/"]
 
 
-def test_what_is_not_ready_yet_is_tried_again(azure: Azure) -> None:
+def test_a_step_that_is_not_ready_yet_is_tried_again(azure: Azure) -> None:
     azure.answer({LIST: [{"fails": "Forbidden"}, list(hooks.KEYS)]})
     azure.answer({"keyvault secret show": ["a-link-key"], KEYS: [None, "a-blobs-key"]})
 
@@ -113,7 +113,7 @@ def test_what_azure_says_at_the_last_attempt_is_shown(
     assert capsys.readouterr().err == "az keyvault secret list --vault-name: Forbidden: no role\n"
 
 
-def test_secrets_are_no_arguments_that_other_processes_could_read(azure: Azure) -> None:
+def test_secrets_are_not_passed_as_arguments_that_other_processes_can_read(azure: Azure) -> None:
     azure.answer({LIST: [[]], "keyvault secret show": ["a-link-key"], KEYS: ["a-blobs-key"]})
 
     assert (run("keys"), run("connect")) == (0, 0)

@@ -131,7 +131,7 @@ def test_what_does_harm_is_named(azure: Azure, capsys: pytest.CaptureFixture[str
     assert len(warned) == 3
 
 
-def test_what_azure_refuses_is_said(azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_by_azure_is_reported(azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
     azure.answer({LIST: [{"fails": "ResourceNotFound: func-test"}]})
 
     assert settings.main(HERE) == 1

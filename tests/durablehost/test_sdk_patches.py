@@ -146,7 +146,7 @@ def test_other_spellings_are_read_alike(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "2026-13-21T02:07:03.000000Z"])
-def test_what_is_no_time_is_refused_alike(text: str) -> None:
+def test_invalid_times_are_refused_in_the_same_way(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse(text)
     with pytest.raises(ValueError, match=r".*"):

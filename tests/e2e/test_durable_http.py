@@ -24,7 +24,7 @@ def test_a_number_is_checked_and_the_token_is_not_written(api: Site, world: Site
     assert TAX_TOKEN not in history.text
 
 
-def test_an_answer_that_is_lost_is_asked_for_again(api: Site, world: Site) -> None:
+def test_a_lost_answer_is_requested_again(api: Site, world: Site) -> None:
     vat_id = "DE223456780"
     lost = {"on": "tax.checks", "about": vat_id, "lose_answer_next": 1}
     assert world.send("POST", "/faults", lost).ok

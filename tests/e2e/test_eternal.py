@@ -7,7 +7,7 @@ from tests.processes import PATIENCE, Site
 HERE = "/api/operations/sweep:ledger"
 
 
-def test_a_sweep_is_started_once_steered_stopped_and_started_anew(api: Site) -> None:
+def test_a_sweep_is_started_once_changed_stopped_and_started_again(api: Site) -> None:
     def start(_: int) -> int:
         every = {"every_minutes": 30}
         return api.send("POST", "/api/sweeps", every).status_code

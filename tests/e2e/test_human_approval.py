@@ -70,7 +70,7 @@ def test_two_of_three_approve(api: Site, world: Site, approval: str) -> None:
     assert late.status_code == 410
 
 
-def test_a_link_lets_its_holder_in_where_the_host_asks_for_keys(guarded: Site, world: Site) -> None:
+def test_a_link_works_on_a_host_that_requires_keys(guarded: Site, world: Site) -> None:
     query = "?code=the%2Bkey%2Fof%3Dlinks"
     payment = PAYMENT | {"number": "E2E-2"}
     started = guarded.send("POST", f"/api/approvals{query}", payment)

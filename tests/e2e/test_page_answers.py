@@ -34,7 +34,7 @@ def test_what_varies_may_differ(page: Any, answer: Any) -> None:
         (None, {}),
     ],
 )
-def test_any_other_difference_is_told(page: Any, answer: Any) -> None:
+def test_any_other_difference_is_reported(page: Any, answer: Any) -> None:
     assert difference(page, answer, Names())
 
 

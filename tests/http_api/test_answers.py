@@ -30,7 +30,7 @@ async def test_links_begin_with_the_public_url_whatever_host_the_gateway_calls(
     assert await links_of_a_start(hub) == {"https://pay.example.com/v1/api/operations/"}
 
 
-async def test_links_begin_with_the_host_of_the_request_where_no_public_url_is_set(
+async def test_links_begin_with_the_host_of_the_request_without_a_public_url(
     hub: ManualHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PUBLIC_URL", raising=False)

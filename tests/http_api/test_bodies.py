@@ -92,14 +92,14 @@ def test_a_body_has_a_greatest_size(size: int, status: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"null", b"5", b'"text"', b"[1]", b'{"a": {}}'])
-def test_any_json_value_is_read_where_any_will_do(body: bytes) -> None:
+def test_any_json_value_is_read_if_all_are_allowed(body: bytes) -> None:
     assert read_json(request(b" " + body)) == read_json(request(body))
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"NaN", b"[1e999]", b'"\\ud800"', b"9" * 5_000, b"[" * 60_000, b"\xff\xfe"]
 )
-def test_what_is_no_json_value_is_400(body: bytes) -> None:
+def test_an_invalid_json_value_is_400(body: bytes) -> None:
     with pytest.raises(Problem) as caught:
         read_json(request(body))
 

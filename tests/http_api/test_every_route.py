@@ -84,7 +84,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("route", SENDING, ids=shown)
-async def test_a_body_that_is_none_is_refused_and_starts_nothing(
+async def test_an_invalid_body_is_refused_and_starts_nothing(
     hub: ManualHub, sandbox: Sandbox, route: Route
 ) -> None:
     for name, body in BODIES.items():
@@ -118,7 +118,7 @@ IDS = [
 
 
 @pytest.mark.parametrize("route", WITH_PLACES, ids=shown)
-async def test_an_id_that_none_can_be_is_refused_and_starts_nothing(
+async def test_an_impossible_id_is_refused_and_starts_nothing(
     hub: ManualHub, sandbox: Sandbox, route: Route
 ) -> None:
     body: dict[str, object] | None = None if route.method in ("GET", "DELETE") else {}
@@ -141,7 +141,7 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=shown)
-async def test_a_query_that_is_none_breaks_nothing(
+async def test_an_invalid_query_starts_nothing(
     hub: ManualHub, sandbox: Sandbox, route: Route
 ) -> None:
     body: list[object] | None = None if route.method in ("GET", "DELETE") else []

@@ -121,7 +121,7 @@ async def assert_503(
         (versioning.show_retiring_versions, request()),
     ],
 )
-async def test_what_cannot_be_read_is_no_unknown_operation(
+async def test_an_unreadable_hub_is_not_an_unknown_operation(
     function: Any, req: func.HttpRequest, client: str
 ) -> None:
     await assert_503(function, req, client)
@@ -154,7 +154,7 @@ async def test_what_cannot_be_changed_is_said_to_have_failed(
     await assert_503(function, request(ID), client)
 
 
-async def test_a_host_that_is_gone_is_said_to_be(client: str) -> None:
+async def test_an_unreachable_host_is_reported(client: str) -> None:
     gone = json.dumps(json.loads(client) | {"rpcBaseUrl": "http://127.0.0.1:1/durabletask/"})
 
     await assert_503(operations.show_operation, request(ID), gone)

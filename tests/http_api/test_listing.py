@@ -113,7 +113,7 @@ async def test_a_query_that_is_not_right_is_refused_and_not_ignored(
 
 
 @pytest.mark.parametrize("query", ["code=a-key&clientId=me", "CODE=a-key&ClientID=me"])
-async def test_the_key_of_the_caller_is_no_part_of_the_query(hub: ManualHub, query: str) -> None:
+async def test_the_key_of_the_caller_is_not_part_of_the_query(hub: ManualHub, query: str) -> None:
     assert await listed(hub, f"?{query}") == ([], None)
 
 

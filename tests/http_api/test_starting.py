@@ -144,7 +144,7 @@ async def test_new_work_is_started_with_the_settings_of_the_moment(
     assert host.inputs == [WORK | {"settings": {"at_once": 20}}]
 
 
-async def test_whoever_loses_the_race_gets_the_winner_s_instance(
+async def test_the_loser_of_a_start_race_gets_the_instance_of_the_winner(
     host: Host, client: df.DurableOrchestrationClient
 ) -> None:
     host.faster = instance(WORK)
@@ -154,7 +154,7 @@ async def test_whoever_loses_the_race_gets_the_winner_s_instance(
     assert (answer.status_code, json.loads(answer.get_body())["id"]) == (202, "i")
 
 
-async def test_whoever_loses_the_race_with_other_work_gets_a_conflict(
+async def test_the_loser_of_a_start_race_with_other_work_gets_a_conflict(
     host: Host, client: df.DurableOrchestrationClient
 ) -> None:
     host.faster = instance({"number": "INV-1", "cents": 6})

@@ -47,7 +47,7 @@ async def test_what_is_not_there_is_refused_in_json(sandbox, method, path, statu
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff", b'"text"'])
-async def test_a_body_that_is_no_object_is_refused(sandbox, body):
+async def test_a_body_that_is_not_an_object_is_refused(sandbox, body):
     async with sandbox.post("/bank/debits", data=body, headers={"Idempotency-Key": "k"}) as answer:
         assert answer.status == 400
         assert (await answer.json())["code"] == "bad_request"

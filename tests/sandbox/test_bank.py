@@ -172,7 +172,7 @@ async def test_a_credit_whose_money_is_frozen_cannot_be_reversed(post, put, get)
     assert await balance(get, "vendor:acme") == 500
 
 
-async def test_what_was_done_with_a_key_is_reversed_once(post, get):
+async def test_a_transfer_is_reversed_once_by_its_key(post, get):
     _, debit = await post("/bank/debits", DEBIT, "k1")
 
     first = await post("/bank/debits/reversal", {"key": "k1"})
@@ -183,7 +183,7 @@ async def test_what_was_done_with_a_key_is_reversed_once(post, get):
     assert (await outcome(get))["state"] == "undone"
 
 
-async def test_what_was_reversed_before_it_was_done_is_never_done(post, get):
+async def test_a_transfer_that_was_reversed_before_is_never_made(post, get):
     nothing = await post("/bank/debits/reversal", {"key": "k1"})
 
     status, answer = await post("/bank/debits", DEBIT, "k1")
@@ -264,7 +264,7 @@ async def test_a_bad_field_is_named(post, change, says):
         ("/bank/transfers/transfer-9", "transfer_unknown"),
     ],
 )
-async def test_what_is_not_there_is_404(post, get, path, code):
+async def test_an_unknown_account_or_entry_is_404(post, get, path, code):
     await post("/bank/debits", DEBIT, "k1")
 
     status, answer = await get(path)

@@ -19,11 +19,11 @@ async def guarded(clock: Clock) -> AsyncIterator[Client]:
 
 
 @pytest.mark.parametrize("path", ["/", "/orders/PO-1001", "/a-keyy/orders/PO-1001", "/a-ke/"])
-async def test_nobody_is_answered_without_the_key(guarded: Client, path: str) -> None:
+async def test_a_request_without_the_key_is_refused(guarded: Client, path: str) -> None:
     assert (await guarded.get(path)).status == 404
 
 
-async def test_whoever_has_the_key_is_answered(guarded: Client) -> None:
+async def test_a_request_with_the_key_is_answered(guarded: Client) -> None:
     order = await guarded.get(f"/{KEY}/orders/PO-1001")
 
     assert (await order.json())["vendor"] == "acme"

@@ -76,11 +76,11 @@ async def test_a_posting_taken_back_makes_room_for_another(post, get):
     assert [posting["reversed"] for posting in seen["postings"]] == [True, False]
 
 
-async def test_a_posting_nobody_made_cannot_be_taken_back(post):
+async def test_a_posting_that_does_not_exist_cannot_be_reversed(post):
     assert (await post("/postings/posting-1/reversal", key="k1"))[1]["code"] == "posting_unknown"
 
 
-async def test_what_was_posted_with_a_key_is_taken_back_once(post, get):
+async def test_a_posting_is_reversed_once_by_its_key(post, get):
     await post("/postings", POSTING, "k1")
 
     for _ in range(2):
@@ -90,7 +90,7 @@ async def test_what_was_posted_with_a_key_is_taken_back_once(post, get):
     assert (await post("/postings", POSTING, "k2"))[0] == 201
 
 
-async def test_what_was_taken_back_before_it_was_posted_is_never_posted(post, get):
+async def test_a_posting_that_was_reversed_before_is_never_made(post, get):
     assert await post("/postings/reversal", {"key": "k1"}) == (200, {"posting": None})
 
     assert (await post("/postings", POSTING, "k1"))[1]["code"] == "key_reversed"

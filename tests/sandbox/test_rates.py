@@ -31,7 +31,7 @@ async def test_today_has_rates_and_tomorrow_none(get, clock):
     assert (status, answer["code"]) == (404, "no_rate_yet")
 
 
-async def test_a_date_that_is_none_is_refused(get):
+async def test_an_invalid_date_is_refused(get):
     status, answer = await get("/rates/USD", date="today")
 
     assert (status, answer["code"]) == (400, "bad_request")

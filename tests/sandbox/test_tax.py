@@ -54,7 +54,7 @@ async def test_with_a_token_asked_for_nobody_gets_in_without_it(ask, get, put, s
 
 
 @pytest.mark.parametrize("name", ["0", "2", "x", "-1", "9" * 30])
-async def test_a_check_nobody_asked_for_is_404(ask, get, name):
+async def test_an_unknown_check_is_404(ask, get, name):
     await ask("DE123456789")
 
     status, answer = await get(f"/tax/checks/{name}")

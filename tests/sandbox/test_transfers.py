@@ -124,7 +124,7 @@ async def test_a_credit_that_was_reversed_has_failed(post, get, status_of):
     assert (seen["status"], seen["reason"]) == ("failed", "reversed")
 
 
-async def test_a_debit_is_no_transfer(post, get):
+async def test_a_debit_is_not_a_transfer(post, get):
     _, debit = await post("/bank/debits", MOVE | {"account": "operating"}, "k1")
 
     status, answer = await get(f"/bank/transfers/{debit['id']}")

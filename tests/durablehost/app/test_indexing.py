@@ -237,7 +237,7 @@ def hello(req: func.HttpRequest, out: func.Out[str], context: func.Context) -> s
         ),
     ],
 )
-def test_what_loads_but_fails_at_every_call_has_a_warning(
+def test_a_function_that_loads_but_fails_at_every_call_has_a_warning(
     load: LoadText, text: str, warning: str
 ) -> None:
     table = load(text)
@@ -314,7 +314,7 @@ def test_a_function_behind_a_wrapper_that_hides_it_is_placed_in_the_app(load: Lo
     assert "  at function_app.py:7\n  Give it a trigger" in str(refused.value)
 
 
-def test_a_parameter_that_a_decorator_hides_is_not_asked_for_again(load: LoadText) -> None:
+def test_the_advice_for_a_hidden_parameter_does_not_ask_to_add_it(load: LoadText) -> None:
     with pytest.raises(AppDoesNotLoad) as refused:
         load(
             'from words import plain\n@app.route(route="r")\n'
@@ -329,7 +329,7 @@ def test_a_parameter_that_a_decorator_hides_is_not_asked_for_again(load: LoadTex
     assert "`start` has a parameter `client`, and a decorator hides it" in str(refused.value)
 
 
-def test_decorators_of_two_objects_on_one_function_are_told_apart(load: LoadText) -> None:
+def test_decorators_of_two_objects_on_one_function_are_reported(load: LoadText) -> None:
     with pytest.raises(AppDoesNotLoad) as refused:
         load("""
 bp = df.Blueprint()

@@ -195,7 +195,7 @@ def test_a_setting_is_named_though_another_failure_came_of_its_absence(load: Loa
     assert 'Put `"NOWHERE_SET": "..."` under `Values`' in str(refused.value)
 
 
-def test_a_failure_that_hides_where_it_came_from_is_taken_for_itself(load: LoadText) -> None:
+def test_advice_ignores_a_suppressed_cause(load: LoadText) -> None:
     with pytest.raises(AppDoesNotLoad, match="Nothing of the app loads until this line"):
         load(
             "import os\ntry:\n    os.environ['NOWHERE_SET']\n"
@@ -212,7 +212,7 @@ def test_a_module_in_a_folder_of_the_app_is_to_be_imported_through_it(
         load_app(tmp_path / "app")
 
 
-def test_a_folder_of_installed_packages_is_no_folder_of_the_app(
+def test_a_folder_of_installed_packages_is_not_a_folder_of_the_app(
     load: LoadText, tmp_path: Path
 ) -> None:
     (tmp_path / "app" / "env" / "lib").mkdir(parents=True)

@@ -89,7 +89,7 @@ async def test_a_trigger_function_that_returns_a_value_fails_in_the_workers_word
     )
 
 
-async def test_what_is_set_on_an_output_binding_is_said_to_be_lost(
+async def test_a_value_that_is_set_on_an_unserved_output_binding_is_reported_as_lost(
     invoker: Invoker, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = df.DFApp()
@@ -165,7 +165,7 @@ async def test_the_trace_context_has_the_names_of_the_sdk_and_of_the_worker(
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-00", new.Traceparent)
 
 
-async def test_an_answer_may_be_set_on_a_binding_of_its_own(invoker: Invoker) -> None:
+async def test_a_response_can_be_set_on_a_separate_output_binding(invoker: Invoker) -> None:
     app = df.DFApp()
 
     def answers(req: func.HttpRequest, res: func.Out[func.HttpResponse]) -> None:

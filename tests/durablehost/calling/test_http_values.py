@@ -30,7 +30,7 @@ def test_a_response_is_passed_on_as_it_is() -> None:
         ("{bad", "{bad"),
     ],
 )
-def test_a_text_is_read_as_json_by_the_host_and_written_anew(text: str, body: str) -> None:
+def test_a_returned_text_is_read_as_json_and_written_again(text: str, body: str) -> None:
     answer = as_http_response(text)
 
     assert (answer.status_code, answer.get_body().decode()) == (200, body)

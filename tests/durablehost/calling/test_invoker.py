@@ -86,7 +86,9 @@ async def test_objects_of_the_apps_own_classes_travel(invoker: Invoker) -> None:
     assert json.loads(result) == {"__class__": "Point", "__module__": __name__, "__data__": 2}
 
 
-async def test_a_result_that_is_no_json_fails_in_the_workers_words(invoker: Invoker) -> None:
+async def test_a_result_that_is_not_json_fails_with_the_message_of_the_worker(
+    invoker: Invoker,
+) -> None:
     with pytest.raises(FunctionFailed) as failed:
         await invoker.activity(activity(lambda x: {"set": {1}}), "null", "i")
 
@@ -96,7 +98,7 @@ async def test_a_result_that_is_no_json_fails_in_the_workers_words(invoker: Invo
     )
 
 
-async def test_what_a_function_raises_is_told_with_its_own_stack(invoker: Invoker) -> None:
+async def test_an_exception_of_a_function_is_reported_with_its_own_stack(invoker: Invoker) -> None:
     def inner() -> None:
         raise LookupError("no such order")
 

@@ -100,7 +100,7 @@ def reads(annotation: Any, seen: list[Any], **binding: Any) -> Function:
         (None, func.Out[str], []),
     ],
 )
-async def test_what_a_queue_output_is_given_is_sent(
+async def test_the_value_of_a_queue_output_is_sent(
     invoker: Invoker, storage: MemoryStorage, value: Any, annotation: Any, sent: list[str]
 ) -> None:
     await invoker.http(sets(value, annotation), REQUEST, "")
@@ -267,7 +267,7 @@ async def test_a_path_takes_the_parts_of_the_name_of_a_blob(
         (func.blob.InputStream(data=b"stream"), func.Out[func.InputStream], b"stream"),
     ],
 )
-async def test_what_a_blob_output_is_given_is_written(
+async def test_the_value_of_a_blob_output_is_written(
     invoker: Invoker, storage: MemoryStorage, value: Any, annotation: Any, written: bytes
 ) -> None:
     await invoker.http(writes(value, annotation), REQUEST, "")

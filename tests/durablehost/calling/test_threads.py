@@ -18,7 +18,7 @@ async def where(x: Any) -> list[Any]:
     return [threading.current_thread().name, id(asyncio.get_running_loop())]
 
 
-async def test_async_functions_share_one_loop_in_a_thread_of_its_own() -> None:
+async def test_async_functions_share_one_loop_in_a_separate_thread() -> None:
     invoker = Invoker(own_loop=True)
 
     first = json.loads(await invoker.activity(activity(where), "null", "i"))
@@ -30,7 +30,7 @@ async def test_async_functions_share_one_loop_in_a_thread_of_its_own() -> None:
     assert first[1] != id(asyncio.get_running_loop())
 
 
-async def test_async_functions_run_on_the_callers_loop_where_that_is_wanted() -> None:
+async def test_async_functions_run_on_the_loop_of_the_caller_without_own_loop() -> None:
     invoker = Invoker(own_loop=False)
 
     name, loop = json.loads(await invoker.activity(activity(where), "null", "i"))
@@ -103,7 +103,7 @@ async def test_sync_functions_wait_for_a_free_thread() -> None:
 
 
 @pytest.mark.parametrize("junk", ["0", "-1", "many"])
-async def test_a_thread_count_that_is_none_is_said_and_passed_over(
+async def test_an_invalid_thread_count_is_reported_and_ignored(
     junk: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", junk)

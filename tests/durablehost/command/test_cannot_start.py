@@ -42,7 +42,7 @@ def test_an_unknown_command_is_named(refused: Refused) -> None:
     assert "invalid choice: 'strat' (choose from" in refused("strat")
 
 
-def test_a_folder_that_is_none_is_named(refused: Refused, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_named(refused: Refused, tmp_path: Path) -> None:
     assert f"{tmp_path}/nowhere is not a folder." in refused(
         "start", tmp_path / "nowhere", "--port", "0"
     )
@@ -69,7 +69,7 @@ def test_an_address_of_no_use_is_named(refused: Refused, tmp_path: Path, address
     assert "--host" in said
 
 
-def test_a_folder_without_host_json_is_no_app(refused: Refused, tmp_path: Path) -> None:
+def test_a_folder_without_host_json_is_not_an_app(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     (folder / "host.json").unlink()
 
@@ -107,7 +107,7 @@ def test_a_host_json_that_cannot_be_used_is_named_with_its_fault(
     assert says in said
 
 
-def test_encrypted_settings_are_refused_with_what_to_do(refused: Refused, tmp_path: Path) -> None:
+def test_encrypted_settings_are_refused_with_advice(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     write_local_settings(folder, IsEncrypted=True, Values={"A": "x"})
 
@@ -117,7 +117,7 @@ def test_encrypted_settings_are_refused_with_what_to_do(refused: Refused, tmp_pa
     assert "func settings decrypt" in said
 
 
-def test_local_settings_that_are_no_json_are_named_with_the_line(
+def test_local_settings_that_are_not_json_are_named_with_the_line(
     refused: Refused, tmp_path: Path
 ) -> None:
     folder = write_app(tmp_path / "app")
@@ -184,7 +184,7 @@ def test_all_that_keeps_an_app_from_loading_is_said_at_once(
     assert said.count("every route answers 404") == 1
 
 
-def test_a_module_of_the_folder_durablehost_runs_in_is_none_of_the_apps(tmp_path: Path) -> None:
+def test_an_app_does_not_import_modules_from_the_folder_of_the_command(tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app", "import astray\n" + SOUND)
     (tmp_path / "astray.py").write_text("")
 
@@ -233,7 +233,7 @@ def test_a_key_file_that_cannot_be_made_is_named(refused: Refused, tmp_path: Pat
     )
 
 
-def test_a_second_durablehost_on_one_hub_is_told_whose_it_is(
+def test_a_second_durablehost_on_one_hub_names_the_process_of_the_first(
     refused: Refused, tmp_path: Path
 ) -> None:
     folder = write_app(tmp_path / "app")
@@ -244,7 +244,7 @@ def test_a_second_durablehost_on_one_hub_is_told_whose_it_is(
         assert first.run_to_its_end("chain") == 4
 
 
-def test_a_hub_file_that_is_none_is_named_and_left_as_it_is(
+def test_a_file_that_is_not_a_hub_is_named_and_left_as_it_is(
     refused: Refused, tmp_path: Path
 ) -> None:
     folder = write_app(tmp_path / "app")
@@ -301,7 +301,7 @@ def test_a_worker_runtime_that_is_not_python_is_named(
     assert "FUNCTIONS_WORKER_RUNTIME is 'node'" in said
 
 
-def test_a_key_of_a_setting_that_is_no_text_is_named(refused: Refused, tmp_path: Path) -> None:
+def test_a_setting_that_is_not_a_text_is_named(refused: Refused, tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     write_local_settings(folder, Values={"Number": 5})
 

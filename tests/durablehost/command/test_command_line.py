@@ -202,7 +202,7 @@ def test_the_keys_stay_the_same_from_start_to_start(folder: Path, tmp_path: Path
         assert file.read_text() == keys
 
 
-def test_an_app_without_functions_starts_and_is_told_so(tmp_path: Path) -> None:
+def test_an_app_without_functions_starts_with_a_message(tmp_path: Path) -> None:
     with running(write_app(tmp_path / "app", IMPORTS)) as host:
         assert "The app has no functions." in host.lines
         assert host.ask("GET", "/").status == 200

@@ -154,7 +154,7 @@ def test_of_many_known_names_the_nearest_stand_there_and_where_the_others_are() 
     assert len(text) < 400
 
 
-def test_where_nothing_is_known_that_is_said() -> None:
+def test_a_problem_says_if_no_function_is_known() -> None:
     text = unknown_function("entity", "Counter", []).text
 
     assert text.endswith("for ever. Known entities: none.")

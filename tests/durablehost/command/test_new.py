@@ -114,7 +114,7 @@ def test_an_unknown_pattern_is_refused_with_the_known_ones(tmp_path: Path):
     code, said = outcome("new", tmp_path / "app", "--pattern", "sagas")
 
     assert code == 1
-    assert "There are: aggregator, async_http, chaining" in said
+    assert "The templates are: aggregator, async_http, chaining" in said
     assert not (tmp_path / "app").exists()
 
 

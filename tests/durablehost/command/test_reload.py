@@ -131,7 +131,7 @@ def test_relative_paths_mean_the_same_after_a_change(
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".db") == ["kept.db"]
 
 
-def test_what_no_change_can_mend_ends_it(tmp_path: Path) -> None:
+def test_an_error_that_no_change_of_the_app_corrects_ends_reload(tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     with running(folder):
         code, said = outcome("start", folder, "--port", "0", "--reload")
@@ -140,7 +140,7 @@ def test_what_no_change_can_mend_ends_it(tmp_path: Path) -> None:
     assert "is in use by another durablehost" in said
 
 
-async def test_what_is_not_of_the_app_is_not_watched(tmp_path: Path) -> None:
+async def test_files_outside_of_the_app_are_not_watched(tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app")
     watch = Watch(folder)
     for path in (".venv/a.py", "node_modules/a.py", "__pycache__/a.py", ".git/a.py", "a.txt"):
@@ -159,7 +159,7 @@ async def test_a_change_made_before_anybody_waits_is_noticed(tmp_path: Path) -> 
     assert await watch.change() == "function_app.py"
 
 
-async def test_a_file_that_has_gone_is_a_change(tmp_path: Path) -> None:
+async def test_a_deleted_file_is_a_change(tmp_path: Path) -> None:
     folder = write_app(tmp_path / "app", part="")
     watch = Watch(folder)
     (folder / "part.py").unlink()

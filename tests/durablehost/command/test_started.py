@@ -220,7 +220,7 @@ def test_webhooks_take_the_durable_key_and_the_master_key(
         assert with_keys.ask("GET", at, headers={"x-functions-key": keys[name]}).status == 200
 
 
-def test_the_urls_a_starter_gives_out_work_where_keys_are_asked_for(
+def test_the_urls_of_a_starter_work_if_keys_are_required(
     with_keys: Started, keys: dict[str, str]
 ) -> None:
     started = with_keys.ask("POST", f"/api/start/waiting?code={keys['function']}", "1").json()

@@ -215,7 +215,7 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
     ]
 
 
-async def test_a_damaged_hub_ends_the_work_and_whoever_waits_for_it_hears_so(
+async def test_a_damaged_hub_ends_the_work_and_fails_those_who_wait(
     tmp_path: Path,
 ) -> None:
     app = df.DFApp()
@@ -312,7 +312,7 @@ def with_entity(hold: Hold, *, there: bool) -> df.DFApp:
     return app
 
 
-async def test_whoever_waits_for_an_entity_that_the_code_has_lost_is_told(tmp_path: Path) -> None:
+async def test_an_instance_that_waits_for_a_removed_entity_has_a_problem(tmp_path: Path) -> None:
     hold = Hold()
     hold.arm()
     async with working(with_entity(hold, there=True), tmp_path / "hub.db") as work:

@@ -235,7 +235,7 @@ async def test_an_exception_of_any_kind_fails_its_instance_alone(
     assert other.status == "Completed"
 
 
-async def test_an_exception_that_cannot_be_told_fails_its_instance_alone() -> None:
+async def test_an_exception_without_a_readable_message_fails_only_its_instance() -> None:
     class Untold(Exception):
         def __str__(self) -> str:
             raise SystemExit(1)

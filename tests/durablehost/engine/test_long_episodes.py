@@ -94,7 +94,7 @@ async def test_events_that_come_during_a_replay_are_not_lost_on_the_next_generat
     assert json.loads(instance.output or "")[LONG:] == ["one", "two"]
 
 
-async def test_an_instance_replaced_during_a_replay_begins_anew_and_unharmed() -> None:
+async def test_an_instance_that_is_replaced_during_a_replay_runs_from_its_start() -> None:
     long = Long()
     settings = Settings(may_replace_running=True)
     async with working(long.app, settings=settings) as work:

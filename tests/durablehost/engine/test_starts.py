@@ -86,7 +86,7 @@ async def test_a_child_whose_id_is_in_use_fails_and_leaves_the_other_alone() -> 
     assert (other.status, other.output) == ("Completed", '"gone"')
 
 
-async def test_whoever_asks_a_stopped_engine_is_told_so() -> None:
+async def test_a_request_to_a_stopped_engine_fails_with_a_message() -> None:
     async with working(echoing()) as work:
         await work.engine.stop()
         work.client.start("process", "a")

@@ -74,7 +74,9 @@ def changed(before: Any, after: Any) -> Decision:
     ],
     ids=["activity", "child", "timer", "signal"],
 )
-def test_what_the_code_does_no_more_fails_the_instance(before: Any, recorded: str) -> None:
+def test_a_step_that_the_code_no_longer_makes_fails_the_instance(
+    before: Any, recorded: str
+) -> None:
     decision = changed(before, EVENT)
 
     assert decision.instance.status == "Failed"
@@ -131,7 +133,7 @@ def test_what_the_code_does_no_more_fails_the_instance(before: Any, recorded: st
     ],
     ids=["activity", "child", "timer", "call of an entity", "renamed", "renamed child"],
 )
-def test_what_the_code_does_otherwise_fails_the_instance(
+def test_a_step_that_the_code_makes_differently_fails_the_instance(
     before: Any, after: Any, words: str
 ) -> None:
     decision = changed(before, after)
@@ -188,13 +190,13 @@ def test_a_change_that_the_host_does_not_notice_is_reported(
     assert difference in problem.text
 
 
-def test_names_in_other_case_are_no_difference() -> None:
+def test_names_in_other_case_do_not_differ() -> None:
     decision = changed(ACT, ACT | {"functionName": "ACT"})
 
     assert (decision.instance.status, decision.problems) == ("Running", [])
 
 
-def test_where_results_have_shifted_before_the_failure_both_are_reported() -> None:
+def test_shifted_results_and_a_later_failure_are_both_reported() -> None:
     instance = Episodes(call=scripted(ACT, TIMER))
     instance.begin()
     instance.next(completed(0))
@@ -229,7 +231,7 @@ def test_code_that_waits_instead_is_said_to_wait_with_its_line() -> None:
     assert f"the code now does not do it: it waits ({HERE}:{line})." in problem.text
 
 
-def test_new_steps_at_the_end_are_no_difference() -> None:
+def test_new_steps_at_the_end_do_not_differ() -> None:
     instance = Episodes(call=scripted(ACT))
     instance.begin()
     instance.call = scripted(ACT, OTHER)

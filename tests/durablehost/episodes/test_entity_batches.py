@@ -61,7 +61,7 @@ def test_the_state_is_there_in_the_next_batch() -> None:
     assert results(batch(kept, request("add", 1), request("get")))[1] == 3
 
 
-def test_a_deleted_entity_begins_anew() -> None:
+def test_a_deleted_entity_starts_without_a_state() -> None:
     kept = batch(None, request("add", 2)).instance
     gone = batch(kept, request("delete")).instance
 
@@ -92,5 +92,5 @@ def test_a_signal_that_fails_otherwise_is_not_taken_for_unreadable(text: str | N
     assert batch(None, signal).problems == []
 
 
-def test_a_signal_that_nobody_reads_is_no_problem_whatever_its_input() -> None:
+def test_a_signal_whose_input_is_not_read_is_not_a_problem() -> None:
     assert batch(None, request("get", signal=True) | {"input": "5"}).problems == []

@@ -85,13 +85,13 @@ def test_no_other_name_is_offered_for_a_function_that_was_left_out() -> None:
         ),
     ],
 )
-def test_an_unreadable_signal_is_told_by_what_would_have_been_read(
+def test_advice_about_an_unreadable_signal_depends_on_its_input(
     value: str | None, advice: str
 ) -> None:
     assert re.search(advice, unreadable_signal("add", value).text)
 
 
-def test_a_known_name_is_no_problem() -> None:
+def test_a_known_name_is_not_a_problem() -> None:
     def flow(context: Context) -> Flow:
         yield context.call_activity("Act")
 
@@ -225,7 +225,7 @@ def test_an_event_in_another_case_that_takes_nobodys_place_is_let_pass() -> None
     assert problems(instance.next(raised("go"))) == []
 
 
-def test_an_event_under_its_own_name_is_no_problem() -> None:
+def test_an_event_with_the_awaited_name_is_not_a_problem() -> None:
     instance = Episodes(waits)
     instance.begin()
 
@@ -260,7 +260,7 @@ def test_a_short_timer_is_reported_when_it_is_set_and_not_in_every_replay() -> N
 
 
 @pytest.mark.parametrize("value", [None, {"a": 1}, {}, "5", '"text"', '{"a": 1}'], ids=repr)
-def test_an_input_that_can_be_read_is_no_problem(value: Any) -> None:
+def test_a_readable_input_is_not_a_problem(value: Any) -> None:
     def flow(context: Context) -> Flow:
         context.get_input()
         yield context.wait_for_external_event("Go")

@@ -42,7 +42,7 @@ def test_an_exception_without_words_is_named_by_its_class() -> None:
     assert output(instance.next(completed(0))).endswith("failed: <class 'ValueError'>")
 
 
-def test_a_failed_activity_that_nobody_catches_fails_the_instance() -> None:
+def test_a_failed_activity_without_a_handler_fails_the_instance() -> None:
     def flow(context: Context) -> Flow:
         yield context.call_activity("act")
 
@@ -158,7 +158,7 @@ def test_a_failure_without_a_yield_is_told_by_the_worker(error: BaseException, w
 
 
 @pytest.mark.parametrize("junk", [5, "text", [1], {"a": 1}], ids=str)
-def test_a_yield_of_what_is_no_task_fails_the_instance(junk: Any) -> None:
+def test_yielding_a_value_that_is_not_a_task_fails_the_instance(junk: Any) -> None:
     def flow(context: Context) -> Flow:
         yield junk
 
@@ -186,7 +186,7 @@ def test_the_same_after_an_activity_passes_for_changed_code_and_durablehost_says
     assert "'list' object has no attribute '_is_scheduled'" in problem.text
 
 
-def test_a_yield_of_none_waits_forever_and_is_said_to() -> None:
+def test_yielding_none_waits_forever_and_is_reported() -> None:
     def flow(context: Context) -> Flow:
         yield None
 

@@ -69,7 +69,7 @@ def test_a_generation_that_continues_at_once_needs_no_yield() -> None:
     assert (decision.new_generation, next_input(decision)) == (True, "null")
 
 
-def test_ids_begin_anew_in_a_generation() -> None:
+def test_ids_begin_again_in_each_generation() -> None:
     assert called(counting(2, generation=1).begin()) == [(0, "2")]
 
 

@@ -128,7 +128,7 @@ def test_a_child_is_tried_again_under_a_new_id_unless_it_was_given_one() -> None
     assert child_of(instance, fired(4)) == "mine"
 
 
-def test_a_pause_under_a_second_is_no_pause_and_is_said_to_be_none() -> None:
+def test_a_pause_under_a_second_is_no_pause_and_is_reported() -> None:
     def flow(context: Context) -> Flow:
         yield context.call_activity_with_retry("act", df.RetryOptions(500, 3))
 

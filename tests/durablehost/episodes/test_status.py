@@ -23,7 +23,7 @@ def with_status(status: Any) -> Decision:
     return Episodes(flow).begin()
 
 
-def test_a_custom_status_is_what_was_set_last() -> None:
+def test_the_last_custom_status_counts() -> None:
     def flow(context: Context) -> Flow:
         context.set_custom_status({"page": 1})
         yield context.wait_for_external_event("go")

@@ -42,7 +42,7 @@ def test_a_suspended_instance_shows_the_reason_and_does_not_go_on() -> None:
     assert while_suspended.scheduled == []
 
 
-def test_what_came_while_suspended_is_taken_up_on_resume() -> None:
+def test_events_that_arrive_while_suspended_are_processed_on_resume() -> None:
     instance = Episodes(steps)
     instance.begin()
     instance.next(suspended("lunch"))

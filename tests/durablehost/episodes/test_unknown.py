@@ -21,7 +21,7 @@ from tests.durablehost.episodes.stepping import (
 NOBODY = df.EntityId("nobody", "k")
 
 
-def test_an_orchestrator_nobody_has_fails_with_the_names_that_are_known() -> None:
+def test_an_unknown_orchestrator_fails_with_the_known_names() -> None:
     decision = Episodes(call=None).begin()
 
     assert decision.instance.status == "Failed"
@@ -52,7 +52,7 @@ def calls_nobody(context: Context, task: Any) -> Flow:
     ],
     ids=["activity", "activity with retry", "child", "child with retry", "entity"],
 )
-def test_a_call_to_nobody_waits_forever_and_is_said_to(make: Any) -> None:
+def test_a_call_of_an_unknown_function_waits_forever_and_is_reported(make: Any) -> None:
     def flow(context: Context) -> Flow:
         yield from calls_nobody(context, make(context))
 
@@ -76,7 +76,7 @@ def test_in_a_group_a_call_to_nobody_takes_no_id_and_gets_its_neighbours_result(
     assert output(instance.next(completed(0, "of act"))) == ["nobody", "of act"]
 
 
-def test_a_signal_to_nobody_fails_the_instance() -> None:
+def test_a_signal_to_an_unknown_entity_fails_the_instance() -> None:
     def flow(context: Context) -> Flow:
         context.signal_entity(NOBODY, "add", 1)
         yield context.call_activity("act")

@@ -22,7 +22,7 @@ from durablehost.episodes import versions
         ("1.0", None, False),
     ],
 )
-def test_current_or_older_runs_what_is_not_newer(
+def test_current_or_older_runs_versions_that_are_not_newer(
     version: str | None, default: str | None, runs: bool
 ) -> None:
     assert versions.runs_here(version, default, "CurrentOrOlder") == runs
@@ -37,5 +37,5 @@ def test_strict_runs_the_very_version(version: str, default: str, runs: bool) ->
 
 
 @pytest.mark.parametrize("version", [None, "", "1.0", "3.0", "abc"])
-def test_any_version_runs_where_none_is_asked_for(version: str | None) -> None:
+def test_any_version_runs_without_a_default_version(version: str | None) -> None:
     assert versions.runs_here(version, "2.0", "None")

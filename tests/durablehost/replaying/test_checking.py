@@ -135,7 +135,7 @@ async def test_a_moved_timer_that_is_not_taken_for_its_own_is_found() -> None:
     assert check(table_with(for_days(1)), recording) == []
 
 
-async def test_a_class_that_is_gone_is_found() -> None:
+async def test_a_removed_class_is_found() -> None:
     recording = await recorded()
     gone = json.dumps({"__class__": "Gone", "__module__": __name__, "__data__": "{}"})
     there = gone.replace("Gone", "Order")
@@ -149,7 +149,7 @@ async def test_a_class_that_is_gone_is_found() -> None:
     assert f"class {__name__}.Order" not in [each.key for each in found_fine]
 
 
-async def test_what_was_accepted_is_not_reported_again(tmp_path) -> None:
+async def test_an_accepted_difference_is_not_reported_again(tmp_path) -> None:
     def more(context):
         yield context.call_activity("double", None)
         yield context.call_activity("triple", None)
@@ -169,7 +169,7 @@ async def test_a_file_holds_the_whole_recording(tmp_path) -> None:
     assert read(tmp_path / "flow.json") == recording
 
 
-async def test_redacted_values_are_gone_and_the_recording_still_fits(tmp_path) -> None:
+async def test_a_redacted_recording_has_no_values_and_still_fits(tmp_path) -> None:
     recording = await recorded(value={"name": "Ada", "iban": "DE12", "sums": [1, 2]})
 
     write(redact(recording, ["name", "iban*"]), tmp_path / "flow.json")
@@ -220,7 +220,7 @@ def test_a_folder_without_histories_cannot_be_replayed(tmp_path) -> None:
         files_in([tmp_path / "histories"])
 
 
-def test_a_file_that_is_no_recording_is_named(tmp_path) -> None:
+def test_a_file_that_is_not_a_recording_is_named(tmp_path) -> None:
     file = tmp_path / "notes.json"
     file.write_text("[]")
 

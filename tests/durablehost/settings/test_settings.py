@@ -88,7 +88,7 @@ def test_names_of_settings_ignore_case(tmp_path: Path) -> None:
     assert settings.unused == ()
 
 
-def test_comments_trailing_commas_and_a_byte_order_mark_are_no_errors(tmp_path: Path) -> None:
+def test_comments_trailing_commas_and_a_byte_order_mark_are_allowed(tmp_path: Path) -> None:
     text = """{
         // from the template
         "version": "2.0", /* the form's
@@ -127,7 +127,7 @@ def test_utf_16_as_powershell_writes_it_is_read(tmp_path: Path) -> None:
         ("[" * 100_000, "not valid JSON"),
     ],
 )
-def test_a_host_json_that_is_none_says_what_to_write(
+def test_an_invalid_host_json_is_refused_with_advice(
     tmp_path: Path, text: str | None, says: str
 ) -> None:
     if text is not None:
@@ -137,7 +137,7 @@ def test_a_host_json_that_is_none_says_what_to_write(
         load_settings(tmp_path, {})
 
 
-def test_a_host_json_that_is_no_text_says_so(tmp_path: Path) -> None:
+def test_a_host_json_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "host.json").write_bytes(b'{"version": "2.0", "a": "\xff"}')
 
     with pytest.raises(CannotStart, match="is not text in UTF-8"):
@@ -179,7 +179,7 @@ def test_the_rule_for_names_of_hubs_is_that_of_azure_storage_alone(tmp_path: Pat
         ("storageProvider", "mssql", "an object"),
     ],
 )
-def test_a_wrong_durable_setting_is_named_with_what_is_allowed(
+def test_a_wrong_durable_setting_is_named_with_the_allowed_values(
     tmp_path: Path, name: str, value: Any, says: str
 ) -> None:
     with pytest.raises(CannotStart, match=rf"extensions\.durableTask\.{name} is .*{says}"):
@@ -426,14 +426,14 @@ def test_an_app_is_told_where_it_runs(tmp_path: Path) -> None:
         ({"Host": {"CORS": "*", "CORSCredentials": True}}, "Name the origins"),
     ],
 )
-def test_a_wrong_local_settings_file_says_what_to_do(
+def test_a_wrong_local_settings_file_is_refused_with_advice(
     tmp_path: Path, content: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(CannotStart, match=says):
         local_settings(tmp_path, {}, **content)
 
 
-def test_a_local_settings_file_that_is_no_json_is_named_with_the_line(tmp_path: Path) -> None:
+def test_a_local_settings_file_that_is_not_json_is_named_with_the_line(tmp_path: Path) -> None:
     (tmp_path / "local.settings.json").write_text('{\n"IsEncrypted": no}')
 
     with pytest.raises(CannotStart, match=r"local\.settings\.json is not valid JSON: line 2"):

@@ -107,7 +107,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path: Path)
     assert path.read_bytes() == before
 
 
-def test_a_second_opener_is_told_the_process_of_the_first(tmp_path: Path) -> None:
+def test_the_error_for_a_second_opener_names_the_process_of_the_first(tmp_path: Path) -> None:
     with (
         held(tmp_path / "hub.db") as first,
         pytest.raises(HubInUse, match=rf"hub.db is in use .*process {first.pid}\)"),

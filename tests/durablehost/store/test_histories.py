@@ -19,7 +19,7 @@ from tests.durablehost.store.storing import (
 )
 
 
-def test_nobody_has_no_instance_and_an_empty_history(backend: Backend) -> None:
+def test_an_unknown_id_has_no_instance_and_an_empty_history(backend: Backend) -> None:
     assert backend.instance("nobody") is None
     assert backend.history("nobody") == []
 

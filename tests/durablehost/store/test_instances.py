@@ -58,7 +58,7 @@ def listed(backend: Backend) -> Backend:
         (Query(top=None, statuses=frozenset({"Failed"})), ["ORDER:2", "order:2"]),
     ],
 )
-def test_a_list_holds_what_was_asked_for_in_order_of_ids(
+def test_a_list_has_the_requested_instances_in_order_of_ids(
     listed: Backend, query: Query, ids: list[str]
 ) -> None:
     assert [instance.id for instance in listed.list_instances(query)] == ids

@@ -52,7 +52,7 @@ def test_what_came_while_an_instance_was_taken_is_the_next_work_after_its_commit
     assert names(take(backend).new) == ["Later"]
 
 
-def test_what_was_committed_is_not_offered_again(backend: Backend) -> None:
+def test_committed_work_is_not_offered_again(backend: Backend) -> None:
     bring(backend, "a", "Running")
 
     assert backend.next_orchestration() is None
@@ -121,7 +121,7 @@ def test_a_message_for_another_execution_is_lost(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("target", ["nobody", "ended"])
-def test_a_message_nobody_can_take_makes_no_work(backend: Backend, target: str) -> None:
+def test_a_message_for_an_unknown_or_ended_instance_creates_no_work(backend: Backend, target: str) -> None:
     bring(backend, "ended", "Completed")
     backend.send(event(target, "Late"))
     backend.flush()

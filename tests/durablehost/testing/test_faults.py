@@ -107,7 +107,7 @@ async def test_a_run_that_commits_nothing_cannot_crash() -> None:
         [hub async for hub in every_crash(app, idle)]
 
 
-async def test_each_call_of_each_activity_fails_once_for_good_and_runs_twice() -> None:
+async def test_each_call_of_each_activity_fails_once_fails_always_and_runs_twice() -> None:
     seen = {}
     async for hub, fault in every_fault(app, pay):
         seen[str(fault)] = (str(hub.status("p")), hub.output("p"), list(ledger))

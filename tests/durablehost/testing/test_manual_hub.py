@@ -194,7 +194,7 @@ async def test_an_event_can_come_in_a_while() -> None:
 
 
 @pytest.mark.parametrize(("as_http", "got"), [(True, {"a": 1}), (False, '{"a": 1}')])
-async def test_an_event_arrives_as_whoever_sent_it_sends_it(as_http: bool, got: object) -> None:
+async def test_an_event_arrives_in_the_form_of_its_sender(as_http: bool, got: object) -> None:
     async with new_hub() as hub:
         waiting = await hub.start("waits")
         await hub.raise_event(waiting, "Go", {"a": 1}, as_http=as_http)
@@ -205,12 +205,12 @@ async def test_an_event_arrives_as_whoever_sent_it_sends_it(as_http: bool, got: 
 # What cannot come
 
 
-async def test_waiting_for_what_cannot_come_says_why() -> None:
+async def test_waiting_for_something_that_cannot_happen_says_why() -> None:
     async with new_hub() as hub:
         hub.allow_problems("cannot-go-on", "unknown-function")
         instance_id = await hub.start("lost")
 
-        words = "(?s)nothing is under way that could change it.*nothing that can come.*'duoble'"
+        words = "(?s)nothing that runs could change it.*nothing that can come.*'duoble'"
         with pytest.raises(Stuck, match=words):
             await hub.run_until_ended(instance_id)
 

@@ -54,7 +54,7 @@ async def test_it_expires_after_thirty_reminders(hub):
     assert hub.clock.now() - began == timedelta(days=90)
 
 
-async def test_nobody_is_reminded_once_it_is_decided(hub):
+async def test_no_reminder_is_sent_after_the_decision(hub):
     hub.replace_activity("remind", lambda number: None)
     approval = await hub.start("approval")
     await hub.raise_event(approval, "Decided", "yes", as_http=True, after=timedelta(days=4))
@@ -64,7 +64,7 @@ async def test_nobody_is_reminded_once_it_is_decided(hub):
     assert len(hub.calls("remind")) == 1
 
 
-async def test_after_a_crash_it_goes_on_where_it_was(hub):
+async def test_an_instance_continues_after_a_crash(hub):
     hub.replace_activity("remind", lambda number: None)
     approval = await hub.start("approval")
     hub.crash_after(2)  # the reminder is sent, and that it was is lost
@@ -88,7 +88,7 @@ class TestOfAClass:
         assert answer.status == 404
 
 
-def test_a_function_that_is_no_coroutine_uses_the_blocking_form(sync_hub):
+def test_a_test_that_is_not_a_coroutine_uses_the_blocking_form(sync_hub):
     sync_hub.replace_activity("remind", str)
     assert sync_hub.result(sync_hub.start("approval")) == "expired"
 
@@ -184,7 +184,7 @@ def test_coroutine_tests_run_without_configuration_another_plugin_or_a_warning(
     assert "pytest_plugin.py" not in said
 
 
-def test_a_failed_test_says_what_the_hub_knows(tmp_path: Path) -> None:
+def test_a_failed_test_explains_the_status(tmp_path: Path) -> None:
     write_app(tmp_path)
     write_tests(tmp_path, NOTICING)
 

@@ -112,7 +112,7 @@ async def test_a_child_is_replayed_as_a_child() -> None:
     assert replay(app_with(parent), events, GO).output == parent_id
 
 
-async def test_an_orchestrator_that_is_gone_is_said_to_be() -> None:
+async def test_a_removed_orchestrator_is_reported() -> None:
     replayed = replay(df.DFApp(), await kept())
 
     assert replayed.status == "Failed"

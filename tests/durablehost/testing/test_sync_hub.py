@@ -48,7 +48,7 @@ def durable_app() -> df.DFApp:
     return app
 
 
-def test_a_test_that_is_no_coroutine_runs_instances_to_their_ends(sync_hub: SyncHub) -> None:
+def test_a_test_that_is_not_a_coroutine_runs_instances_to_their_ends(sync_hub: SyncHub) -> None:
     began = sync_hub.clock.now()
     doubled = sync_hub.start("doubles", 21)
     assert sync_hub.status(doubled) == "Running"

@@ -137,7 +137,7 @@ def test_the_wheel_has_the_package_its_types_and_nothing_else(wheel: Path) -> No
 
 
 @pytest.mark.parametrize("version", PYTHONS)
-def test_command_and_fixtures_work_where_only_the_wheel_and_pytest_are_installed(
+def test_command_and_fixtures_work_with_only_the_wheel_and_pytest(
     install: Install, version: str, tmp_path: Path
 ) -> None:
     python, folder = install(version), project(tmp_path)

@@ -208,7 +208,7 @@ async def test_what_is_not_base64_is_put_by_unread_and_said_to_be(
     assert await queue.put_by() == ["<plain & simple>"]
     unread, moved = said(caplog)
     assert f"of the queue {queue.name} is not base64 and cannot be read. Send it with" in unread
-    assert moved.endswith(f"taken 1 times, to the queue {queue.name}-poison")
+    assert moved.endswith(f"received 1 times, to the queue {queue.name}-poison")
 
 
 async def test_message_encoding_none_gives_the_message_as_it_was_sent(queue: Queue) -> None:
@@ -305,7 +305,7 @@ async def test_a_queue_that_is_made_later_is_waited_for_in_silence(
     assert said(caplog) == []
 
 
-async def test_poison_may_have_a_function_of_its_own(queue: Queue) -> None:
+async def test_a_poison_queue_can_have_a_function(queue: Queue) -> None:
     seen = Seen()
     app = app_of(queue, seen, fails=9)
 

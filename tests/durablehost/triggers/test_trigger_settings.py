@@ -144,12 +144,12 @@ async def test_services_without_a_key_are_asked_with_azure_identity(
 async def test_a_service_without_an_address_is_named() -> None:
     connections = Connections({"A__blobServiceUri": "https://b.example/"})
 
-    with pytest.raises(ValueError, match="^there is no setting A__queueServiceUri beside"):
+    with pytest.raises(ValueError, match="^there is no setting A__queueServiceUri, but other settings"):
         connections.queues("A")
     await connections.close()
 
 
-async def test_what_is_no_connection_string_is_refused_without_being_shown() -> None:
+async def test_an_invalid_connection_string_is_refused_without_being_shown() -> None:
     connections = Connections({"A": f"AccountKey={KEY}"})
 
     with pytest.raises(ValueError, match="^the setting A is not the connection string") as refused:

@@ -95,7 +95,7 @@ async def test_a_ping_is_answered_to_anybody(table: FunctionTable, method: str) 
         ("GET", "/administrator"),
     ],
 )
-async def test_what_is_no_admin_page_is_an_empty_404(
+async def test_an_unknown_admin_page_is_an_empty_404(
     table: FunctionTable, method: str, path: str
 ) -> None:
     async with serving(table) as call:

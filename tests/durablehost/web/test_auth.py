@@ -67,7 +67,7 @@ def test_keys_that_are_not_enforced_open_everything_to_everybody(level: Level) -
     assert opens(load_keys(None), level)
 
 
-def test_nobody_is_master_where_keys_are_not_enforced() -> None:
+def test_no_request_is_master_if_keys_are_not_enforced() -> None:
     request = make_mocked_request("GET", f"/?code={Keys().master}")
 
     assert not Keys().is_master(request)
@@ -128,7 +128,7 @@ def test_the_keys_are_those_in_the_file(tmp_path: Path) -> None:
         ('{"master": "a", "function": 5, "durable": "c"}', "function is no key"),
     ],
 )
-def test_a_file_that_holds_no_keys_says_what_to_write(tmp_path: Path, text: str, says: str) -> None:
+def test_a_file_without_keys_is_refused_with_advice(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "keys.json").write_text(text)
 
     with pytest.raises(CannotStart, match=rf"keys\.json.*{says}"):

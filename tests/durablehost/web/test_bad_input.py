@@ -59,7 +59,7 @@ NOT_JSON = {
     "path",
     ["/orchestrators/taking", "/instances/open/raiseEvent/X", "/entities/counter/one?op=add"],
 )
-def test_a_body_that_is_no_json_is_refused(host: Started, path: str, name: str) -> None:
+def test_a_body_that_is_not_json_is_refused(host: Started, path: str, name: str) -> None:
     manage(host, "POST", "/orchestrators/waiting/open", b"")
 
     answer = manage(host, "POST", path, NOT_JSON[name])

@@ -107,7 +107,7 @@ async def test_no_request_makes_the_host_fail(
         (b"GET /admin/host/status\0 HTTP/1.1\r\n\r\n", b"400"),
     ],
 )
-async def test_what_is_no_request_is_refused(raw: bytes, status: bytes) -> None:
+async def test_invalid_http_requests_are_refused(raw: bytes, status: bytes) -> None:
     async with serving(app) as call:
         answer = await send(call, raw)
 

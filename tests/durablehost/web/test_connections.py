@@ -91,7 +91,7 @@ def hang_up(opened: socket.socket) -> None:
         b"/admin/functions/double",
     ],
 )
-def test_a_caller_that_hangs_up_in_mid_body_has_asked_for_nothing(
+def test_a_request_whose_caller_hangs_up_in_the_body_is_not_run(
     host: Started, target: bytes, at_once: bool
 ) -> None:
     before = ids_of(host)
@@ -107,7 +107,7 @@ def test_a_caller_that_hangs_up_in_mid_body_has_asked_for_nothing(
     assert host.manage("GET", "/instances/open").json()["runtimeStatus"] in ("Pending", "Running")
 
 
-def test_a_caller_that_hangs_up_in_mid_answer_harms_nobody(host: Started) -> None:
+def test_a_caller_that_hangs_up_during_the_answer_affects_no_others(host: Started) -> None:
     for _ in range(5):
         with connection(host) as opened:
             opened.sendall(request(b"GET", b"/api/large"))
@@ -117,7 +117,7 @@ def test_a_caller_that_hangs_up_in_mid_answer_harms_nobody(host: Started) -> Non
     assert len(host.ask("GET", "/api/large").body) == 50_000_000
 
 
-def test_a_caller_that_hangs_up_before_the_answer_harms_nobody(host: Started) -> None:
+def test_a_caller_that_hangs_up_before_the_answer_affects_no_others(host: Started) -> None:
     with connection(host) as opened:
         opened.sendall(request(b"GET", b"/api/slow"))
         host.output.wait_for("begun")
@@ -182,7 +182,7 @@ async def test_a_thousand_callers_at_once_are_all_answered(
         assert "error: " not in host.text
 
 
-def test_half_requests_hold_up_nobody_else(host: Started) -> None:
+def test_incomplete_requests_do_not_delay_others(host: Started) -> None:
     halves = (
         b"",
         b"GET /api/hel",

@@ -51,7 +51,7 @@ async def test_an_answer_names_the_origin_that_may_read_it(
             assert answer.headers.get("Access-Control-Allow-Origin") == allowed
 
 
-async def test_credentials_are_allowed_where_the_settings_say_so(tell: df.DFApp) -> None:
+async def test_credentials_are_allowed_if_the_settings_allow_them(tell: df.DFApp) -> None:
     async with serving(tell, Settings(cors=(PAGE,), cors_credentials=True)) as call:
         answer = await call("GET", "/api/tell", headers={"Origin": PAGE})
 

@@ -310,7 +310,7 @@ async def test_the_master_key_opens_a_function_that_is_switched_off(
 
 
 @pytest.mark.parametrize("path", ["/api/with-key", "/api/with-admin", "/api/with-key?code=x"])
-async def test_nobody_is_asked_for_keys_that_are_not_enforced(
+async def test_no_key_is_needed_if_keys_are_not_enforced(
     recorded_app: FunctionRegister, path: str
 ) -> None:
     async with serving(recorded_app) as call:
@@ -338,7 +338,7 @@ async def test_a_function_can_take_the_root_from_the_page(app: df.DFApp) -> None
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/%zz", "/api/%00", "/a" * 2000, "/%2e%2e/x"])
-async def test_what_nothing_is_for_is_an_empty_404(tell: df.DFApp, path: str) -> None:
+async def test_a_path_without_a_function_is_an_empty_404(tell: df.DFApp, path: str) -> None:
     async with serving(tell) as call:
         answer = await call("GET", path)
 

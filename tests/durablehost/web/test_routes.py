@@ -219,7 +219,7 @@ def test_names_are_ordered_without_regard_to_case() -> None:
     assert name_of(router, "/api/1") == "A_any"
 
 
-def test_functions_of_one_route_are_told_apart_by_method() -> None:
+def test_functions_on_one_route_differ_by_method() -> None:
     router = Router([function("get", "same", "GET"), function("post", "same", "post")], "api")
 
     assert name_of(router, "/api/same", "GET") == "get"
@@ -275,7 +275,7 @@ def test_only_http_functions_have_routes() -> None:
     assert Router([timer], "api").match("GET", "/api/tick") is None
 
 
-def test_a_hundred_routes_are_told_apart() -> None:
+def test_a_request_reaches_the_right_one_of_a_hundred_routes() -> None:
     many = [function(f"f{i}", f"things{i}/{{id}}/part") for i in range(100)]
     router = Router([*many, function("zz", "{kind}/{id}/part")], "api")
 
