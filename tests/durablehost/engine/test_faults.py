@@ -199,7 +199,7 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
             work.client.raise_event(name, "Go", "gone")
         await work.engine.saved()
         instance = await work.ended("good")
-        await work.until("bad", lambda _: "durablehost failed" in caplog.text)
+        await work.until("bad", lambda _: "durablehost itself failed" in caplog.text)
         after = work.client.events("bad")
         child_id = "child"
         await work.told("bad", "Other", "mended")
