@@ -121,7 +121,9 @@ def test_a_message_for_another_execution_is_lost(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("target", ["nobody", "ended"])
-def test_a_message_for_an_unknown_or_ended_instance_creates_no_work(backend: Backend, target: str) -> None:
+def test_a_message_for_an_unknown_or_ended_instance_creates_no_work(
+    backend: Backend, target: str
+) -> None:
     bring(backend, "ended", "Completed")
     backend.send(event(target, "Late"))
     backend.flush()
