@@ -239,6 +239,7 @@ def _add_options(start: argparse.ArgumentParser) -> None:
         help="origins that may call the app, separated by commas (default: Host.CORS)",
     )
     add("--cors-credentials", action="store_true", help="allow these origins to send cookies")
+    add("--movable-clock", action="store_true", help="let the dashboard move the clock ahead")
     add("--verbose", action="store_true", help="also log each call of a function")
 
 
@@ -295,6 +296,7 @@ def _options(given: argparse.Namespace) -> Options:
         cors=given.cors,
         cors_credentials=given.cors_credentials,
         verbose=given.verbose,
+        movable_clock=given.movable_clock,
     )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -26,13 +27,13 @@ from durablehost.calling.storage_bindings import storage_bindings
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
 from durablehost.command.standstill import watch_for_standstill
-from durablehost.dashboard.hub_source import HubSource
+from durablehost.dashboard.hub_source import CLOCK_AHEAD, HubSource
 from durablehost.dashboard.serving import Dashboard
 from durablehost.engine.activities import ActivityRunner
 from durablehost.engine.loop import Engine
 from durablehost.errors import AddressUnusable, CannotStart, HubUnusable
 from durablehost.hub.client import HubClient
-from durablehost.hub.clock import SystemClock
+from durablehost.hub.clock import MovableClock, SystemClock
 from durablehost.hub.history import stamp
 from durablehost.settings import Settings, load_settings
 from durablehost.settings.local_settings import origins_in
@@ -68,6 +69,7 @@ class Options:
     cors: str | None = None  # instead of Host.CORS
     cors_credentials: bool = False
     verbose: bool = False
+    movable_clock: bool = False
 
 
 def settings_of(options: Options, environ: MutableMapping[str, str]) -> Settings:
@@ -149,7 +151,7 @@ class Host:
         storage = StorageOnDemand(os.environ, encode_messages=options.queues.base64)
         self._ends.push_async_callback(storage.close)
         invoker = Invoker(own_loop=True, storage=storage, limit=settings.function_timeout)
-        clock, http = SystemClock(), HttpCaller()
+        clock, http = self._clock(backend), HttpCaller()
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
@@ -198,6 +200,11 @@ class Host:
         self._check(storage)
         self._show(origin)
 
+    def _clock(self, backend: SqliteBackend) -> SystemClock:
+        if not self._options.movable_clock:
+            return SystemClock()
+        return MovableClock(timedelta(seconds=float(backend.get_value(CLOCK_AHEAD) or 0)))
+
     def _dashboard(
         self, backend: SqliteBackend, invoker: Invoker, clock: SystemClock, engine: Engine
     ) -> Dashboard:
@@ -210,6 +217,7 @@ class Host:
             {"hub": settings.hub_name, "readOnly": False},
             route_prefix=settings.route_prefix,
             long_calls=engine.long_calls,
+            wake=engine.wake,
         )
         self._ends.callback(source.close)
         return Dashboard(source, self._keys)

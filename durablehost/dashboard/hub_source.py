@@ -1,6 +1,7 @@
 """Answers the dashboard from a task hub in this process."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -14,10 +15,11 @@ from durablehost.dashboard.stepping import Orchestrate, replayed
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, Found, Instance, Query, Search, is_entity
 from durablehost.hub.client import exists, state_of
-from durablehost.hub.clock import Clock
+from durablehost.hub.clock import Clock, MovableClock
 from durablehost.hub.history import stamp
 from durablehost.hub.problems import StoredProblem
 
+CLOCK_AHEAD: Final = "clock-ahead"  # the key by which the hub keeps the seconds
 _REPLAYS_WITHIN: Final = 10.0  # seconds
 _MOST_ENTITIES: Final = 1000
 _DEEPEST: Final = 8  # generations in the tree
@@ -36,7 +38,9 @@ class HubSource:
         about: Json,
         route_prefix: str = "api",
         long_calls: Callable[[], list[str]] = list,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
+        """`wake` tells the engine that the clock was moved, if it is a MovableClock."""
         self._backend = backend
         self._table = table
         self._orchestrate = orchestrate
@@ -44,13 +48,29 @@ class HubSource:
         self._about = about
         self._route_prefix = route_prefix
         self._long_calls = long_calls
+        self._wake = wake
         self._pool: DaemonPool | None = None  # made for the first replay
 
     def version(self) -> str:
         return str(self._backend.changes())
 
     async def about(self) -> Json:
-        return {**self._about, "orchestrators": self._backend.orchestrators()}
+        about = {**self._about, "orchestrators": self._backend.orchestrators()}
+        if isinstance(self._clock, MovableClock):
+            due = self._backend.next_due()
+            about["clock"] = {
+                "now": stamp(self._clock.now()),
+                "next": stamp(due) if due else None,
+            }
+        return about
+
+    async def move_clock(self, by: timedelta) -> bool:
+        if not isinstance(self._clock, MovableClock):
+            return False
+        self._clock.ahead += by
+        self._backend.put_value(CLOCK_AHEAD, str(self._clock.ahead.total_seconds()))
+        self._wake()
+        return True
 
     async def instances(self, search: Search) -> Json:
         found = self._backend.search(search)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -31,6 +31,7 @@ _TYPES: Final = {
 }
 _FILE: Final = re.compile(r"(?:vendor/)?[a-z_]+\.(?:css|js|svg)")
 _INLINE: Final = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+_SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,6})?")
 _COUNT: Final = re.compile(r"\d{1,15}")
 
 
@@ -47,6 +48,8 @@ class Dashboard:
 
     async def handle(self, request: web.Request, path: str) -> web.StreamResponse:
         """Answer a GET of the path, which is what follows the folder of the dashboard."""
+        if request.method == hdrs.METH_POST and path == "api/clock":
+            return await self._move_clock(request)
         if request.method != hdrs.METH_GET:
             return web.Response(status=404)
         if not path:
@@ -68,6 +71,15 @@ class Dashboard:
         headers = {hdrs.CACHE_CONTROL: "no-store", **({hdrs.ETAG: tag} if version else {})}
         text = json.dumps(found, ensure_ascii=False)
         return web.Response(text=text, content_type="application/json", headers=headers)
+
+    async def _move_clock(self, request: web.Request) -> web.Response:
+        if not self._keys.open("admin", request):
+            return web.Response(status=401)
+        seconds = query_parameters(split_target(request.raw_path)[1]).get("seconds", "")
+        if not _SECONDS.fullmatch(seconds):
+            return web.Response(status=400)
+        moved = await self._source.move_clock(timedelta(seconds=float(seconds)))
+        return web.Response(status=202 if moved else 404)
 
     def _answers(self) -> dict[str, Callable[[dict[str, str]], Awaitable[Any]]]:
         source = self._source

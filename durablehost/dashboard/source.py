@@ -1,5 +1,6 @@
 """Where the dashboard reads instances: from a hub, or from a deployed app."""
 
+from datetime import timedelta
 from typing import Any, Protocol
 
 from durablehost.hub.backend import Search
@@ -36,6 +37,10 @@ class Source(Protocol):
 
     async def problems(self) -> list[Json]:
         """All problems, oldest first."""
+        ...
+
+    async def move_clock(self, by: timedelta) -> bool:
+        """Move the clock ahead. Returns whether this clock can be moved."""
         ...
 
     async def functions(self) -> Json:

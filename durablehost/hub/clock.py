@@ -64,6 +64,14 @@ class SystemClock:
         return now + timedelta(seconds=max(0, math.floor((fire_at - now).total_seconds())))
 
 
+class MovableClock(SystemClock):
+    """The machine's clock, moved ahead by hand."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self.ahead = ahead
+        super().__init__(lambda: _machine_time() + self.ahead)
+
+
 class ManualClock:
     """A clock that a test moves."""
 

@@ -1,6 +1,7 @@
 /** The frame of the dashboard: navigation, theme, and the question for a key. */
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Clock } from "./clock.js";
 import { Entities } from "./entities.js";
 import { Functions } from "./functions.js";
 import { html } from "./html.js";
@@ -16,6 +17,7 @@ const PAGES = {
   entities: ["Entities", Entities],
   functions: ["Functions", Functions],
   problems: ["Problems", Problems],
+  clock: ["Clock", Clock],
 };
 
 function App() {
@@ -41,7 +43,7 @@ function App() {
     <header>
       <strong>durablehost</strong> <span>${about?.hub}</span>
       <nav aria-label="Pages">
-        ${Object.entries(PAGES).map(
+        ${Object.entries(PAGES).filter(([name]) => name !== "clock" || about?.clock).map(
           ([name, [title]]) => html`
             <a key=${name} href=${`#/${name}`}
               aria-current=${name === route.page ? "page" : null}>${title}</a>
@@ -69,7 +71,8 @@ function Page({ route, about }) {
   if (route.page === "instance") {
     return html`<${Instance} key=${route.id} id=${route.id} query=${route.query} about=${about} />`;
   }
-  const [, View] = PAGES[route.page] ?? PAGES.instances;
+  const isThere = route.page !== "clock" || about.clock;
+  const [, View] = (isThere && PAGES[route.page]) || PAGES.instances;
   return html`<${View} query=${route.query} about=${about} />`;
 }
 

@@ -67,6 +67,11 @@ export async function send(method, path, body, contentType = "application/json")
   return { status: response.status, text: await response.text() };
 }
 
+export async function moveClock(seconds) {
+  const { status } = await send("POST", `${ROOT}clock?seconds=${seconds}`);
+  if (status !== 202) throw new Error(`durablehost answered ${status}.`);
+}
+
 async function manage(method, path, body) {
   const { status, text } = await send(method, HUB + path, body);
   if (status < 400) return text;

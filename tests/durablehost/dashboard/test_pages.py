@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.durablehost.dashboard.conftest import APP, Open
 from tests.durablehost_process import Started, read_keys, running
@@ -130,6 +130,20 @@ async def test_the_theme_that_a_reader_chooses_is_kept(shown: str, at: Open) -> 
 
 
 @in_browser
+async def test_the_clock_is_moved_to_the_next_timer(page: Page, tmp_path: Path) -> None:
+    with running(APP, "--data", tmp_path / "hub.db", "--movable-clock") as host:
+        host.manage("POST", "/orchestrators/reminder/in-three-days")
+        await page.goto(f"{host.base}/#/clock")
+
+        await page.get_by_role("button", name="Move to the next timer").click()
+
+        await expect(page.get_by_text("No timer is open.")).to_be_visible()
+        await page.goto(f"{host.base}/#/instance/in-three-days")
+        await expect(page.locator("main p.id")).to_contain_text("Completed")
+        await page.goto("about:blank")
+
+
+@in_browser
 async def test_with_auth_the_page_asks_for_the_master_key(browser: Browser, tmp_path: Path) -> None:
     with running(APP, "--data", ":memory:", "--auth", tmp_path / "keys.json") as host:
         assert host.ask("GET", f"{API}/instances").status == 401
@@ -151,6 +165,7 @@ def test_other_sites_cannot_ask_and_scripts_of_others_cannot_run(host: Started) 
     policy = host.ask("GET", "/").headers["Content-Security-Policy"]
 
     assert foreign.status == 403
+    assert host.ask("POST", f"{API}/clock?seconds=1").status == 404
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
