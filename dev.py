@@ -533,6 +533,7 @@ MODULES = {
     "settings": ("deployment.settings", "Name or set the settings that an app in Azure lacks."),
     "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),
     "faults": ("tests.faults", "Run the tests of the patterns with one fault at a time."),
+    "load": ("tests.load", "Send the app all patterns at once, with faults, and audit the result."),
     "chaos": ("tests.chaos", "Kill durablehost at random under load, and check the results."),
 }
 

@@ -1,0 +1,230 @@
+"""All patterns at once over HTTP, with faults on: `make load`.
+
+Callers send the requests of the smoke test, one for each pattern, again and again, and follow each
+to its end. Meanwhile every other system fails and loses answers. Then nothing fails any more, and
+what was started has to have ended or to wait. Needs Azurite.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import requests
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
+
+from deployment.smoke import CHECKS, Check, Seen, Smoke
+from tests.azurite import running_azurite, why_not
+from tests.bound_settings import bound_settings
+from tests.durablehost_process import Started, running
+from tests.processes import PARTIES, Site
+from tests.source import ROOT, copy_app
+
+_FAULTS: Final = ("bank.debits", "bank.credits", "postings", "mail", "orders", "reader", "rates")
+_ONE_IN: Final = 20
+_ENDED: Final = {"Completed", "Failed", "Terminated"}
+_SETTLES_WITHIN: Final = 120.0
+_A_SAMPLE: Final = 5.0  # seconds between two looks at the memory
+
+
+class Caller(Smoke):
+    """Sends requests as the smoke test does, and notes how long each start takes."""
+
+    starts: dict[str, list[float]]
+    locations: list[str]
+
+    def _post(
+        self, session: requests.Session, check: Check, names: Mapping[str, str]
+    ) -> requests.Response:
+        began = time.monotonic()
+        answer = super()._post(session, check, names)
+        self.starts[check.pattern].append(time.monotonic() - began)
+        if not check.read and "Location" in answer.headers:
+            self.locations.append(answer.headers["Location"])
+        return answer
+
+
+class Load:
+    """What all callers have sent, and what came of it."""
+
+    def __init__(self, app: str, sandbox: str) -> None:
+        self._addresses = app, sandbox
+        self.starts: dict[str, list[float]] = defaultdict(list)
+        self.ends: dict[str, list[float]] = defaultdict(list)
+        self.unlike: Counter[str] = Counter()  # ended otherwise than the smoke test wants
+        self.locations: list[str] = []
+
+    def call_until(self, end: float) -> None:
+        while time.monotonic() < end:
+            app, sandbox = self._addresses
+            caller = Caller(app, key="", sandbox=sandbox, within=60.0, pause=0.2)
+            caller.starts, caller.locations = self.starts, self.locations
+            for seen in caller.checks():
+                self._note(seen)
+
+    def _note(self, seen: Seen) -> None:
+        self.ends[seen.pattern].append(seen.seconds)
+        self.unlike[seen.pattern] += bool(seen.wrong)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=300)
+    parser.add_argument("--callers", type=int, default=2, help="each sends all patterns at once")
+    given = parser.parse_args()
+    if why := why_not():
+        print(f"it needs Azurite: {why}")
+        return 1
+    with _app_and_sandbox() as (started, app, sandbox):
+        for place in _FAULTS:
+            sandbox.send("POST", "/faults", {"on": place, "one_in": _ONE_IN})
+            sandbox.send("POST", "/faults", {"on": place, "one_in": _ONE_IN, "what": "lose_answer"})
+        load = Load(app.base, sandbox.base)
+        memory: list[float] = []
+        done = threading.Event()
+        watch = threading.Thread(target=_watch_memory, args=(started.process.pid, memory, done))
+        watch.start()
+        began = time.monotonic()
+        with ThreadPoolExecutor(given.callers) as pool:
+            for each in [
+                pool.submit(load.call_until, began + given.seconds) for _ in range(given.callers)
+            ]:
+                each.result()
+        seconds = time.monotonic() - began
+        sandbox.send("DELETE", "/faults")
+        wrong = _audit(app, sandbox, load)
+        done.set()
+        watch.join()
+    _show(load, seconds, memory)
+    for words in wrong:
+        print(f"wrong: {words}")
+    return 1 if wrong else 0
+
+
+@contextlib.contextmanager
+def _app_and_sandbox() -> Iterator[tuple[Started, Site, Site]]:
+    command = [sys.executable, "-m", "sandbox", "--port", "0"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_azurite() as storage,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process,
+    ):
+        assert process.stdout is not None
+        sandbox = Site(process.stdout.readline().split()[-1].rstrip("/"))
+        environ = {f"{party.upper()}_URL": f"{sandbox.base}/{party}" for party in PARTIES}
+        environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "TAX_TOKEN": "any"}
+        environ |= {**bound_settings(), "AzureWebJobsStorage": storage}
+        with BlobServiceClient.from_connection_string(storage) as blobs:
+            for name in ("invoices", "scans"):
+                with contextlib.suppress(ResourceExistsError):
+                    blobs.create_container(name)
+        try:
+            app = copy_app(Path(folder))
+            with running(app, "--data", Path(folder) / "hub.db", environ=environ) as started:
+                yield started, Site(started.base.rstrip("/")), sandbox
+        finally:
+            process.terminate()
+
+
+def _watch_memory(pid: int, memory: list[float], done: threading.Event) -> None:
+    while not done.wait(_A_SAMPLE):
+        status = Path(f"/proc/{pid}/status")
+        if status.exists() and (found := re.search(r"VmRSS:\s+(\d+)", status.read_text("utf-8"))):
+            memory.append(int(found[1]) / 1024)
+
+
+def _audit(app: Site, sandbox: Site, load: Load) -> list[str]:
+    """What was lost, doubled, or has not ended."""
+    wrong = []
+    until = time.monotonic() + _SETTLES_WITHIN
+    while (states := _states(app)) and time.monotonic() < until:
+        if not any(state in ("Running", "Pending") for state in states.values()):
+            break
+        time.sleep(1)
+    answered = {location.rpartition("/")[2].partition("?")[0] for location in load.locations}
+    # The check of the eternal pattern deletes what it has stopped.
+    if lost := [
+        each for each in map(unquote, answered) if each not in states and "sweep" not in each
+    ]:
+        wrong.append(f"{len(lost)} operations that were answered with 202 are gone: {lost[:3]}")
+    ended = sum(state in _ENDED for state in states.values())
+    waiting = len(states) - ended
+    print(
+        f"started {len(states)} instances: {ended} ended, {waiting} wait",
+        dict(Counter(states.values())),
+    )
+    audit = sandbox.send("GET", "/bank/audit").json()
+    if not audit["balanced"]:
+        wrong.append("the ledger of the bank does not balance")
+    odd = [name for name, each in audit["payments"].items() if each["in_suspense_cents"]]
+    if odd:
+        wrong.append(f"money is in suspense for {odd[:3]}")
+    postings = [
+        (each.get("kind"), each.get("vendor"), each.get("number"))
+        for each in sandbox.send("GET", "/postings").json()["postings"]
+        if not each["reversed"]
+    ]
+    if doubled := [each for each, count in Counter(postings).items() if count > 1]:
+        wrong.append(f"posted twice: {doubled[:3]}")
+    return wrong
+
+
+def _states(app: Site) -> dict[str, str]:
+    """The state of each instance, by its id."""
+    states: dict[str, str] = {}
+    token = ""
+    while True:
+        address = f"{app.base}/runtime/webhooks/durabletask/instances?top=1000"
+        headers = {"x-ms-continuation-token": token} if token else {}
+        answer = requests.get(address, headers=headers, timeout=60)
+        states |= {
+            each["instanceId"]: each["runtimeStatus"]
+            for each in answer.json()
+            if not each["instanceId"].startswith("@")
+        }
+        token = answer.headers.get("x-ms-continuation-token", "")
+        if not token:
+            return states
+
+
+def _show(load: Load, seconds: float, memory: list[float]) -> None:
+    count = sum(map(len, load.starts.values()))
+    print(f"{count} requests started work in {seconds:.0f} s on {os.cpu_count()} cores")
+    print(
+        f"{'pattern':20} {'sent':>6} {'start ms p50':>13} {'p99':>7} {'end s p50':>10} {'p99':>7}"
+        f" {'ended otherwise':>16}"
+    )
+    for pattern in [check.pattern for check in CHECKS]:
+        starts, ends = load.starts[pattern], load.ends[pattern]
+        if starts and ends:
+            print(
+                f"{pattern:20} {len(starts):>6} {1000 * _part(starts, 50):>13.0f}"
+                f" {1000 * _part(starts, 99):>7.0f} {_part(ends, 50):>10.1f}"
+                f" {_part(ends, 99):>7.1f} {load.unlike[pattern]:>16}"
+            )
+    if memory:
+        step = max(1, len(memory) // 10)
+        print("memory of durablehost in MB:", " ".join(f"{each:.0f}" for each in memory[::step]))
+
+
+def _part(values: list[Any], percent: int) -> float:
+    if len(values) == 1:
+        return float(values[0])
+    return float(statistics.quantiles(values, n=100, method="inclusive")[percent - 1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
