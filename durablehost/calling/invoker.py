@@ -211,16 +211,19 @@ def _call_sync(bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
 async def _call_async(
     bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
 ) -> Returned:
+    task = asyncio.current_task()
+    assert task is not None
     try:
         with runs(bindings.function.name):
             arguments = bindings.arguments(call, inputs)
             returned = await bindings.function.handler(**arguments)
             return bindings.result(returned, arguments, call)
-    except GeneratorExit:
-        raise
+    except GeneratorExit as error:
+        if asyncio.current_task(task.get_loop()) is not task:
+            raise  # this coroutine is being closed
+        raise _failure_of(error) from error
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if task.cancelling():
             raise
         raise _failure_of(
             error

@@ -62,6 +62,7 @@ class _Item:
     call: Callable[[], Any]
     waiting: asyncio.Future[Any]
     returns: _Returns
+    timer: asyncio.TimerHandle | None = None  # for its time-out
     thread_id: int = 0
     began: float = 0.0
     ended: bool = False
@@ -127,18 +128,17 @@ class DaemonPool:
             self._start_thread()
         if limit is None:
             return await waiting
-        timer = [loop.call_later(limit, lambda: look())]
-
-        def look() -> None:
-            if (left := _left(item.began, limit)) > 0:
-                timer[0] = loop.call_later(left, look)
-            elif not waiting.done() and (place := self._give_up(item)):
-                waiting.set_exception(RanTooLong(place))
-
+        item.timer = loop.call_later(limit, self._look_at, item, limit)
         try:
             return await waiting
         finally:
-            timer[0].cancel()
+            item.timer.cancel()
+
+    def _look_at(self, item: _Item, limit: float) -> None:
+        if (left := _left(item.began, limit)) > 0:
+            item.timer = item.returns.loop.call_later(left, self._look_at, item, limit)
+        elif not item.waiting.done() and (place := self._give_up(item)):
+            item.waiting.set_exception(RanTooLong(place))
 
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._work, name="functions", daemon=True)

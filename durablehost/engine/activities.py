@@ -92,8 +92,12 @@ class Activities:
         self._unsaved: list[tuple[ActivityWork, Event]] = []
 
     def start(self) -> None:
-        """Start waiting activities, up to the maximum."""
-        while len(self._under_way) < self._most:
+        """Start waiting activities, up to the maximum.
+
+        Results that are not committed count too. Otherwise fast activities with large results
+        would fill the memory.
+        """
+        while len(self._under_way) + len(self._ended) < self._most:
             activity = self._backend.next_activity()
             if activity is None:
                 return

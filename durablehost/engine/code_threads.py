@@ -6,6 +6,7 @@ Further calls of the same function wait then, so that a loop in it costs one thr
 
 import asyncio
 import contextlib
+import gc
 import threading
 import time
 from collections import deque
@@ -16,12 +17,14 @@ from typing import Final
 
 from durablehost.calling.interrupting import Interrupted, interrupt, where_is
 from durablehost.hub.backend import EntityWork, OrchestrationWork
+from durablehost.hub.history import Event
 
 LONG_SECONDS: Final = 0.25  # then another thread takes over
 _AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
 _BYTES_AT_ONCE: Final = 8_000_000  # of histories
 _TOLD_EVERY: Final = 0.008  # seconds, so that many short calls share a round of the work loop
 _GRACE_SECONDS: Final = 0.5  # for a call under way, when durablehost stops
+_LARGE: Final = 1_000_000  # bytes of a call whose garbage is collected at once
 
 Commit = Callable[[], None]
 
@@ -36,6 +39,14 @@ class CodeCall:
     began: float = 0.0
     thread_id: int = 0
     is_reported: bool = False
+    size: int = 0  # of its history and its new events as text, roughly
+
+    def __post_init__(self) -> None:
+        work = self.work
+        if isinstance(work, OrchestrationWork):
+            self.size = sum(map(len, work.past_texts)) + sum(map(_size_of, work.new))
+        else:
+            self.size = sum(map(_size_of, work.requests))
 
     @property
     def seconds(self) -> float:
@@ -43,15 +54,13 @@ class CodeCall:
         return time.perf_counter() - self.began if self.began else 0.0
 
     @property
-    def size(self) -> int:
-        """The length of its history as text."""
-        work = self.work
-        return sum(map(len, work.past_texts)) if isinstance(work, OrchestrationWork) else 0
-
-    @property
     def place(self) -> str:
         """The line of the app that it is at."""
         return where_is(self.thread_id)
+
+
+def _size_of(event: Event) -> int:
+    return sum(len(value) for value in event.values() if isinstance(value, str))
 
 
 class CodeThreads:
@@ -170,6 +179,8 @@ class CodeThreads:
                 del self._under_way[call]
                 self._ended.append(commit)
             goes_on = self._worker is threading.current_thread()
+        if call.size > _LARGE:
+            gc.collect(1)  # the SDK leaves cycles that hold all values of the history
         if self._calls.empty() or time.perf_counter() - self._told_at > _TOLD_EVERY:
             self._tell()
         return goes_on

@@ -25,14 +25,19 @@ from durablehost.hub.backend import (
     Query,
     Search,
 )
-from durablehost.hub.history import EXECUTION_TERMINATED, Event, sub_orchestration_failed
+from durablehost.hub.history import (
+    EXECUTION_TERMINATED,
+    Event,
+    sub_orchestration_failed,
+    to_text,
+)
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import MEMORY, Database
 from durablehost.store.hubfile import HubLock
 from durablehost.store.records import Records
 from durablehost.store.searching import Searching
 from durablehost.store.tables import Tables
-from durablehost.store.waiting import ActivityQueue, Inboxes
+from durablehost.store.waiting import ActivityQueue, Inboxes, StoredMessage, stored_message
 
 __all__ = ["MEMORY", "SqliteBackend"]
 
@@ -80,8 +85,8 @@ class SqliteBackend:
         self._records = Records(self._tables)
         self._inboxes = Inboxes()
         self._is_shrinking = False
-        for number, message in self._tables.messages():
-            self._inboxes.arrive(number, message)
+        for number, message, size in self._tables.messages():
+            self._inboxes.arrive(stored_message(number, message, size))
         self._activities.fill(self._tables.activities())
 
     # Orchestrations
@@ -110,7 +115,7 @@ class SqliteBackend:
                 record.instance,
                 record.events,
                 record.texts,
-                [message.event for message in wanted],
+                [self._event(message) for message in wanted],
                 tuple(message.number for message in arrived),
             )
         return None
@@ -135,7 +140,7 @@ class SqliteBackend:
             return EntityWork(
                 entity_id,
                 record.instance if record else None,
-                [message.event for message in arrived],
+                [self._event(message) for message in arrived],
                 tuple(message.number for message in arrived),
             )
         return None
@@ -185,7 +190,12 @@ class SqliteBackend:
         self._send(message)
 
     def _send(self, message: Message) -> None:
-        self._inboxes.stage(self._tables.add_message(message), message)
+        text = to_text(message.event)
+        number = self._tables.add_message(message, text)
+        self._inboxes.stage(stored_message(number, message, len(text)))
+
+    def _event(self, message: StoredMessage) -> Event:
+        return message.event or self._tables.event_of_message(message.number)
 
     @_all_or_nothing
     def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from durablehost.errors import HubFull, HubUnusable
@@ -57,6 +57,13 @@ class Database:
         """All rows. Raises HubUnusable if the file is damaged."""
         try:
             return self._connection.execute(sql, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise (self._unusable(error) if _is_about_the_file(error) else error) from None
+
+    def read_one_by_one(self, sql: str) -> Iterator[Row]:
+        """The same rows, not all in memory at once. Nothing may be written in between."""
+        try:
+            yield from self._connection.execute(sql)
         except sqlite3.DatabaseError as error:
             raise (self._unusable(error) if _is_about_the_file(error) else error) from None
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from durablehost.hub.backend import ActivityWork, Instance, Message, Parent, Query
-from durablehost.hub.history import Event, read_stamp, stamp, to_text
+from durablehost.hub.history import Event, read_stamp, stamp
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import Database, Row
 
@@ -111,22 +111,27 @@ class Tables:
 
     # Messages
 
-    def messages(self) -> Iterator[tuple[int, Message]]:
-        """All of them, oldest first."""
-        for number, target, execution_id, due, text in self._database.read(
+    def messages(self) -> Iterator[tuple[int, Message, int]]:
+        """All of them, oldest first, each with its number and the length of its event as text."""
+        for number, target, execution_id, due, text in self._database.read_one_by_one(
             "SELECT number, target, execution_id, due, event FROM messages ORDER BY number"
         ):
             when = read_stamp(due) if due else None
-            yield number, Message(target, self._parsed(text), execution_id, when)
+            yield number, Message(target, self._parsed(text), execution_id, when), len(text)
 
-    def add_message(self, message: Message) -> int:
+    def event_of_message(self, number: int) -> Event:
+        rows = self._database.read("SELECT event FROM messages WHERE number = ?", (number,))
+        event: Event = self._parsed(rows[0][0])
+        return event
+
+    def add_message(self, message: Message, event_text: str) -> int:
         cursor = self._database.write(
             "INSERT INTO messages (target, execution_id, due, event) VALUES (?, ?, ?, ?)",
             (
                 message.target,
                 message.execution_id,
                 stamp(message.due) if message.due else None,
-                to_text(message.event),
+                event_text,
             ),
         )
         assert cursor.lastrowid is not None

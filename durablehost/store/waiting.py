@@ -14,37 +14,54 @@ from durablehost.hub.backend import ActivityWork, Message, is_entity
 from durablehost.hub.history import EXECUTION_STARTED, Event
 
 _ENTITY_BATCH: Final = 200  # operations, so that one busy entity does not delay others
+_LARGE: Final = 16_000  # characters of an event; a larger one stays on disk until it is taken
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message that has arrived."""
+class StoredMessage:
+    """A message that is in the table of messages, too."""
 
     number: int
+    target: str
     execution_id: str | None
-    event: Event
+    due: datetime | None
+    event_type: int | None  # None for a request to an entity
+    event: Event | None  # None if it is large: then it is read again when it is taken
 
     @property
     def is_start(self) -> bool:
-        return bool(self.event["EventType"] == EXECUTION_STARTED)
+        return self.event_type == EXECUTION_STARTED
+
+
+def stored_message(number: int, message: Message, size: int) -> StoredMessage:
+    """A message whose event is text of this size."""
+    event = message.event
+    return StoredMessage(
+        number,
+        message.target,
+        message.execution_id,
+        message.due,
+        event.get("EventType"),
+        event if size <= _LARGE else None,
+    )
 
 
 class Inboxes:
     """The messages of each instance. Taking an instance's messages locks it."""
 
     def __init__(self) -> None:
-        self._staged: list[tuple[int, Message]] = []
+        self._staged: list[StoredMessage] = []
         self._purged: set[str] = set()
-        self._delayed: list[tuple[datetime, int, Message]] = []
-        self._inboxes: dict[str, list[Arrived]] = {}
+        self._delayed: list[tuple[datetime, int, StoredMessage]] = []
+        self._inboxes: dict[str, list[StoredMessage]] = {}
         self._ready: dict[str, None] = {}
         self._ready_entities: dict[str, None] = {}
-        self._taken: dict[str, list[Arrived]] = {}
+        self._taken: dict[str, list[StoredMessage]] = {}
 
     # From staged to ready
 
-    def stage(self, number: int, message: Message) -> None:
-        self._staged.append((number, message))
+    def stage(self, message: StoredMessage) -> None:
+        self._staged.append(message)
 
     def flush(self) -> bool:
         """Release what was staged, which is on disk now. Returns whether there was any."""
@@ -53,24 +70,25 @@ class Inboxes:
             self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
             heapq.heapify(self._delayed)
             self._purged.clear()
-        for number, message in staged:
-            self.arrive(number, message)
+        for message in staged:
+            self.arrive(message)
         return bool(staged)
 
-    def arrive(self, number: int, message: Message) -> None:
+    def arrive(self, message: StoredMessage) -> None:
         if message.due is not None:
-            heapq.heappush(self._delayed, (message.due, number, message))
-            return
-        arrived = Arrived(number, message.execution_id, message.event)
-        self._inboxes.setdefault(message.target, []).append(arrived)
+            heapq.heappush(self._delayed, (message.due, message.number, message))
+        else:
+            self._deliver(message)
+
+    def _deliver(self, message: StoredMessage) -> None:
+        self._inboxes.setdefault(message.target, []).append(message)
         if message.target not in self._taken:
             self._offer(message.target)
 
     def release(self, now: datetime) -> None:
         """Deliver the messages that are due."""
         while self._delayed and self._delayed[0][0] <= now:
-            _, number, message = heapq.heappop(self._delayed)
-            self.arrive(number, Message(message.target, message.event, message.execution_id))
+            self._deliver(heapq.heappop(self._delayed)[2])
 
     def next_due(self) -> datetime | None:
         return self._delayed[0][0] if self._delayed else None
@@ -94,22 +112,22 @@ class Inboxes:
             del self._ready_entities[entity_id]
         return entity_id
 
-    def take(self, target: str) -> list[Arrived]:
+    def take(self, target: str) -> list[StoredMessage]:
         return self._inboxes.pop(target, [])
 
-    def take_batch(self, entity_id: str) -> list[Arrived]:
+    def take_batch(self, entity_id: str) -> list[StoredMessage]:
         arrived = self._inboxes.pop(entity_id, [])
         if rest := arrived[_ENTITY_BATCH:]:
             arrived, self._inboxes[entity_id] = arrived[:_ENTITY_BATCH], rest
         return arrived
 
-    def leave(self, target: str, arrived: list[Arrived]) -> None:
+    def leave(self, target: str, arrived: list[StoredMessage]) -> None:
         """Put messages back, until another message arrives."""
         self._inboxes[target] = arrived
 
     # Locked
 
-    def lock(self, target: str, taken: list[Arrived]) -> None:
+    def lock(self, target: str, taken: list[StoredMessage]) -> None:
         """Lock an instance. New messages for it wait for `unlock`."""
         self._taken[target] = taken
 
@@ -140,13 +158,13 @@ class Inboxes:
     def has(self, target: str, event_type: int) -> bool:
         """Whether an event of this type has arrived and was not taken."""
         arrived = self._inboxes.get(target, [])
-        return any(message.event.get("EventType") == event_type for message in arrived)
+        return any(message.event_type == event_type for message in arrived)
 
     def purge(self, target: str) -> None:
         """Drop all messages for an instance; the delayed ones with the next flush."""
         for waiting in (self._inboxes, self._taken, self._ready, self._ready_entities):
             waiting.pop(target, None)
-        self._staged = [staged for staged in self._staged if staged[1].target != target]
+        self._staged = [staged for staged in self._staged if staged.target != target]
         self._purged.add(target)
 
 

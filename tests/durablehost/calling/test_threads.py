@@ -1,15 +1,18 @@
 """Where functions run: threads, loops, and what becomes of both at the end."""
 
 import asyncio
+import gc
 import json
 import logging
 import threading
+import weakref
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from durablehost.calling.invoker import Invoker
+from durablehost.calling.threads import DaemonPool
 from durablehost.errors import FunctionTimedOut
 from tests.durablehost.calling.declared import activity
 
@@ -284,3 +287,26 @@ async def test_an_async_function_that_blocks_beyond_its_time_out_leaves_the_othe
 
     assert "An async function blocks the thread of all async functions" in caplog.text
     assert "in blocks" in caplog.text
+
+
+async def test_the_result_of_a_function_is_freed_without_a_garbage_collection() -> None:
+    class Result:
+        pass
+
+    pool, results = DaemonPool(1), []
+
+    def returns() -> Result:
+        result = Result()
+        results.append(weakref.ref(result))
+        return result
+
+    gc.disable()
+    try:
+        await pool.run(returns, limit=60)
+        await pool.run(lambda: None)  # the thread has let go of the first call by now
+        left = results[0]()
+    finally:
+        gc.enable()
+        pool.close()
+
+    assert left is None

@@ -1,9 +1,11 @@
 """What happens to an instance while an activity of it runs."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import azure.durable_functions as df
+import pytest
 
 from durablehost.hub.backend import Query
 from tests.durablehost.engine.working import Steps, Working, working
@@ -97,3 +99,44 @@ async def test_an_activity_cut_off_by_a_stop_runs_again(tmp_path: Path) -> None:
 
     assert instance.output == "2"
     assert not fetching.over.is_set()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_an_exception_of_any_kind_fails_its_activity_alone(is_async: bool) -> None:
+    kinds = [SystemExit, KeyboardInterrupt, GeneratorExit, RecursionError, MemoryError]
+    app = df.DFApp()
+
+    def fail(number: int) -> None:
+        raise kinds[number]("words")
+
+    if is_async:
+
+        @app.activity_trigger(input_name="number")
+        async def fails(number: int) -> None:
+            fail(number)
+
+    else:
+
+        @app.activity_trigger(input_name="number")
+        def fails(number: int) -> None:
+            fail(number)
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        told = []
+        for number in range(len(kinds)):
+            try:
+                yield context.call_activity("fails", number)
+            except Exception as error:
+                told.append(str(error))
+        return told
+
+    async with working(app) as work:
+        await work.started("process", "a")
+        ended = await work.ended("a")
+
+    assert ended.status == "Completed"
+    told = json.loads(ended.output or "")
+    assert len(told) == len(kinds)
+    for words, kind in zip(told, kinds, strict=True):
+        assert f"{kind.__name__}: words" in words

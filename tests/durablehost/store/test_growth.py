@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from durablehost.hub import history
-from durablehost.hub.backend import Backend
+from durablehost.hub.backend import Backend, Message
 from durablehost.store import SqliteBackend, records
 from tests.durablehost.store.storing import NOW, bring, ended, running, start, take
 
@@ -116,3 +116,32 @@ def test_large_histories_at_rest_take_a_bounded_part_of_memory(
     hub.close()
 
     assert grown < 4_000_000
+
+
+def test_large_events_that_wait_are_not_in_memory_and_arrive_whole(tmp_path: Path) -> None:
+    hub = SqliteBackend(tmp_path / "hub.db")
+    start(hub, "a")
+    text = json.dumps("x" * 300_000)
+
+    def send() -> None:
+        for number in range(10):
+            due = NOW if number % 2 else None
+            hub.send(Message("a", history.event_raised(NOW, f"E{number}", text), due=due))
+            hub.send(Message("@counter@x", {"op": f"op{number}", "signal": True, "input": text}))
+            hub.flush()
+
+    tracemalloc.start()
+    grown = traced(send)
+    tracemalloc.stop()
+    hub.close()
+    hub = SqliteBackend(tmp_path / "hub.db")
+    hub.release(NOW)
+    orchestration, entity = take(hub), hub.next_entity()
+    hub.close()
+
+    assert grown < 500_000
+    assert sorted(each["Name"] for each in orchestration.new[1:]) == [f"E{n}" for n in range(10)]
+    assert all(each["Input"] == text for each in orchestration.new[1:])
+    assert entity is not None
+    assert [each["op"] for each in entity.requests] == [f"op{number}" for number in range(10)]
+    assert all(each["input"] == text for each in entity.requests)
