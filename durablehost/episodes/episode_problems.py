@@ -132,7 +132,7 @@ def _of_waiting(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
         if not walk.at_end:
             keeping += [f"the wait for another event '{name}'" for name in walk.events.expected]
         by_timer = any(isinstance(item, CreateTimer) for item in walk.tasks.open.values())
-        yield problems.kept_running(keeping, by_timer=by_timer)
+        yield problems.kept_running(keeping, by_timer=by_timer, raised=state.error is not None)
         return
     # An event can still come: under the right name after one in another case, or for a wait that
     # lost a race, when the code yields that wait again.

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,14 +103,16 @@ def cannot_go_on(place: str) -> Problem:
     )
 
 
-def kept_running(by: Iterable[str], *, by_timer: bool) -> Problem:
+def kept_running(by: Iterable[str], *, by_timer: bool, raised: bool) -> Problem:
     """`by_timer` tells the timers that were not cancelled from what ends by itself."""
-    kept_by = ", ".join(sorted(by))
+    counted = sorted(Counter(by).items())
+    kept_by = ", ".join(f"{one} ({times} times)" if times > 1 else one for one, times in counted)
+    cancel = " Cancel timers that are not needed any more (`timer.cancel()`)." if by_timer else ""
     return Problem(
         "kept-running",
         "timer" if by_timer else "",
-        f"has returned, but stays Running until this ends: {kept_by}. Cancel timers that are not"
-        " needed any more (`timer.cancel()`). Activities and children cannot be cancelled.",
+        f"has {'raised' if raised else 'returned'}, but stays Running until this ends: {kept_by}."
+        f"{cancel} Activities and children have to end by themselves.",
     )
 
 

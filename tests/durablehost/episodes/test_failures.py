@@ -72,7 +72,7 @@ def test_a_caught_failure_lets_the_orchestrator_compensate() -> None:
 
 def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> None:
     def flow(context: Context) -> Flow:
-        yield context.task_any([context.call_activity("act", n) for n in range(2)])
+        yield context.task_any([context.call_activity("act", n) for n in range(3)])
         raise ValueError("enough")
 
     instance = Episodes(flow)
@@ -80,7 +80,13 @@ def test_an_instance_that_raised_fails_when_what_it_left_open_has_ended() -> Non
 
     waiting = instance.next(completed(0))
     assert (waiting.instance.status, problems(waiting)) == ("Running", ["kept-running"])
-    assert instance.next(completed(1)).instance.status == "Failed"
+    [problem] = waiting.problems
+    assert problem.text.startswith("has raised, but stays Running until this ends: activity 'act'")
+    assert problem.text.count("activity 'act'") == 1
+    assert "(2 times)" in problem.text
+    assert "timer" not in problem.text
+    instance.next(completed(1))
+    assert instance.next(completed(2)).instance.status == "Failed"
 
 
 def returns_a_set(context: Context) -> Flow:
