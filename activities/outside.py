@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 import aiohttp
+from opentelemetry.propagate import inject
+from opentelemetry.trace import SpanKind, get_tracer
 
 from activities import limits
 from orchestration.failures import Failure, is_code
@@ -19,6 +21,7 @@ _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _LONGEST_MESSAGE: Final = limits.MESSAGE_CHARS.most
 _CHUNK: Final = 64 * 1024  # bytes
 
+_tracer = get_tracer(__name__)
 _sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
 
@@ -46,19 +49,21 @@ async def ask(
     limit = aiohttp.ClientTimeout(total=within.total_seconds())
     content = None if data is None else io.BytesIO(data)  # bytes would be sent in one piece
     try:
-        async with _session().request(
-            method,
-            url,
-            json=json,
-            data=content,
-            params=query,
-            headers=headers,
-            timeout=limit,
-            allow_redirects=False,
-        ) as answer:
-            if 300 <= answer.status < 400:
-                raise _misdirected(party)
-            body = json_text.loads(await _content_of(answer, party) or "null")
+        with _tracer.start_as_current_span(f"{method} {party}", kind=SpanKind.CLIENT):
+            inject(headers)  # the other system goes on with the trace of this activity
+            async with _session().request(
+                method,
+                url,
+                json=json,
+                data=content,
+                params=query,
+                headers=headers,
+                timeout=limit,
+                allow_redirects=False,
+            ) as answer:
+                if 300 <= answer.status < 400:
+                    raise _misdirected(party)
+                body = json_text.loads(await _content_of(answer, party) or "null")
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: not JSON
         raise unavailable(party, "gave no valid answer") from error
     if answer.status >= 400:

@@ -15,6 +15,12 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=False)
 
 
+class Traced(Answer):
+    """An answer that says its trace: `operation_Id` in Application Insights."""
+
+    traceId: str | SkipJsonSchema[None] = Field(None, description="Absent without telemetry.")
+
+
 class FailureAnswer(Answer):
     """Why an operation failed: a code for programs, and a sentence for people."""
 
@@ -29,7 +35,7 @@ class FieldErrorAnswer(Answer):
     message: str
 
 
-class Problem(Answer):
+class Problem(Traced):
     """An error, as RFC 9457 has it. Programs go by `code`."""
 
     type: Literal["about:blank"]
@@ -41,7 +47,7 @@ class Problem(Answer):
     parent: str | SkipJsonSchema[None] = Field(None, description="URL of the parent operation.")
 
 
-class Links(Answer):
+class Links(Traced):
     """An operation and its URLs, by the names that clients of Durable Functions know."""
 
     id: str
@@ -81,7 +87,7 @@ class ReportState(Links):
     failure: FailureAnswer | SkipJsonSchema[None] = None
 
 
-class Operation(Answer):
+class Operation(Traced):
     """The status of an operation, in the form of Durable Functions."""
 
     name: str
@@ -116,14 +122,14 @@ class CounterState(Answer):
     value: int
 
 
-class CounterChange(Answer):
+class CounterChange(Traced):
     """The change of a counter was accepted."""
 
     key: str
     statusQueryGetUri: str
 
 
-class EventAccepted(Answer):
+class EventAccepted(Traced):
     """The event of a vendor was accepted."""
 
     event: str

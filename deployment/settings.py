@@ -51,6 +51,17 @@ SETTINGS: Final = (
         "the function key in mails; without it their links need a gateway that adds one",
         advised=True,
     ),
+    Setting(
+        "DECISION_KEY_BEFORE",
+        "the DECISION_KEY until the last rotation, which keeps older links valid",
+        advised=True,
+    ),
+    Setting(
+        "PYTHON_ENABLE_OPENTELEMETRY",
+        "true, so that calls of other systems go on with the trace of the request",
+        "true",
+        advised=True,
+    ),
     Setting("APPLICATIONINSIGHTS_CONNECTION_STRING", "where logs go", advised=True),
     Setting(
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",

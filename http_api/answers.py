@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 import azure.functions as func
+from opentelemetry import trace
 
 OPERATIONS: Final = "/api/operations"
 RETRY_AFTER_SECONDS: Final = 5
@@ -15,6 +16,9 @@ RETRY_AFTER_SECONDS: Final = 5
 def json_answer(
     value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:
+    """Return a value as JSON. An object that is returned with 202 also says its trace."""
+    if status == 202 and isinstance(value, Mapping):
+        value = {**value, **trace_of_request()}
     return func.HttpResponse(
         json.dumps(value),
         status_code=status,
@@ -41,6 +45,15 @@ def accepted(
     if status == 202:
         headers["Retry-After"] = str(retry_after_seconds)
     return json_answer({**links, **more}, status, headers)
+
+
+def trace_of_request() -> dict[str, str]:
+    """The id of the trace, `operation_Id` in Application Insights; empty without telemetry.
+
+    The worker has the host's trace if the setting PYTHON_ENABLE_OPENTELEMETRY is true.
+    """
+    span = trace.get_current_span().get_span_context()
+    return {"traceId": trace.format_trace_id(span.trace_id)} if span.is_valid else {}
 
 
 def links_of(req: func.HttpRequest, instance_id: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Final, ParamSpec, TypedDict
 import aiohttp
 import azure.functions as func
 
+from http_api.answers import trace_of_request
 from orchestration.failures import Failure
 
 P = ParamSpec("P")
@@ -59,6 +60,7 @@ class Problem(Exception):
             "detail": self.detail,
             "code": self.code,
             **self.links,
+            **trace_of_request(),
         }
         if self.errors:
             body["errors"] = self.errors

@@ -55,6 +55,9 @@ param alwaysReadyInstances int = 0
 @description('Client id of an app registration: callers have to sign in by Entra ID as well. Empty: the function key is enough.')
 param entraClientId string = ''
 
+@description('Who gets mail when something failed. Empty: the alerts show in the portal only.')
+param alertMail string = ''
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 
@@ -83,6 +86,7 @@ module resources 'resources.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     alwaysReadyInstances: alwaysReadyInstances
     entraClientId: entraClientId
+    alertMail: alertMail
   }
 }
 

@@ -16,6 +16,7 @@ param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReadyInstances int
 param entraClientId string
+param alertMail string
 
 var usesScheduler = taskHubBackend == 'DurableTaskScheduler'
 var schedulerName = 'dts-${token}'
@@ -28,7 +29,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
 
 module monitoring 'monitoring.bicep' = {
   name: 'monitoring'
-  params: { location: location, tags: tags, token: token }
+  params: { location: location, tags: tags, token: token, alertMail: alertMail }
 }
 
 module storage 'storage.bicep' = {

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from durablehost.testing import ManualHub
@@ -102,7 +102,14 @@ def made_up(name: str) -> list[MadeUp]:
     schema = body_schema(operation)
     found: list[MadeUp] = []
 
-    @settings(max_examples=12, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(
+        max_examples=12,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],  # on a machine that does much else
+    )
     @given(data=st.data())
     def collect(data: st.DataObject) -> None:
         query = {
