@@ -36,6 +36,7 @@ class CodeCall:
     work: OrchestrationWork | EntityWork
     function: str  # "orchestrator process"
     run: Callable[[], Commit]  # runs the code and returns the commit of what came of it
+    size: int = 0  # the length of the history as text, if it is to be replayed
     began: float = 0.0
     thread_id: int = 0
     is_reported: bool = False

@@ -112,12 +112,14 @@ class Rounds:
     def _has_room(self) -> bool:
         return self._code_threads is None or self._code_threads.has_room
 
-    def _call(self, work: Work, function: str, run: Callable[[], Commit]) -> Iterator[Commit]:
+    def _call(
+        self, work: Work, function: str, run: Callable[[], Commit], size: int = 0
+    ) -> Iterator[Commit]:
         """Run code of the app: on its own thread, or here and now."""
         if self._code_threads is None:
             yield run()
         else:
-            self._code_threads.start(CodeCall(work, function, run))
+            self._code_threads.start(CodeCall(work, function, run, size))
 
     # Instances that are set aside
 
@@ -200,7 +202,8 @@ class Rounds:
             else:
                 kept = self._kept.take(work) if self._kept else None
                 run = partial(self._run_episode, work, kept)
-                yield from self._call(work, f"orchestrator {work.instance.name}", run)
+                size = 0 if kept else sum(map(len, work.past_texts))
+                yield from self._call(work, f"orchestrator {work.instance.name}", run, size)
             if self._code_threads is None and work.target in seen:
                 return
             seen.add(work.target)

@@ -12,6 +12,7 @@ Event = dict[str, Any]
 
 EXTENSION: Final = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _INPUT_DIGEST: Final = "InputDigest"  # the one key that only durablehost writes
 
 EXECUTION_STARTED: Final = 0
@@ -68,7 +69,7 @@ def read_stamp(text: str) -> datetime:
 
 def compact(value: Any) -> str:
     """JSON as the host writes it: without blanks and without unnecessary escapes."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = _COMPACT.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair: .NET replaces it

@@ -138,10 +138,8 @@ class Tables:
         return cursor.lastrowid
 
     def drop_messages(self, numbers: Sequence[int]) -> None:
-        self._database.write(
-            "DELETE FROM messages WHERE number IN (SELECT value FROM json_each(?))",
-            (json.dumps(numbers),),
-        )
+        for number in numbers:
+            self._database.write("DELETE FROM messages WHERE number = ?", (number,))
 
     # Activities
 

@@ -16,6 +16,7 @@ _SCHEDULED_BY: Final = {
     history.SUB_ORCHESTRATION_COMPLETED: history.SUB_ORCHESTRATION_CREATED,
     history.SUB_ORCHESTRATION_FAILED: history.SUB_ORCHESTRATION_CREATED,
 }
+_VALUES: Final = json.JSONDecoder(parse_constant=str)
 _SCHEDULING: Final = frozenset(_SCHEDULED_BY.values())
 _Scheduled = dict[tuple[int, int], Event]  # by kind and number
 
@@ -129,10 +130,10 @@ def value_of(text: str | None) -> Any:
     if text is None:
         return None
     try:
-        return json.loads(text, parse_constant=str)
+        return _VALUES.decode(text)
     except (ValueError, RecursionError):
         return text
 
 
 def _seconds(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.isoformat(timespec="seconds")[:19] + "Z"
