@@ -2,6 +2,6 @@
 # Arguments: make run ARGS="--port 7171", make test ARGS="-- -k saga"
 PYTHON ?= python3
 
-.PHONY: help setup run sandbox test conformance check demo-files blocks openapi bench settings smoke faults load chaos clean
-help setup run sandbox test conformance check demo-files blocks openapi bench settings smoke faults load chaos clean:
+.PHONY: help setup run sandbox test conformance check demo-files blocks openapi bench soak settings smoke faults load chaos clean
+help setup run sandbox test conformance check demo-files blocks openapi bench soak settings smoke faults load chaos clean:
 	@$(PYTHON) dev.py $@ $(ARGS)

@@ -530,6 +530,7 @@ MODULES = {
     "blocks": ("tests.building_blocks", "Show the building blocks that each blueprint needs."),
     "openapi": ("api_description", "Write openapi.json from the routes and their models."),
     "bench": ("bench", "Measure durablehost beside a peer."),
+    "soak": ("bench.soak", "Keep durablehost busy for ten minutes; show memory and latency."),
     "settings": ("deployment.settings", "Name or set the settings that an app in Azure lacks."),
     "smoke": ("deployment.smoke", "Send a deployed app one request for each pattern."),
     "faults": ("tests.faults", "Run the tests of the patterns with one fault at a time."),

@@ -46,11 +46,13 @@ async def _compared(
     figure = Figure(shape.name, shape.unit, shape.goal, shape.recorded)
     for side in sides.values():
         await shape.measure(side)  # warm
-    if shape.peer:
+    if shape.peer and not shape.once:
         await asyncio.to_thread(shape.peer, peer)
-    for _ in range(runs):
+    for run in range(runs):
         for name, side in sides.items():
             figure.add(name, await shape.measure(side))
+        if shape.once and run:
+            continue
         if shape.floor:
             figure.add(FLOOR, shape.floor(floor))
         if shape.peer:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from durabletask.client import TaskHubGrpcClient
+from durabletask.entities import EntityContext, EntityInstanceId
 from durabletask.task import ActivityContext, OrchestrationContext, Task, when_all
 from durabletask.testing import create_test_backend
 from durabletask.worker import TaskHubGrpcWorker
@@ -28,6 +29,19 @@ def chain(context: OrchestrationContext, n: int) -> Steps:
 def fan_out(context: OrchestrationContext, n: int) -> Steps:
     tasks: list[Task[Any]] = [context.call_activity(square, input=k) for k in range(n)]
     return sum((yield when_all(tasks)))
+
+
+def count_up(context: OrchestrationContext, n: int) -> Steps:
+    entity, count = EntityInstanceId("counter", context.instance_id), 0
+    for _ in range(n):
+        count = yield context.call_entity(entity, "add", 1)
+    return count
+
+
+def counter(context: EntityContext, more: int) -> int:
+    count: int = context.get_state(int, 0) + more
+    context.set_state(count)
+    return count
 
 
 class DurableTask:
@@ -60,9 +74,10 @@ def durabletask() -> Iterator[DurableTask]:
     backend = create_test_backend(port=port)
     address = f"127.0.0.1:{port}"
     with TaskHubGrpcWorker(host_address=address, logger=quiet) as worker:
-        for function in (chain, fan_out):
+        for function in (chain, fan_out, count_up):
             worker.add_orchestrator(function)
         worker.add_activity(square)
+        worker.add_entity(counter)
         worker.start()
         try:
             yield DurableTask(TaskHubGrpcClient(host_address=address, logger=quiet))

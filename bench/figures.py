@@ -53,6 +53,15 @@ async def many_chains(side: Durablehost, n: int = 200, steps: int = 3) -> float:
     return n / await timed(all_of_them)
 
 
+def running(name: str, n: int) -> Callable[[Durablehost], Awaitable[float]]:
+    """Seconds from the start of an orchestration to its end."""
+
+    async def measure(side: Durablehost) -> float:
+        return await timed(lambda: side.run(name, {"n": n}, look_every=0.01))
+
+    return measure
+
+
 def fan_out(n: int, name: str = "fan_out") -> Callable[[Durablehost], Awaitable[float]]:
     async def measure(side: Durablehost) -> float:
         return 1000 * await timed(lambda: side.run(name, {"n": n}, look_every=0.005))

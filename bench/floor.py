@@ -11,8 +11,9 @@ from bench.sides import APP
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.loading import load_app
 from durablehost.episodes.episode import run_episode
+from durablehost.episodes.scheduled import SendRequest
 from durablehost.hub import history
-from durablehost.hub.backend import Instance, OrchestrationWork, started
+from durablehost.hub.backend import Instance, OrchestrationWork, ScheduledTask, started
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import Event
 from durablehost.settings import Settings
@@ -36,7 +37,7 @@ class Floor:
         past: list[Event] = []
         texts: list[str] = []
         new = [started(instance, clock.now())]
-        waiting: list[int] = []
+        waiting: list[ScheduledTask] = []
         began = time.perf_counter()
         while True:
             work = OrchestrationWork(instance, past, texts, new, ())
@@ -45,9 +46,9 @@ class Floor:
             texts += map(history.to_text, decision.events)
             if decision.instance.status != "Running":
                 return sdk.seconds, time.perf_counter() - began
-            waiting += [item.id for item in decision.scheduled]
+            waiting += decision.scheduled
             done, waiting = waiting[:batch], waiting[batch:]
-            new = [history.task_completed(clock.now(), task_id, "1") for task_id in done]
+            new = [_end_of(task, clock) for task in done]
 
 
 class _Timed:
@@ -61,6 +62,13 @@ class _Timed:
             return self._handle(func.OrchestrationContext(body))
         finally:
             self.seconds += time.perf_counter() - began
+
+
+def _end_of(task: ScheduledTask, clock: SystemClock) -> Event:
+    """What an activity or an entity answers."""
+    if isinstance(task, SendRequest):
+        return history.event_raised(clock.now(), task.request_id, json.dumps({"result": "1"}))
+    return history.task_completed(clock.now(), task.id, "1")
 
 
 def _instance(name: str, input_text: str, clock: SystemClock) -> Instance:

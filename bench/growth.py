@@ -1,21 +1,43 @@
-"""Measures how much longer ten times the work takes."""
+"""What ten times the work costs: a longer history, more instances, a larger hub or payload."""
 
 import asyncio
 import statistics
+import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from bench import figures
 from bench.floor import Floor
-from bench.sides import Durablehost, timed
+from bench.sides import Durablehost, durablehost, timed
 
 Measured = Callable[[int], Awaitable[float]]
 
 
-async def growth(side: Durablehost, floor: Floor, runs: int) -> list[str]:
-    """Return a line for each workload: the factor, and the SDK's own factor."""
+@dataclass(frozen=True)
+class Growth:
+    """How much longer ten times as much takes."""
+
+    work: str
+    goal: str
+    seconds: tuple[float, float]
+    of_sdk: float | None = None  # the factor of the SDK's own replay
+
+    def __str__(self) -> str:
+        little, much = self.seconds
+        goal = f", goal {self.goal}" if self.goal else ""
+        share = f"; the SDK's replay alone × {self.of_sdk:.1f}" if self.of_sdk else ""
+        return f"{self.work}: {little:.3g} s → {much:.3g} s, × {much / little:.1f}{goal}{share}"
+
+
+async def growth(side: Durablehost, floor: Floor, runs: int) -> list[Growth]:
+    """The table."""
 
     async def chain(n: int) -> float:
-        return await timed(lambda: side.run("chain", {"n": n}))
+        return await timed(lambda: side.run("chain", {"n": n}, look_every=0.005))
+
+    async def calls(n: int) -> float:
+        return await timed(lambda: side.run("count_up", {"n": n}, look_every=0.005))
 
     async def fan(n: int) -> float:
         return await timed(lambda: side.run("fan_out", {"n": n}, look_every=0.005))
@@ -26,32 +48,50 @@ async def growth(side: Durablehost, floor: Floor, runs: int) -> list[str]:
     async def instances(n: int) -> float:
         return n / await figures.many_chains(side, n)
 
+    async def payload(kilobytes: int) -> float:
+        return await timed(lambda: side.run("pass_on", {"kilobytes": kilobytes}))
+
     async def of_sdk_chain(n: int) -> float:
         return await asyncio.to_thread(lambda: floor.seconds("chain", n, 1)[0])
 
     async def of_sdk_fan(n: int) -> float:
         return await asyncio.to_thread(lambda: floor.seconds("fan_out", n, n)[0])
 
+    sdk_chain, sdk_fan = [
+        much / little
+        for little, much in (await _taken(of_sdk_chain, 20, 1), await _taken(of_sdk_fan, 100, 1))
+    ]
     return [
-        await _line("chain of 20 → 200 (its history grows alike)", chain, 20, runs, of_sdk_chain),
-        await _line("fan-out of 100 → 1,000", fan, 100, runs, of_sdk_fan),
-        await _line("shards of 100: 1,000 → 10,000 activities", shards, 1000, runs),
-        await _line("100 → 1,000 instances at once", instances, 100, runs),
+        Growth("chain of 20 → 200", "", await _taken(chain, 20, runs), sdk_chain),
+        Growth("chain of 200 → 2,000", "× 13", await _taken(chain, 200, runs)),
+        Growth("40 → 400 entity calls in a row", "", await _taken(calls, 40, runs)),
+        Growth("fan-out of 100 → 1,000", "", await _taken(fan, 100, runs), sdk_fan),
+        Growth("1,000 → 10,000 activities in shards of 100", "", await _taken(shards, 1000, runs)),
+        Growth("100 → 1,000 instances at once", "", await _taken(instances, 100, runs)),
+        Growth("ten results of 10 → 100 KB", "", await _taken(payload, 10, runs)),
+        Growth("three in a row in a hub of 10,000 → 100,000", "", await _in_hubs(runs)),
     ]
 
 
-async def _line(
-    name: str, measure: Measured, n: int, runs: int, of_sdk: Measured | None = None
-) -> str:
-    factor = await _factor(measure, n, runs)
-    share = f"; the SDK's replay alone × {await _factor(of_sdk, n, runs):.1f}" if of_sdk else ""
-    return f"{name}: × {factor:.1f}{share}"
-
-
-async def _factor(measure: Measured, n: int, runs: int) -> float:
+async def _taken(measure: Measured, n: int, runs: int) -> tuple[float, float]:
+    """The medians for n and for ten times n."""
     await measure(n)
-    factors = []
-    for _ in range(runs):
-        little = await measure(n)
-        factors.append(await measure(10 * n) / little)
-    return statistics.median(factors)
+    pairs = [(await measure(n), await measure(10 * n)) for _ in range(runs)]
+    little, much = zip(*pairs, strict=True)
+    return statistics.median(little), statistics.median(much)
+
+
+async def _in_hubs(runs: int) -> tuple[float, float]:
+    """The medians in two hubs with that many ended instances."""
+    medians = []
+    for ended in (10_000, 100_000):
+        with tempfile.TemporaryDirectory() as scratch:
+            hub = Path(scratch, "hub.db")
+            async with durablehost(hub) as side:
+                await side.run("chain", {"n": 3})
+            figures.multiply(hub, ended)
+            async with durablehost(hub) as side:
+                await figures.chain(side)
+                taken = [await figures.chain(side) / 1000 for _ in range(10 * runs)]
+        medians.append(statistics.median(taken))
+    return medians[0], medians[1]

@@ -27,6 +27,30 @@ def chain(context: df.DurableOrchestrationContext) -> Steps:
     return total
 
 
+@app.activity_trigger(input_name="text")
+def repeat(text: str) -> str:
+    return text
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def pass_on(context: df.DurableOrchestrationContext) -> Steps:
+    """Passes a text of some kilobytes through ten activities."""
+    text = asked(context)["kilobytes"] * 1000 * "x"
+    for _ in range(10):
+        text = yield context.call_activity(repeat, text)
+    return len(text)
+
+
+@app.orchestration_trigger(context_name="context", input_type=dict)
+def count_up(context: df.DurableOrchestrationContext) -> Steps:
+    """Calls an entity again and again."""
+    entity = df.EntityId("counter", context.instance_id)
+    count = 0
+    for _ in range(asked(context)["n"]):
+        count = yield context.call_entity(entity, "add", 1)
+    return count
+
+
 @app.orchestration_trigger(context_name="context", input_type=dict)
 def fan_out(context: df.DurableOrchestrationContext) -> Steps:
     tasks = [context.call_activity(square, number) for number in range(asked(context)["n"])]
