@@ -36,16 +36,17 @@ class CodeCall:
     work: OrchestrationWork | EntityWork
     function: str  # "orchestrator process"
     run: Callable[[], Commit]  # runs the code and returns the commit of what came of it
-    size: int = 0  # the length of the history as text, if it is to be replayed
+    goes_on: bool = False  # an orchestrator that was kept: its history is not replayed
     began: float = 0.0
     thread_id: int = 0
     is_reported: bool = False
-    size: int = 0  # of its history and its new events as text, roughly
+    size: int = 0  # of what it reads, its history and its new events, as text, roughly
 
     def __post_init__(self) -> None:
         work = self.work
         if isinstance(work, OrchestrationWork):
-            self.size = sum(map(len, work.past_texts)) + sum(map(_size_of, work.new))
+            past = () if self.goes_on else work.past_texts
+            self.size = sum(map(len, past)) + sum(map(_size_of, work.new))
         else:
             self.size = sum(map(_size_of, work.requests))
 

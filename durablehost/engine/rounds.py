@@ -113,13 +113,13 @@ class Rounds:
         return self._code_threads is None or self._code_threads.has_room
 
     def _call(
-        self, work: Work, function: str, run: Callable[[], Commit], size: int = 0
+        self, work: Work, function: str, run: Callable[[], Commit], *, goes_on: bool = False
     ) -> Iterator[Commit]:
         """Run code of the app: on its own thread, or here and now."""
         if self._code_threads is None:
             yield run()
         else:
-            self._code_threads.start(CodeCall(work, function, run, size))
+            self._code_threads.start(CodeCall(work, function, run, goes_on))
 
     # Instances that are set aside
 
@@ -202,8 +202,8 @@ class Rounds:
             else:
                 kept = self._kept.take(work) if self._kept else None
                 run = partial(self._run_episode, work, kept)
-                size = 0 if kept else sum(map(len, work.past_texts))
-                yield from self._call(work, f"orchestrator {work.instance.name}", run, size)
+                called = f"orchestrator {work.instance.name}"
+                yield from self._call(work, called, run, goes_on=kept is not None)
             if self._code_threads is None and work.target in seen:
                 return
             seen.add(work.target)
