@@ -112,7 +112,7 @@ def kept_running(by: Iterable[str], *, by_timer: bool, raised: bool) -> Problem:
         "kept-running",
         "timer" if by_timer else "",
         f"has {'raised' if raised else 'returned'}, but stays Running until this ends: {kept_by}."
-        f"{cancel} Activities and children have to end by themselves.",
+        f"{cancel} Activities and children cannot be cancelled.",
     )
 
 
