@@ -51,9 +51,7 @@ export function List({ query, about }) {
 function Filters({ filters, names, go }) {
   const change = (name) => (event) => go({ [name]: event.target.value });
   const field = (name, label, type = "search") => html`
-    <label>${label}
-      <input type=${type} name=${name} value=${filters[name]} onChange=${change(name)} />
-    </label>
+    <${Field} type=${type} label=${label} value=${filters[name]} commit=${change(name)} />
   `;
   return html`
     <form class="filters" role="search" aria-label="Filters"
@@ -69,6 +67,18 @@ function Filters({ filters, names, go }) {
       ${field("to", "until (UTC)", "datetime-local")}
       <a class="button" href="#/instances">Clear</a>
     </form>
+  `;
+}
+
+/** Keeps what is typed while the list is updated; Enter, or leaving the field, filters by it. */
+function Field({ type, label, value, commit }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  return html`
+    <label>${label}
+      <input type=${type} value=${text} onChange=${commit}
+        onInput=${(event) => setText(event.target.value)} />
+    </label>
   `;
 }
 
