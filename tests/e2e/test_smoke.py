@@ -1,9 +1,11 @@
 """The smoke test finds what works and what does not, where keys are asked for as in Azure."""
 
 import contextlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +14,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from deployment import smoke
-from tests.durablehost_process import running
+from tests.durablehost_process import Started, running
 from tests.processes import PARTIES, PATIENCE, Site
 from tests.scanning import id_of, scanned
 from tests.source import patterns
@@ -34,45 +36,99 @@ def storage(azurite_connection: str) -> Iterator[BlobServiceClient]:
         yield storage
 
 
+# Settings that nobody may find in what the app keeps, prints or returns.
+SECRETS = {
+    "DECISION_KEY": "planted-decision-key-that-is-long-enough",
+    "DECISION_KEY_BEFORE": "planted-key-before-that-is-long-enough",
+    "LINK_KEY": KEYS["function"],
+    "TAX_TOKEN": "planted-tax-token",
+}
+
+
+class Host(NamedTuple):
+    """A running durablehost, and the folder with its hub."""
+
+    started: Started
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def guarded(
+def host(
     world: Site,
     app_folder: Path,
     azurite_connection: str,
     storage: BlobServiceClient,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
+) -> Iterator[Host]:
     """The app with the settings that it has in Azure, on a host that asks for keys."""
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "keys.json").write_text(json.dumps(KEYS))
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}
-    environ |= {"DECISION_KEY": "a-key-for-tests-that-is-long-enough", "LINK_KEY": KEYS["function"]}
+    environ |= SECRETS
     environ |= {"AzureWebJobsStorage": azurite_connection, "SCANS_BY_EVENT_GRID": "true"}
     options = ("--data", folder / "hub.db", "--auth", folder / "keys.json")
     with running(app_folder, *options, environ=environ) as started:
-        site = Site(started.base.rstrip("/"))
-        try:
-            yield site
-        finally:
-            site.close()
+        yield Host(started, folder)
+
+
+@pytest.fixture(scope="module")
+def guarded(host: Host) -> Iterator[Site]:
+    """The same, for requests."""
+    site = Site(host.started.base.rstrip("/"))
+    try:
+        yield site
+    finally:
+        site.close()
 
 
 def test_there_is_one_check_for_each_pattern() -> None:
     assert sorted(check.pattern for check in smoke.CHECKS) == patterns()
 
 
-def test_every_pattern_of_a_sound_deployment_works(
-    guarded: Site, world: Site, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Smoked(NamedTuple):
+    """What the smoke test of all patterns has said."""
+
+    code: int
+    said: str
+
+
+@pytest.fixture(scope="module")
+def smoked(guarded: Site, world: Site) -> Smoked:
     options = ["--key", KEYS["function"], "--sandbox", world.base, "--pause", "0.1"]
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = smoke.main([guarded.base, *options])
+    return Smoked(code, said.getvalue())
 
-    code = smoke.main([guarded.base, *options])
 
-    said = capsys.readouterr().out
+def test_every_pattern_of_a_sound_deployment_works(guarded: Site, smoked: Smoked) -> None:
     sweep = guarded.send("GET", f"/api/operations/sweep:ledger?code={quote(KEYS['function'])}")
-    assert code == 0, said
+
+    assert smoked.code == 0, smoked.said
     assert sweep.status_code == 404
-    assert said.splitlines()[-1] == f"all {len(smoke.CHECKS)} patterns work"
+    assert smoked.said.splitlines()[-1] == f"all {len(smoke.CHECKS)} patterns work"
+
+
+def test_no_secret_is_in_the_hub_in_the_log_or_in_an_answer(
+    guarded: Site, host: Host, smoked: Smoked
+) -> None:
+    key = quote(KEYS["function"], safe="")
+    kept = b"".join(path.read_bytes() for path in host.folder.glob("hub.db*"))
+    listed = guarded.send("GET", f"/api/operations?children=true&top=100&code={key}")
+    assert listed.status_code == 200
+    assert b"document_intake" in kept
+
+    found = {
+        (place, name)
+        for place, text in (
+            ("hub", kept),
+            ("log", host.started.text.encode()),
+            ("answer", listed.content),
+        )
+        for name, secret in SECRETS.items()
+        if secret.encode() in text or quote(secret, safe="").encode() in text
+    }
+
+    assert found == set()
 
 
 def test_what_does_not_work_is_named_and_the_exit_code_says_so(
