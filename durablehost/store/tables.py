@@ -138,8 +138,10 @@ class Tables:
         return cursor.lastrowid
 
     def drop_messages(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            self._database.write("DELETE FROM messages WHERE number = ?", (number,))
+        self._database.write(
+            "DELETE FROM messages WHERE number IN (SELECT value FROM json_each(?))",
+            (json.dumps(numbers),),
+        )
 
     # Activities
 
