@@ -121,7 +121,7 @@ def test_the_keys_are_those_in_the_file(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("{", "not valid JSON: line 1"),
-        ("[]", "no JSON object"),
+        ("[]", "does not contain a JSON object"),
         ('{"master": "a", "function": "b"}', "durable is missing"),
         ('{"master": "a", "function": "b", "durable": "c"}', "blobs is missing"),
         ('{"master": "", "function": "b", "durable": "c"}', "master is no key"),
