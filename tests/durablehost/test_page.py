@@ -15,8 +15,7 @@ from tests.source import ROOT
 PAGE = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
 [APP] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 REFUSED, LEFT_OUT = re.findall(r"^```text\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
-NOT_KEPT = {"failed"}  # the status of the instance says it
-KINDS = set(re.findall(r'Problem\(\s*"([a-z-]+)"', inspect.getsource(problems))) - NOT_KEPT
+KINDS = set(re.findall(r'Problem\(\s*"([a-z-]+)"', inspect.getsource(problems)))
 
 
 @pytest.fixture

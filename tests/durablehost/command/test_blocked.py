@@ -1,10 +1,13 @@
 """An orchestrator that blocks: its line is named, others are answered, corrected code is taken."""
 
+import json
 from pathlib import Path
+from typing import Final
 
 from tests.durablehost.apps import SOUND, result_of, write_app
 from tests.durablehost_process import running
 
+DASHBOARD: Final = "/admin/durablehost/dashboard/api"
 BLOCKED = (
     SOUND
     + """
@@ -26,7 +29,7 @@ def test_a_blocked_orchestrator_is_named_and_the_corrected_code_ends_it(tmp_path
         host.output.wait_for(
             rf"one \(stands\) has run for 2 s .* at function_app.py:{line} in stands"
         )
-        page = host.ask("GET", "/").text
+        listed = json.loads(host.ask("GET", f"{DASHBOARD}/instances").text)
         hello = host.ask("GET", "/api/hello/Ada").text
 
         write_app(folder, BLOCKED.replace("threading.Event().wait()", "pass"))
@@ -35,7 +38,8 @@ def test_a_blocked_orchestrator_is_named_and_the_corrected_code_ends_it(tmp_path
         assert result_of(host, "one") == "stood"
         assert host.stop() == 0
 
-    assert f"orchestrator stands of one has run for 2 s, at function_app.py:{line}" in page
+    [long_call] = listed["longCalls"]
+    assert f"orchestrator stands of one has run for 2 s, at function_app.py:{line}" in long_call
     assert hello == "Hello Ada"
 
 

@@ -63,7 +63,7 @@ async def test_an_activity_that_nobody_catches_is_reported_in_one_line() -> None
 
     [(_, problem)] = work.reported
     assert problem.text.startswith(
-        "failed: Activity function 'breaks' failed: ValueError: broken (tests/"
+        f"failed: Activity function 'breaks' failed: ValueError: broken ({here()}:"
     )
     assert "\n" not in problem.text
 

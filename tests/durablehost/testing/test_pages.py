@@ -59,6 +59,6 @@ def test_the_reference_names_every_method_and_no_other() -> None:
         if not name.startswith("_")
     }
 
-    # The fixtures do this, and `async with`.
-    for_pytest = {"close", "disconnect", "shut", "unexpected_problems"}
+    # The fixtures do this, `async with`, and `pytest --keep-hub`.
+    for_pytest = {"close", "disconnect", "keep", "shut", "unexpected_problems"}
     assert named == methods - for_pytest
