@@ -45,8 +45,7 @@ async def decide(req: func.HttpRequest, client) -> func.HttpResponse:
 def approval(context: df.DurableOrchestrationContext):
     # Listen before anyone is asked: an early decision must not be lost.
     decision = context.wait_for_external_event("Decision", expected_type=str)
-    question = {**context.get_input(), "instance": context.instance_id}
-    yield context.call_activity(ask_approver, question)
+    yield context.call_activity(ask_approver, {**context.get_input(), "id": context.instance_id})
     deadline = context.create_timer(context.current_utc_datetime + WAIT)
     winner = yield context.task_any([decision, deadline])
     if winner == deadline:
@@ -58,4 +57,4 @@ def approval(context: df.DurableOrchestrationContext):
 
 @app.activity_trigger(input_name="question")
 def ask_approver(question: dict) -> None:
-    print(f"approve {question['what']}? {question['instance']}")  # stand-in for a mail
+    print(f"approve {question['what']}? {question['id']}")  # stand-in for a mail
