@@ -68,7 +68,7 @@ curl -i http://127.0.0.1:{port}/api/invoices -H "x-functions-key: $KEY" \\
 
 
 def say(text: str, name: str = "dev") -> None:
-    """Print one line under the name of who speaks."""
+    """Print a line with the name of the program that it comes from."""
     label = f"{name:>11} |"
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
@@ -76,15 +76,15 @@ def say(text: str, name: str = "dev") -> None:
 
 
 class Failed(Exception):
-    """Nothing more can be done; the message is all a person needs to see."""
+    """The command cannot go on. The message says everything that a person needs."""
 
 
 class Stopped(Exception):
-    """Somebody asked for the end before there was anything to show."""
+    """Somebody stopped the command before it was ready."""
 
 
 class Children:
-    """Processes that live no longer than a `with` block, however it ends."""
+    """Child processes that end with a `with` block, however it ends."""
 
     def __init__(self) -> None:
         self.stopped_by: int | None = None  # the signal by which somebody asked for the end
@@ -107,7 +107,7 @@ class Children:
             signal.signal(number, handler)
 
     def start(self, name: str, command: list[str], env: dict[str, str]) -> None:
-        """Start a process beside us and pass on what it prints, under its name."""
+        """Start a process and print its output under its name."""
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -152,7 +152,7 @@ class Children:
                 time.sleep(0.05)
 
     def wait_for_an_end(self) -> None:
-        """Wait until somebody asks for the end; a process that ends before is a failure."""
+        """Wait until somebody stops the command. A process that ends earlier is a failure."""
         while self.stopped_by is None:
             for name, process in self._running.items():
                 if process.poll() is not None:
@@ -175,7 +175,7 @@ class Children:
 
 
 def stop(process: subprocess.Popen[str]) -> int:
-    """End a process and what it started, kindly first; return its exit code."""
+    """End a process and its children, first by a signal; return its exit code."""
     if process.poll() is None:
         process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
     try:
@@ -190,7 +190,7 @@ def stop(process: subprocess.Popen[str]) -> int:
 
 
 def server_on(port: int) -> str:
-    """What speaks HTTP there, by its own name or as "unnamed"; empty where nothing does."""
+    """The name of the HTTP server on a port, "unnamed", or an empty text if there is none."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
             headers = answer.headers
@@ -229,7 +229,7 @@ def require_free(port: int, option: str) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let other dev.py processes of this checkout wait here, where something is installed."""
+    """Let only one dev.py process of this checkout install something at a time."""
     if fcntl is None:
         yield
         return
@@ -240,7 +240,7 @@ def one_at_a_time() -> Iterator[None]:
 
 @one_at_a_time()
 def set_up_python() -> None:
-    """Make `.venv` and install into it, unless nothing changed since the last time."""
+    """Create `.venv` and install the packages, unless nothing has changed."""
     stamp = VENV / ".made-from"
     files = b"\0".join((ROOT / n).read_bytes() for n in ("pyproject.toml", "requirements.txt"))
     python, packages = f"{sys.version} {ROOT}", hashlib.sha256(files).hexdigest()
@@ -284,7 +284,7 @@ def set_up_newest_python() -> str:
 
 
 def newest_requirements() -> list[str]:
-    """What requirements.txt pins, from that version on and below the next major number."""
+    """The pinned versions of requirements.txt as ranges up to the next major version."""
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     pinned = re.findall(r"^([\w.-]+)==((\d+)[\w.]*)", "\n".join(lines), re.MULTILINE)
     return [f"{name}>={version},<{int(major) + 1}" for name, version, major in pinned]
@@ -292,7 +292,7 @@ def newest_requirements() -> list[str]:
 
 @one_at_a_time()
 def set_up_azurite() -> bool:
-    """Install Azurite unless it is there; False where it cannot be installed."""
+    """Install Azurite if it is missing. Returns False if it cannot be installed."""
     npm = shutil.which("npm")
     if not npm or not shutil.which("node"):
         say("Node is not installed: everything that needs Azurite is left out")
@@ -311,7 +311,7 @@ def set_up_azurite() -> bool:
 
 
 def connection_string(ports: tuple[int, ...]) -> str:
-    """How storage clients find the Azurite that listens on these ports."""
+    """The connection string of the Azurite on these ports."""
     account = "devstoreaccount1"
     parts = ["DefaultEndpointsProtocol=http", f"AccountName={account}", f"AccountKey={AZURITE_KEY}"]
     for service, port in zip(("Blob", "Queue", "Table"), ports, strict=True):
@@ -320,14 +320,14 @@ def connection_string(ports: tuple[int, ...]) -> str:
 
 
 def running_azurite() -> str:
-    """The connection string of the Azurite of another `dev.py`; empty where none answers."""
+    """The connection string of another `dev.py`'s Azurite, or an empty text."""
     connection = AZURITE_ADDRESS.read_text("utf-8") if AZURITE_ADDRESS.exists() else ""
     port = re.search(r"BlobEndpoint=http://127\.0\.0\.1:(\d+)/", connection)
     return connection if port and "Azurite" in server_on(int(port[1])) else ""
 
 
 def start_kept_azurite(children: Children) -> str:
-    """Start the Azurite that keeps its data, or use the one that has them open."""
+    """Start the Azurite with the kept data, or use the one that is running."""
     if connection := running_azurite():
         say("using the Azurite that is already running")
         return connection
@@ -346,7 +346,7 @@ def start_kept_azurite(children: Children) -> str:
 
 
 def set_up_settings(sandbox_port: int) -> dict[str, str]:
-    """Make `local.settings.json` unless it is there; return what this run has otherwise."""
+    """Create `local.settings.json` if it is missing. Returns the settings that this run changes."""
     if not SETTINGS.exists():
         say("creating local.settings.json from local.settings.json.example")
         shutil.copyfile(f"{SETTINGS}.example", SETTINGS)
@@ -363,14 +363,14 @@ def set_up_settings(sandbox_port: int) -> dict[str, str]:
 
 
 def set_up_outside(chosen: argparse.Namespace) -> tuple[dict[str, str], bool]:
-    """Install what `start_outside` starts: the environment for it, and whether Azurite is there."""
+    """Install what `start_outside` starts. Returns its environment, and whether Azurite exists."""
     require_free(chosen.sandbox_port, "--sandbox-port")
     set_up_python()
     return set_up_settings(chosen.sandbox_port), not chosen.no_azurite and set_up_azurite()
 
 
 def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str]:
-    """Start what the app speaks to; return the environment by which the app finds Azurite."""
+    """Start Azurite and the sandbox. Returns the environment by which the app finds Azurite."""
     env = {"AzureWebJobsStorage": start_kept_azurite(children)} if azurite else {}
     children.start("sandbox", [PYTHON, "-m", "sandbox", "--port", str(port)], {})
     children.wait_until_ready("sandbox", port)
@@ -451,7 +451,7 @@ def check(chosen: argparse.Namespace) -> int:
 
 
 def machine_paths(folder: Path) -> list[str]:
-    """Where a tracked file names a path that exists on one machine only."""
+    """The places where a tracked file names a path of one machine."""
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -540,7 +540,7 @@ MODULES = {
 
 
 def command_lines() -> dict[str, str]:
-    """What each command does, in one line."""
+    """A line for each command."""
     lines = {name: (command.__doc__ or "").split("\n")[0] for name, command in COMMANDS.items()}
     return lines | {name: line for name, (_, line) in MODULES.items()}
 

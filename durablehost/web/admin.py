@@ -40,7 +40,7 @@ class Pages(Protocol):
 
 
 class Admin:
-    """Everything below `/admin`, for whoever holds the master key where keys are enforced."""
+    """The pages below `/admin`. They need the master key if keys are required."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Admin:
         self._running: set[asyncio.Task[None]] = set()
 
     async def home(self, request: web.Request) -> web.Response:
-        """The page at `/`; 404 anywhere else."""
+        """Return the page at `/`, and 404 for any other path."""
         if split_target(request.raw_path)[0] != "/":
             return web.Response(status=404)
         if not self._settings.homepage:
@@ -72,7 +72,7 @@ class Admin:
         return self._dashboard.page()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request below `/admin`; what is not there, or by another method, is 404."""
+        """Answer a request below `/admin`. Unknown pages and other methods return 404."""
         path = split_target(request.raw_path)[0]
         if path.startswith(_DASHBOARD):
             return await self._dashboard.handle(request, path.removeprefix(_DASHBOARD))
@@ -166,7 +166,7 @@ class Admin:
             log.exception("%s failed, run from /admin/functions", function.name)
 
     async def close(self) -> None:
-        """Cancel what was run from here and still runs."""
+        """Cancel the functions that were started here and still run."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -209,7 +209,7 @@ def _is_json(request: web.Request) -> bool:
 
 
 async def _input_of(request: web.Request) -> str | None:
-    """The input a caller gives a function; None where the body does not say."""
+    """The input for a function, or None if the body has none."""
     body = await read_body(request, _INPUT_LIMIT)
     try:
         content = json.loads(body.decode("utf-8-sig"))

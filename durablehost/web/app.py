@@ -1,4 +1,4 @@
-"""The two HTTP fronts: the public one, and the one the SDK's client in this process speaks to."""
+"""The two HTTP servers: the public one, and the one for the SDK's client in this process."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -75,7 +75,7 @@ def public_app(
 
 
 def rpc_app(settings: Settings, management: Management) -> web.Application:
-    """The SDK's client asks here; it listens on the loopback alone and takes no key."""
+    """Serves the SDK's client, on the loopback interface only and without keys."""
 
     foreign = ForeignRequests(settings, names=())
 

@@ -56,7 +56,7 @@ class Asked:
         return {"true": True, "false": False}.get(value, default)
 
     def reason(self) -> str:
-        """Words, or JSON: what it holds becomes the output of the instance."""
+        """A reason: text or JSON. It becomes the output of the instance."""
         reason = self.query.get("reason", "")
         try:
             read_json(reason)
@@ -67,7 +67,7 @@ class Asked:
         return reason
 
     def time(self, name: str) -> datetime | None:
-        """A time, None where there is none or it is none: the host ignores junk."""
+        """A time, or None if it is missing or invalid: the host ignores invalid times."""
         try:
             time = datetime.fromisoformat(self._folded.get(name.lower(), ""))
             return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
@@ -75,7 +75,7 @@ class Asked:
             return None
 
     def pause(self) -> tuple[float, float] | None:
-        """How long a start is to wait for the end, and how often to look."""
+        """How long a start waits for the end, and how often it looks."""
         if "timeout" not in self._folded or "pollinginterval" not in self._folded:
             return None
         try:
@@ -110,7 +110,7 @@ class Asked:
         return _value_in(await self._text())
 
     async def input_text(self) -> str | None:
-        """The input of a start as JSON text; None where the body is empty or null.
+        """The input of a start as JSON text, or None if the body is empty or null.
 
         It is a comment where the body begins with one.
         """
@@ -124,7 +124,7 @@ class Asked:
         return None if value is None else compact(value)
 
     async def signal_text(self) -> str | None:
-        """The input of a signal as JSON text, None where there is none."""
+        """The input of a signal as JSON text, or None."""
         if not self.request.body_exists or not (text := await self._text()):
             return None
         return compact(_value_in(text) if self.is_json else text)
@@ -144,7 +144,7 @@ def _value_in(text: str) -> Any:
 
 
 def write_token(last: str) -> str:
-    """What leads to the page after this id, in the form of Azure's: a blank and `!` in it."""
+    """The token for the page after this id. Like Azure's, it contains a space and `!`."""
     coded = base64.b64encode(last.encode()).decode().replace("=", "-")
     return f"1!{len(coded)}!{coded} 1!0!"
 

@@ -21,7 +21,7 @@ _NAMES = ("master", "function", "durable", "blobs")
 
 @dataclass(frozen=True)
 class Keys:
-    """Where they are not enforced, as under `func start`, every caller may do everything."""
+    """The keys. If they are not required, as under `func start`, every caller may do everything."""
 
     master: str = "local-master-key"
     function: str = "local-function-key"
@@ -30,7 +30,7 @@ class Keys:
     enforced: bool = False
 
     def open(self, level: Level, request: web.BaseRequest) -> bool:
-        """Whether a request may do what asks for this level; the header goes before `code`."""
+        """Whether a request has a key for this level. The header takes precedence over `code`."""
         if level == "anonymous" or not self.enforced:
             return True
         given = request.headers.get("x-functions-key")
@@ -44,18 +44,18 @@ class Keys:
         return _same(given, fitting) | _same(given, self.master)
 
     def is_master(self, request: web.BaseRequest) -> bool:
-        """Whether a request carries the master key; never, where keys are not enforced."""
+        """Whether a request has the master key. False if keys are not required."""
         return self.enforced and self.open("admin", request)
 
 
 def level_of(auth_level: object) -> Level:
-    """The level a binding's `authLevel` names; FUNCTION where it names none, as in the host."""
+    """The level in a binding's `authLevel`, or FUNCTION if it has none, as in the host."""
     name = str(auth_level).lower() if auth_level is not None else "function"
     return "anonymous" if name == "anonymous" else "admin" if name == "admin" else "function"
 
 
 def load_keys(path: Path | None) -> Keys:
-    """The keys in a file, which is made with random ones where there is none yet.
+    """Read the keys from a file. If it is missing, create it with random keys.
 
     Without a file the keys are the same everywhere and nobody is asked for them.
     """

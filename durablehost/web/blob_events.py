@@ -1,4 +1,4 @@
-"""The webhook to which Event Grid sends what happened to blobs.
+"""The webhook for Event Grid's events about blobs.
 
 Statuses and bodies of validations and notifications are measured on the real host. The host reads
 no more of an event than the URL in its data: the subscription chooses the kinds of events.
@@ -23,14 +23,14 @@ BlobsCreated = Callable[[str, Sequence[tuple[str, str]]], None]
 
 
 class BlobEvents:
-    """Answers Event Grid and passes on which function is to run on which blobs."""
+    """Answers Event Grid and says which function must run for which blobs."""
 
     def __init__(self, blobs_created: BlobsCreated) -> None:
-        """`blobs_created` takes the id of a function and blobs as (container, name)."""
+        """`blobs_created` receives the id of a function, and blobs as (container, name)."""
         self._blobs_created = blobs_created
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Confirm a subscription, or take a notification: 202 once it is kept."""
+        """Confirm a subscription, or accept a notification: 202 after it is stored."""
         kind = request.headers.get("aeg-event-type", "").lower()
         if kind == "subscriptionvalidation":
             [event, *_] = await _events_of(request)
@@ -45,7 +45,7 @@ class BlobEvents:
 
 
 def blob_at(url: str) -> tuple[str, str]:
-    """The container and the name of the blob with this URL; BadRequest if it is none of a blob."""
+    """The container and the name of the blob with this URL. Raises BadRequest."""
     parts = urlsplit(url)
     path = parts.path.removeprefix("/")
     if _has_account_in_path(parts.hostname or ""):
@@ -57,7 +57,7 @@ def blob_at(url: str) -> tuple[str, str]:
 
 
 def _has_account_in_path(host: str) -> bool:
-    """Whether the account is the first part of the path, as it is at Azurite."""
+    """Whether the path begins with the account, as Azurite's paths do."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -66,7 +66,7 @@ def _has_account_in_path(host: str) -> bool:
 
 
 async def _events_of(request: web.Request) -> list[Any]:
-    """The events in the body: a list, or a single one."""
+    """The events in the body, which is a list or a single event."""
     try:
         events = read_json(await read_text(request, _BODY_LIMIT))
     except ValueError as error:

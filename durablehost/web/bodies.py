@@ -13,11 +13,11 @@ _DEEPEST: Final = 64  # what Newtonsoft.Json reads, and so the durable extension
 
 
 class NestsTooDeep(ValueError):
-    """It would go through Python's stack on its way through the hub."""
+    """JSON that nests so deep that writing it again would exceed Python's stack."""
 
 
 async def read_body(request: web.BaseRequest, limit: int, *, patience: float = _PATIENCE) -> bytes:
-    """The whole body; raises the web error to answer with where it is too large or cut off."""
+    """The whole body. Raises the error to answer with if it is too large or incomplete."""
     if (request.content_length or 0) > limit:
         raise web.HTTPRequestEntityTooLarge(limit, request.content_length or 0)
     body = bytearray()
@@ -39,7 +39,7 @@ async def _next_chunk(request: web.BaseRequest, patience: float) -> bytes:
 
 
 async def read_text(request: web.BaseRequest, limit: int) -> str:
-    """The body as text; ValueError where it is none in the charset it names."""
+    """The body as text. Raises ValueError if it is not valid in its charset."""
     body = await read_body(request, limit)
     try:
         return body.decode(request.charset or "utf-8").removeprefix("\ufeff")
@@ -48,7 +48,7 @@ async def read_text(request: web.BaseRequest, limit: int) -> str:
 
 
 def read_json(text: str) -> Any:
-    """The value of a text, as .NET reads it. Raises ValueError, NestsTooDeep among them.
+    """The value of a text, as .NET reads it. Raises ValueError, for example NestsTooDeep.
 
     `NaN` and `Infinity` become strings, as they do when .NET writes them again.
     """

@@ -30,7 +30,7 @@ _DATE_TIMES = tuple(
 
 
 def constraint(text: str) -> Constraint:
-    """The test a constraint stands for; ValueError where there is no such constraint."""
+    """The test for a constraint. Raises ValueError for an unknown constraint."""
     name, _, rest = text.partition("(")
     arguments = rest[:-1] if rest.endswith(")") else None
     if arguments is None and rest:
@@ -62,7 +62,7 @@ def _regex(pattern: str) -> Constraint:
 
 
 def _whole(value: str, bits: int = 64) -> int | None:
-    """The number a text is to .NET; None where it is none or does not fit."""
+    """The number that .NET reads from a text, or None."""
     if not _INTEGER.fullmatch(value) or len(value) > 300:
         return None
     number = int(value)
@@ -76,7 +76,7 @@ def _is_decimal(value: str) -> bool:
 
 
 def _is_date_time(value: str) -> bool:
-    """.NET reads nearly any spelling of a date; these are the ones that stand in URLs."""
+    """Whether a text is a date. .NET reads nearly any format; these are common in URLs."""
     text = re.sub(r"(\.\d{6})\d+", r"\1", value.strip())
     if len(text) > 40:
         return False
@@ -92,7 +92,7 @@ def _reads_as(text: str, form: str) -> bool:
 
 
 def _length(value: str) -> int:
-    """The length .NET counts, which is in units of UTF-16."""
+    """The length in units of UTF-16, as .NET counts it."""
     return len(value.encode("utf-16-le", "surrogatepass")) // 2
 
 

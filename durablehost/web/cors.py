@@ -1,4 +1,4 @@
-"""Pages of other origins that may call the app: `Host.CORS` in local.settings.json."""
+"""Other origins whose pages may call the app: `Host.CORS` in local.settings.json."""
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -7,7 +7,7 @@ from durablehost.settings import Settings
 
 
 def cors(settings: Settings) -> Middleware:
-    """Answer preflights and mark answers as ASP.NET's CORS does; nothing without Host.CORS."""
+    """Answer preflights and add headers as ASP.NET does. Without Host.CORS, do nothing."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -35,7 +35,7 @@ def cors(settings: Settings) -> Middleware:
 
 
 def allowed_origin(settings: Settings, origin: str) -> str | None:
-    """What `Host.CORS` allows of this origin; None if it does not allow it."""
+    """What `Host.CORS` allows this origin, or None."""
     if "*" in settings.cors:
         return "*"
     return origin if origin.lower() in {known.lower() for known in settings.cors} else None

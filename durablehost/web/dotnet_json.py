@@ -16,7 +16,7 @@ _LEADING_COMMENT = re.compile(r"\s*/\*(.*?)\*/|\s*//([^\n]*)", re.DOTALL)
 
 
 def leading_comment(text: str) -> str:
-    """The comment that a text begins with; empty where it begins with anything else.
+    """The comment at the beginning of a text, or an empty text.
 
     The extension takes such a comment for the whole value, and cannot read it afterwards.
     """
@@ -25,7 +25,7 @@ def leading_comment(text: str) -> str:
 
 
 def _standard_json(text: str) -> str:
-    """The same value in standard JSON, apart from `NaN` and line breaks in strings."""
+    """The same value in standard JSON, except for `NaN` and line breaks in strings."""
     return _OTHERS.sub(_standard, _COMMENTS.sub(lambda found: found[1] or " ", text))
 
 
@@ -50,5 +50,5 @@ def _escape(escaped: str | None) -> str:
 
 
 def value_of_dotnet_json(text: str, **options: Any) -> Any:
-    """The value of a text. Raises ValueError for what .NET does not read either."""
+    """The value of a text. Raises ValueError if .NET cannot read it either."""
     return json.loads(_standard_json(text), strict=False, parse_constant=str, **options)

@@ -23,10 +23,10 @@ _MODE: Final = "Sec-Fetch-Mode"
 
 
 class ForeignRequests:
-    """Which requests come from pages of other sites."""
+    """Recognizes requests that come from pages of other sites."""
 
     def __init__(self, settings: Settings, names: Collection[str] | None) -> None:
-        """`names` are the names of this host, beside those of the loopback; None allows all."""
+        """`names` are the names of this host besides those of the loopback. None allows all."""
         self._settings = settings
         self._names = None if names is None else frozenset(name.lower() for name in names)
 

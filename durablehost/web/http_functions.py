@@ -1,4 +1,4 @@
-"""Serves the app's HTTP functions: finds the one a request is for, asks for its key, calls it."""
+"""Serves the app's HTTP functions: finds the function, checks the key and calls it."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ ClientPayload = Callable[[str, Mapping[str, Any]], str]
 
 
 class HttpFunctions:
-    """The app's HTTP functions, behind whatever other routes there are."""
+    """The app's HTTP functions. Other routes take precedence."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class HttpFunctions:
         client_payload: ClientPayload,
         keys: Keys,
     ) -> None:
-        """`client_payload` writes what a durable client gets: (caller's origin, binding)."""
+        """`client_payload` makes the text for a durable client from (caller's origin, binding)."""
         self._router = Router(table.functions, settings.route_prefix)
         self._settings = settings
         self._invoker = invoker
@@ -42,7 +42,7 @@ class HttpFunctions:
     async def handle(
         self, request: web.Request, otherwise: Handler | None = None
     ) -> web.StreamResponse:
-        """Have the function answer that a request is for.
+        """Call the function for a request and return its answer.
 
         What no function is for goes to `otherwise`; without one it is 404 with an empty body.
         """

@@ -42,7 +42,7 @@ Saved = Callable[[], Awaitable[None]]
 
 
 class _NothingHere(Exception):
-    """No such route, or not with this verb: 404, never 405."""
+    """There is no such route with this method. The answer is 404, never 405."""
 
 
 class Management:
@@ -51,7 +51,7 @@ class Management:
     def __init__(
         self, client: HubClient, saved: Saved, task_hub: str, connection: str, key: str
     ) -> None:
-        """`saved` returns once all that was written is on disk: no answer goes out before."""
+        """`saved` returns when everything that was written is on disk. Answers wait for it."""
         self._client = client
         self._saved = saved
         self._urls = (task_hub, connection, key)
@@ -124,7 +124,7 @@ class Management:
         return self._accepted(asked, started)
 
     async def _wait(self, asked: Asked, instance_id: str, within: float, every: float) -> bool:
-        """Whether an instance ends in time, and before its caller hangs up."""
+        """Whether an instance ends in time, and before the caller disconnects."""
         loop = asyncio.get_running_loop()
         until = loop.time() + within
         while not self._client.status(instance_id).ended:
@@ -163,7 +163,7 @@ class Management:
         return _json(shown, 500 if failed else 200, headers)
 
     def _problems_header(self, instance_id: str) -> dict[str, str]:
-        """A header beside those of the host, if the instance has problems."""
+        """An additional header, if the instance has problems."""
         count = len(self._client.problems(instance_id))
         where = f"/admin/durablehost/problems?instanceId={quote(instance_id, safe='')}"
         return {"X-Durablehost-Problems": f"{count}; see {where}"} if count else {}
@@ -197,7 +197,7 @@ class Management:
         return web.Response(status=202)
 
     def _check_orchestration(self, instance_id: str) -> None:
-        """An entity takes its operations only; anything else would keep it from going on."""
+        """Refuse messages for an entity that are not operations: they would block it."""
         if not is_entity(instance_id):
             return
         with contextlib.suppress(InstanceNotFound):
@@ -317,7 +317,7 @@ def _check_id(instance_id: str | None) -> None:
 
 
 def _next_page(query: Query, ids: list[str]) -> dict[str, str]:
-    """A full page is followed by another, which may be empty."""
+    """The answer for a page. After a full page comes another one, which can be empty."""
     if query.top is None or len(ids) < query.top:
         return {}
     return {TOKEN: write_token(ids[-1])}

@@ -1,4 +1,4 @@
-"""A request's target as Kestrel reads it: the decoded path, and the query's parameters."""
+"""The target of a request as Kestrel reads it: the decoded path and the query parameters."""
 
 import re
 from urllib.parse import quote
@@ -11,7 +11,7 @@ _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """The raw path and the raw query, the query with its question mark."""
+    """The raw path, and the raw query with its question mark."""
     if origin := _ORIGIN.match(target):
         target = target[origin.end() :] or "/"
     path, mark, query = target.partition("?")
@@ -19,19 +19,19 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 def decoded_path(raw_path: str) -> str:
-    """The path as routes see it: escapes and dot segments resolved."""
+    """The path as routes see it, without escapes and dot segments."""
     path = _ESCAPED_BUT_SLASH.sub(_decode, raw_path) if "%" in raw_path else raw_path
     return _without_dots(path) if "/." in path else path
 
 
 def encoded_path(path: str) -> str:
-    """A decoded path as it stands in the URL a function sees."""
+    """A decoded path as in the URL that a function receives."""
     kept = _STRAY_PERCENT.sub("%25", path)
     return quote(kept, safe="/-._~!$&'()*+,;=:@%", errors="surrogateescape")
 
 
 def query_parameters(raw_query: str) -> dict[str, str]:
-    """The parameters a function sees: names ignore case, repeated ones are joined by commas.
+    """The parameters that a function receives. Names ignore case; commas join repeated ones.
 
     A parameter without a value is left out, as the host leaves it out for Python.
     """
@@ -46,7 +46,7 @@ def query_parameters(raw_query: str) -> dict[str, str]:
 
 
 def first_parameter(raw_query: str, name: str) -> str | None:
-    """The first value of a parameter, as keys are read; None where it does not stand there."""
+    """The first value of a parameter, as for keys, or None."""
     for pair in raw_query.removeprefix("?").split("&"):
         found, _, value = pair.partition("=")
         if pair and _decoded(found).lower() == name:
@@ -59,7 +59,7 @@ def _decoded(text: str) -> str:
 
 
 def _decode(match: re.Match[str]) -> str:
-    """A run of escapes as text; bytes that are no UTF-8 stay escaped."""
+    """Several escapes as text. Bytes that are not UTF-8 stay escaped."""
     escaped = match[0]
     text = bytes.fromhex(escaped.replace("%", "")).decode("utf-8", "surrogateescape")
     out, at = [], 0
@@ -71,7 +71,7 @@ def _decode(match: re.Match[str]) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """Resolve `.` and `..`; what would climb out of the root stays at it."""
+    """Resolve `.` and `..`. A path cannot leave the root."""
     *parents, last = path.split("/")[1:]
     kept: list[str] = []
     for segment in parents:

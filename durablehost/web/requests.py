@@ -1,4 +1,4 @@
-"""What a function sees of a request, as the host hands it to the Python worker."""
+"""The request that a function receives, as the host passes it to the Python worker."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ _HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 @web.middleware
 async def only_text(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer 400, as Kestrel does, where the target or a header is no UTF-8, or Host is no host.
+    """Answer 400, as Kestrel does, if target or a header is not UTF-8, or Host is not a host.
 
     What is let in here can be written into URLs, headers and the hub.
     """
@@ -28,19 +28,19 @@ async def only_text(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _is_text(text: str) -> bool:
-    """Whether it has none of the stand-ins that the parser puts for other bytes."""
+    """Whether a text has no character that replaces an invalid byte."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def origin_of(request: web.BaseRequest) -> str:
-    """Scheme, host and port as the caller named them."""
+    """Scheme, host and port in the caller's request."""
     return f"{request.scheme}://{request.headers.get(hdrs.HOST, '')}"
 
 
 async def read_request(
     request: web.BaseRequest, route_params: dict[str, str], body_limit: int
 ) -> HttpRequest:
-    """Raises the web error to answer with where the body is too large or cut off."""
+    """Raises the error to answer with if the body is too large or incomplete."""
     path, query = split_target(request.raw_path)
     return HttpRequest(
         method=request.method,
@@ -54,7 +54,7 @@ async def read_request(
 
 
 def _headers(request: web.BaseRequest) -> dict[str, str]:
-    """The headers by lower-case name; repeated ones are joined by commas."""
+    """The headers by lower-case name. Commas join repeated ones."""
     joined: dict[str, list[str]] = {}
     for name, value in request.headers.items():
         joined.setdefault(name.lower(), []).append(value)

@@ -1,4 +1,4 @@
-"""Makes the HTTP response that a caller gets from what a function returned, as the host does."""
+"""Makes the HTTP response from what a function returned, as the host does."""
 
 import logging
 import re
@@ -55,7 +55,7 @@ def response_of(name: str, answer: func.HttpResponse, version: HttpVersion) -> w
 
 
 def _status(text: str) -> int:
-    """The status; 200 where it is no number, as the host has it."""
+    """The status, or 200 if it is not a number, as in the host."""
     status = int(text) if re.fullmatch(r"\s*[-+]?[0-9]{1,9}\s*", text) else 200
     if not 200 <= status <= 999:
         raise FunctionFailed("InvalidOperationException", f"{status} is no final HTTP status", "")
@@ -70,7 +70,7 @@ def _checked(text: str, form: re.Pattern[str]) -> str:
 
 
 def _cookie(morsel: "Morsel[str]") -> str:
-    """A cookie as ASP.NET writes it: value escaped, attributes in its own order.
+    """A cookie as ASP.NET writes it, with an escaped value and its order of attributes.
 
     A domain or path that the function did not set is empty there, not absent.
     """

@@ -1,4 +1,4 @@
-"""Which HTTP function a request is for.
+"""Finds the HTTP function for a request.
 
 The host asks the functions in the order of their names and takes the first whose route and
 methods fit: a literal route does not win over `{id}`. (FunctionMetadataManager sorts them,
@@ -37,7 +37,7 @@ class Router:
         }
 
     def match(self, method: str, raw_path: str) -> tuple[Function, dict[str, str]] | None:
-        """The function for a request's target, and its route parameters; None where none fits."""
+        """The function for a request's target and its route parameters, or None."""
         path = decoded_path(split_target(raw_path)[0])
         if not path.startswith("/") or "\0" in path:
             return None
@@ -53,7 +53,7 @@ class Router:
         return None
 
     def _key_of(self, route: _Route) -> str | None:
-        """The text every path of a route has right after the prefix; None where it varies."""
+        """The text after the prefix in all paths of a route, or None if it varies."""
         segment = route.segments[self._depth : self._depth + 1]
         if segment and len(segment[0]) == 1 and isinstance(segment[0][0], Text):
             return segment[0][0].text
@@ -67,7 +67,7 @@ def route_of(function: Function, prefix: str) -> str:
 
 
 def methods_of(function: Function) -> tuple[str, ...]:
-    """The methods a function takes, in capitals; none named means all of them."""
+    """The methods that a function accepts, in capitals. An empty set means all."""
     return tuple(str(method).upper() for method in function.trigger.get("methods") or ())
 
 
@@ -85,7 +85,7 @@ def _route(function: Function, prefix: str) -> _Route:
 
 
 def _values(segments: Sequence[Segment], given: list[str], path: str) -> dict[str, str] | None:
-    """The parameters of a path that fits the segments; None where it does not."""
+    """The parameters of a path that matches the segments, or None."""
     values: dict[str, str] = {}
     offset = 1
     for i, segment in enumerate(segments):
@@ -109,7 +109,7 @@ def _values(segments: Sequence[Segment], given: list[str], path: str) -> dict[st
 
 
 def _complete(segments: Sequence[Segment], values: dict[str, str]) -> bool:
-    """Put in the defaults, and ask every constraint."""
+    """Add the defaults and check all constraints."""
     for segment in segments:
         for part in segment:
             if isinstance(part, Text):
@@ -140,7 +140,7 @@ def _fits(segment: Segment, given: str, values: dict[str, str]) -> bool:
 
 
 def _fits_parts(parts: Segment, given: str, values: dict[str, str]) -> bool:
-    """Whether a segment of several parts fits, read from its end: a parameter takes little."""
+    """Match a segment of several parts from its end. A parameter matches as little as possible."""
     folded = fold(given)
     found: dict[str, str] = {}
     end = len(given)

@@ -13,7 +13,7 @@ _BACKLOG: Final = 1024
 async def serve(
     listening: socket.socket, app: web.Application, *, idle_seconds: float = _IDLE_SECONDS
 ) -> web.AppRunner:
-    """Serve until the runner's `cleanup`; connections that send no whole request are closed."""
+    """Serve until the runner's `cleanup`. Close connections that send no complete request."""
     runner = web.AppRunner(
         app,
         access_log=None,

@@ -45,7 +45,7 @@ def shown_instance(
 
 
 def shown_entity(entity: Instance, *, with_state: bool) -> dict[str, Any]:
-    """An entity, as a list of them shows it."""
+    """An entity as in a list of entities."""
     _, name, key = entity.id.split("@", 2)
     return {
         "entityId": {"name": name, "key": key},
@@ -64,7 +64,7 @@ class UnshownHistory(Exception):
 def shown_history(
     events: Sequence[Event], *, with_output: bool, with_input: bool
 ) -> list[dict[str, Any]]:
-    """A history without what only the host needs; an end stands for what scheduled it.
+    """A history without internal fields. The end of a task replaces the event that scheduled it.
 
     Raises UnshownHistory.
     """
@@ -85,7 +85,7 @@ def shown_history(
 
 
 def _scheduled_by(end: Event) -> tuple[int, int]:
-    """The kind and the number of the event that scheduled the task that ended so."""
+    """The kind and the number of the event that scheduled the task of this end."""
     return _SCHEDULED_BY[end["EventType"]], end["TaskScheduledId"]
 
 
@@ -123,7 +123,7 @@ def _shown_event(
 
 
 def value_of(text: str | None) -> Any:
-    """The JSON a text holds; words that hold none stand for themselves.
+    """The value of a JSON text, or the text itself if it is not JSON.
 
     What is no number becomes its name, as the host has it: NaN would be no JSON in the answer.
     """

@@ -1,4 +1,4 @@
-"""Turn what durablehost raises on purpose into the status the host gives; a bug is an empty 500."""
+"""Turn durablehost's exceptions into the host's statuses. A bug becomes an empty 500."""
 
 import logging
 
@@ -25,7 +25,7 @@ _SAYS_NOTHING = (errors.FunctionFailed, errors.InstanceNotFound, errors.UnknownF
 
 @web.middleware
 async def errors_as_status(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """No traceback ever reaches a caller: what is no answer of ours is in the log alone."""
+    """Answer exceptions. A caller never gets a traceback; only the log contains it."""
     try:
         return await handler(request)
     except errors.DurablehostError as error:

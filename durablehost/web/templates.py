@@ -11,7 +11,7 @@ _PARAMETER = re.compile(r"\{((?:[^{}]|\{\{|\}\})+)\}(?!\})")
 
 @dataclass(frozen=True)
 class Text:
-    """A part of a segment that has to stand in the path as it is; case does not matter."""
+    """Fixed text in a segment. It ignores case."""
 
     text: str
 
@@ -34,7 +34,7 @@ Segment = tuple[Part, ...]
 
 
 def parse_template(template: str) -> tuple[Segment, ...]:
-    """The segments of a template; ValueError says what is wrong with it."""
+    """The segments of a template. Raises ValueError."""
     if template.startswith("~") and not template.startswith("~/"):
         raise ValueError("it begins with '~'")
     rest = template.removeprefix("~").removeprefix("/")
@@ -61,7 +61,7 @@ def parse_template(template: str) -> tuple[Segment, ...]:
 
 
 def fold(text: str) -> str:
-    """A text as it is compared where case does not matter; its length never changes."""
+    """A text for comparisons that ignore case. It keeps its length."""
     if text.isascii():
         return text.upper()
     return "".join(char.upper() if len(char.upper()) == 1 else char for char in text)
@@ -95,7 +95,7 @@ def _parameter(text: str) -> Parameter:
 
 
 def _constraints(text: str) -> tuple[list[str], str | None]:
-    """`:int:min(1)=5` as its constraints and its default."""
+    """Read constraints and default, such as `:int:min(1)=5`."""
     found, at = [], 0
     while text.startswith(":", at):
         end = _end_of_constraint(text, at + 1)
@@ -105,7 +105,7 @@ def _constraints(text: str) -> tuple[list[str], str | None]:
 
 
 def _end_of_constraint(text: str, at: int) -> int:
-    """Where a constraint ends: at a colon or `=`, unless parentheses around it close later."""
+    """Where a constraint ends: at a colon or `=` outside parentheses."""
     inside = False
     while at < len(text):
         if not inside:

@@ -1,4 +1,4 @@
-"""The management URLs that clients are given."""
+"""The management URLs for durable clients."""
 
 import json
 import os
@@ -24,7 +24,7 @@ _OPERATIONS = {
 def management_urls(
     origin: str, instance_id: str, hub: str, connection: str, key: str
 ) -> dict[str, str]:
-    """What a client needs to look at and steer one instance."""
+    """The URLs to show and control one instance."""
     quoted = quote_plus(instance_id, safe="!*()")
     asked = f"taskHub={hub}&connection={connection}&code={key}"
     urls = {"id": instance_id}
@@ -37,7 +37,7 @@ def management_urls(
 def client_payload(
     origin: str, rpc: str, hub: str, connection: str, key: str, binding: Mapping[str, object]
 ) -> str:
-    """What the SDK's client is made from, as the host hands it to a function."""
+    """The text from which the SDK makes a client, as the host passes it to a function."""
     hub = resolve(str(binding.get("taskHub") or ""), os.environ) or hub
     connection = resolve(str(binding.get("connectionName") or ""), os.environ) or connection
     base = origin + WEBHOOKS

@@ -1,4 +1,4 @@
-"""Print, one line a folder, how many recorded answers durablehost gives: `make conformance`.
+"""Print how many recorded answers durablehost gives, a line per folder: `make conformance`.
 
 Exits with 1 if any answer differs.
 """

@@ -1,4 +1,4 @@
-"""Loads every app of a file of recorded apps and prints, as JSON, what became of each."""
+"""Loads every app of a file of recorded apps, and prints the results as JSON."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ async def outcome(folder: Path) -> dict[str, object]:
 
 
 async def answers(table: FunctionTable) -> dict[str, object]:
-    """What the app's two routes and its orchestrator answer, as they were recorded."""
+    """The answers of the app's two routes and its orchestrator, in the recorded form."""
     async with ManualHub(table) as hub:
         hub.allow_problems("cannot-go-on", "unknown-function")  # of an activity that is left out
         statuses = {

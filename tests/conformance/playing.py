@@ -40,7 +40,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """An answer that is not the recorded one."""
+    """An answer that differs from the recorded one."""
 
     step: int
     asked: Any
@@ -61,7 +61,7 @@ class Played:
 
     @property
     def differing(self) -> set[str]:
-        """The scenarios of which an answer differs."""
+        """The scenarios with answers that differ."""
         return {name for name, found in self.differences.items() if found}
 
     def __str__(self) -> str:
@@ -137,7 +137,7 @@ def _asking_for_all(scenario: Scenario) -> Scenario:
 
 
 def _shortened(scenario: Scenario) -> Scenario:
-    """A scenario in which waits for what does not come are short."""
+    """A scenario with short waits for messages that never come."""
     steps = [
         {**step, "timeout": min(step["timeout"], _QUICK_WAIT)}
         if "timeout" in step and (want or {}).get("in_time") is False
@@ -184,7 +184,7 @@ def _called_server() -> Iterator[str]:
 
 
 def _copy(folder: str, to: Path, server: str) -> Path:
-    """A copy of the probe app that calls the driver's server where it listens now."""
+    """A copy of the probe app that calls the driver's server on its present port."""
     shutil.copytree(HERE / folder, to, ignore=shutil.ignore_patterns("recorded.json"))
     app = to / "function_app.py"
     app.write_text(_with_server(app.read_text("utf-8"), server), "utf-8")

@@ -24,7 +24,7 @@ def where(outcome: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, dict[str, Any]]:
-    """All apps loaded in one process of their own: each is a module `function_app`."""
+    """Load all apps in a separate process, because each is a module `function_app`."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", str(HERE / "load_each.py"), str(RECORDING)],
         env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},

@@ -25,7 +25,7 @@ WITHOUT_STORAGE = [folder for folder in FOLDERS if folder != WITH_STORAGE]
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[Played]"]]:
-    """All folders that need no storage, played side by side: most scenarios only wait."""
+    """Play all folders that need no storage in parallel, because most scenarios only wait."""
     scratch = tmp_path_factory.mktemp("plays")
     with plays(WITHOUT_STORAGE, scratch, quick=True) as futures:
         yield futures

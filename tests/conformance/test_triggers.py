@@ -1,4 +1,4 @@
-"""durablehost's triggers give the probe app what the real host's gave it."""
+"""durablehost's triggers pass the same values to the probe app as the real host's."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ pytestmark = [
 
 @asynccontextmanager
 async def lines_of(pipe: Path) -> AsyncIterator[asyncio.StreamReader]:
-    """What a process writes into a named pipe."""
+    """The lines that a process writes into a named pipe."""
     os.mkfifo(pipe)
     reader = asyncio.StreamReader()
     # Open for writing as well, the pipe does not end with its first writer.
@@ -58,7 +58,7 @@ async def until_ready(process: asyncio.subprocess.Process) -> str:
 
 
 async def fill(queues: QueueServiceClient, blobs: BlobServiceClient) -> str:
-    """Put what the recording was made with where the probe app looks; the ETag of `bad.txt`."""
+    """Create the blobs and messages of the recording. Returns the ETag of `bad.txt`."""
     for name in ("probe-in", "probe-in-poison", "probe-start"):
         with contextlib.suppress(ResourceNotFoundError):
             await queues.delete_queue(name)
@@ -88,7 +88,7 @@ async def fill(queues: QueueServiceClient, blobs: BlobServiceClient) -> str:
 
 
 def as_recorded(note: dict[str, Any]) -> dict[str, Any]:
-    """A note in the form of the recording, without what differs from run to run."""
+    """A note in the form of the recording, without values that differ between runs."""
     if note["kind"] == "timer":
         status = note["status"]
         return note | {"status": {**status, "LastUpdated": "", "Next": status["Next"][4:]}}

@@ -1,4 +1,4 @@
-"""What durablehost hands the SDK has the shape that was recorded on the wire of the real host.
+"""durablehost passes the SDK the same messages as the real host, as recorded on the wire.
 
 `turns.jsonl` holds one invocation a line: what an orchestrator, entity or activity was handed
 (`in`), and what the SDK handed back (`out`, or `error`).
@@ -50,7 +50,7 @@ for turn in TURNS:
 
 
 def called(actions: list[Any]) -> set[tuple[str, str]]:
-    """What a recorded action list calls, and which kind of trigger that has."""
+    """The functions that a recorded action list calls, and the kinds of their triggers."""
     found: set[tuple[str, str]] = set()
     for action in actions:
         found |= called(action.get("compoundActions", []))
@@ -65,7 +65,7 @@ def called(actions: list[Any]) -> set[tuple[str, str]]:
 
 
 def recorded_app() -> FunctionTable:
-    """An app with all that the recorded orchestrators call, but for what nobody had."""
+    """An app with the functions that the recorded orchestrators call, if they existed."""
     app = df.DFApp()
     outs = [turn["out"] for turn in TURNS if "actions" in (turn["out"] or "")]
     everything = {name for out in outs for name in called(out["actions"][0])}
@@ -123,7 +123,7 @@ def work_of(recorded: Recorded) -> OrchestrationWork:
 
 
 def to_the_microsecond(value: Any) -> Any:
-    """The same JSON with times as durablehost writes them: the real host has a seventh digit."""
+    """The same JSON with durablehost's form of times. The real host writes a seventh digit."""
     if isinstance(value, dict):
         return {
             key: history.stamp(history.read_stamp(inner))
@@ -135,7 +135,7 @@ def to_the_microsecond(value: Any) -> Any:
 
 
 def shape(events: list[Event]) -> list[str]:
-    """The events as text, key by key, without what no two runs have in common."""
+    """The events as text, key by key, without values that differ between runs."""
     return [
         json.dumps(without_chance(to_the_microsecond(history.without_digest(event))))
         for event in events
@@ -164,7 +164,7 @@ def raised_by_sdk(recorded: Recorded) -> str:
 
 
 def replay(recorded: Recorded) -> tuple[Decision, str]:
-    """Run the recorded episode; what was decided, and what the SDK was handed."""
+    """Run the recorded episode. Returns the decision and the SDK's input."""
     handed = []
 
     def orchestrate(body: str) -> str:
@@ -181,7 +181,7 @@ def replay(recorded: Recorded) -> tuple[Decision, str]:
 
 
 def without_own_moment(body: Any) -> str:
-    """The JSON an orchestrator is handed; the host may end it with a moment of its own."""
+    """The JSON for an orchestrator. The host can end it with a later time."""
     told = to_the_microsecond(body)
     told.pop("sourceInstanceId", None)  # of later extensions than the recorded one
     if told["history"][-1]["EventType"] == history.ORCHESTRATOR_COMPLETED:
@@ -275,7 +275,7 @@ def test_an_unknown_activity_leaves_nothing_but_its_episode_in_the_history() -> 
 
 
 def operated(entity_id: str) -> Iterator[tuple[Recorded, str, list[Event]]]:
-    """Batch by batch: what was recorded, the JSON the entity was handed, the answers sent."""
+    """For each batch: the recording, the JSON for the entity, and the answers."""
     clock = ManualClock(datetime(2026, 11, 21, tzinfo=UTC))
     instance = None
     for recorded in BY_ENTITY[entity_id]:

@@ -1,4 +1,4 @@
-"""What becomes of an instance of a version, by the settings in host.json: every cell measured."""
+"""What the settings in host.json do to an instance of a version. Every cell was measured."""
 
 import sys
 from pathlib import Path
