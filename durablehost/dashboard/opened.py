@@ -12,7 +12,7 @@ from typing import Any, Final
 from durablehost.app.functions import FunctionTable
 from durablehost.errors import CannotStart
 from durablehost.hub import history
-from durablehost.hub.backend import Instance, Message, Parent, started
+from durablehost.hub.backend import Instance, Message, parent_of, started
 from durablehost.hub.history import Event, read_stamp
 from durablehost.replaying.reconstructing import reconstruct
 from durablehost.replaying.recording import read, start_of
@@ -84,7 +84,6 @@ def instance_of(events: list[Event]) -> Instance:
     start, last = start_of(events), events[-1]
     ends = [event for event in events if event["EventType"] == history.EXECUTION_COMPLETED]
     execution = start["OrchestrationInstance"]
-    parent = start["ParentInstance"]
     return Instance(
         id=execution["InstanceId"],
         name=start["Name"],
@@ -97,16 +96,5 @@ def instance_of(events: list[Event]) -> Instance:
         custom_status=None,
         created=read_stamp(start["Timestamp"]),
         updated=read_stamp(last["Timestamp"]),
-        parent=_parent(parent) if parent else None,
-    )
-
-
-def _parent(recorded: Event) -> Parent:
-    execution = recorded["OrchestrationInstance"]
-    return Parent(
-        execution["InstanceId"],
-        execution["ExecutionId"],
-        recorded["TaskScheduleId"],
-        recorded["Name"],
-        recorded["Version"],
+        parent=parent_of(start),
     )

@@ -77,6 +77,21 @@ def _parent_fields(parent: Parent) -> Event:
     )
 
 
+def parent_of(start: Event) -> Parent | None:
+    """The parent that the first event of an execution names."""
+    recorded = start["ParentInstance"]
+    if not recorded:
+        return None
+    execution = recorded["OrchestrationInstance"]
+    return Parent(
+        execution["InstanceId"],
+        execution["ExecutionId"],
+        recorded["TaskScheduleId"],
+        recorded["Name"],
+        recorded["Version"],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """An event sent to an orchestration, or a request sent to an entity.

@@ -18,7 +18,7 @@ from durablehost.episodes.episode_problems import problems_of
 from durablehost.episodes.sdk_replay import OrchestratorState, place_of
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history
-from durablehost.hub.backend import Instance, OrchestrationWork, Parent
+from durablehost.hub.backend import Instance, OrchestrationWork, parent_of
 from durablehost.hub.history import Event, read_stamp, to_text
 from durablehost.hub.problems import Problem
 from durablehost.replaying.recording import start_of
@@ -97,20 +97,9 @@ def _work(past: Sequence[Event], news: Sequence[Event]) -> OrchestrationWork:
         custom_status=None,
         created=began,
         updated=began,
-        parent=_parent(start["ParentInstance"]) if start["ParentInstance"] else None,
+        parent=parent_of(start),
     )
     return OrchestrationWork(instance, past, [to_text(event) for event in past], [*news], ())
-
-
-def _parent(recorded: Event) -> Parent:
-    execution = recorded["OrchestrationInstance"]
-    return Parent(
-        execution["InstanceId"],
-        execution["ExecutionId"],
-        recorded["TaskScheduleId"],
-        recorded["Name"],
-        recorded["Version"],
-    )
 
 
 def _orchestrator(table: FunctionTable, name: str) -> Callable[[str], str] | None:
