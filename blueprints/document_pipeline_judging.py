@@ -20,7 +20,8 @@ from activities.document_checks import (
 )
 from activities.documents import DocumentFields, Reading
 from activities.reviews import ReviewRequest, ReviewTerms, request_document_review
-from blueprints.document_pipeline_reviews import Choice, Review, review_of, reviewed_event
+from blueprints.document_pipeline_reviews import Choice, Review, reviewed_event
+from http_api.bodies import read_event
 from orchestration.deadlines import wait_any
 from orchestration.failures import failure_of
 from orchestration.retrying import PATIENT, pause_after, retried
@@ -155,4 +156,4 @@ def _ask_reviewer(
             attempt += 1
         yield from wait_any(context, [decision], pause)
     is_in_time = decision.is_completed and context.current_utc_datetime < until
-    return review_of(decision.result) if is_in_time else None
+    return read_event(decision.result, Review) if is_in_time else None

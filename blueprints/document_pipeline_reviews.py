@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from activities import clock, limits
 from activities.decision_tokens import DecisionGrant, check_token
@@ -139,19 +139,6 @@ def _grant(req: func.HttpRequest) -> DecisionGrant:
     token = read_query(req, TokenQuery).token
     with failures_as_problems(token_expired=410, token_invalid=403):
         return check_token(token, req.route_params["id"], clock.now())
-
-
-def review_of(raw: object) -> Review | None:
-    """Return the decision that an event carries, or None if it is malformed.
-
-    The SDK's client delivers an event as JSON text, and plain HTTP delivers the value itself.
-    """
-    try:
-        if isinstance(raw, str):
-            return Review.model_validate_json(raw, strict=True)
-        return Review.model_validate(raw, strict=True)
-    except ValidationError:
-        return None
 
 
 async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient) -> Instance:

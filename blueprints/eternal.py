@@ -12,13 +12,13 @@ from typing import Any, Final, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from activities import limits
 from activities.clock import time_text
 from activities.ids import sweep_id
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
-from http_api.bodies import Body, read_body
+from http_api.bodies import Body, read_body, read_event
 from http_api.instances import look_for
 from http_api.problems import answers_problems
 from http_api.starting import started
@@ -186,19 +186,13 @@ def _change_interval(
 ) -> None:
     """Apply new intervals; they count from the last beat."""
     for data in events:
-        try:
-            # The SDK's client delivers JSON text, plain HTTP delivers the value.
-            if isinstance(data, str):
-                change = IntervalChange.model_validate_json(data)
-            else:
-                change = IntervalChange.model_validate(data)
-        except ValidationError:
-            if not context.is_replaying:
-                # The sender chose the data, so the log gets only its beginning.
-                log.info("%s: ignored an interval: %.100r", context.instance_id, data)
-        else:
+        change = read_event(data, IntervalChange)
+        if change:
             so_far["every_minutes"] = change.every_minutes
             so_far["changes"] += 1
+        elif not context.is_replaying:
+            # The sender chose the data, so the log gets only its beginning.
+            log.info("%s: ignored an interval: %.100r", context.instance_id, data)
 
 
 def _next_beat(so_far: SoFar) -> datetime | None:

@@ -31,10 +31,10 @@ from blueprints.human_approval_voting import (
     Ballot,
     Decision,
     Result,
+    Vote,
     decided_event,
-    vote_of,
 )
-from http_api.bodies import Body, read_body
+from http_api.bodies import Body, read_body, read_event
 from http_api.problems import answers_problems, failures_as_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
@@ -188,7 +188,7 @@ def _mail(
 def _count(context: df.DurableOrchestrationContext, ballot: Ballot, votes: dict[str, Any]) -> None:
     """Count the votes that have arrived, and show them: the route reads the custom status."""
     for role in [role for role, vote in votes.items() if vote.is_completed]:
-        vote = vote_of(votes.pop(role).result)
+        vote = read_event(votes.pop(role).result, Vote)
         counts = ballot.take(role, vote, context.current_utc_datetime)
         if not counts and not context.is_replaying:
             log.info("%s: a vote of %s does not count: %s", context.instance_id, role, vote)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from activities.clock import time_text
 
@@ -40,19 +40,6 @@ def decided_event(role: str, expires: str) -> str:
     name that the later run never waits for.
     """
     return f"{DECIDED_EVENT}:{role}:{expires}"
-
-
-def vote_of(raw: object) -> Vote | None:
-    """Return the vote that an event carries, or None if it is malformed.
-
-    The SDK's client delivers an event as JSON text, and plain HTTP delivers the value itself.
-    """
-    try:
-        if isinstance(raw, str):
-            return Vote.model_validate_json(raw, strict=True)
-        return Vote.model_validate(raw, strict=True)
-    except ValidationError:
-        return None
 
 
 @dataclass

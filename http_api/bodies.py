@@ -26,6 +26,7 @@ class Query(BaseModel):
 
 
 B = TypeVar("B", bound=Body)
+M = TypeVar("M", bound=BaseModel)
 Q = TypeVar("Q", bound=Query)
 
 
@@ -37,6 +38,19 @@ def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = BODY_BYTES)
 def read_message(content: bytes, kind: type[B]) -> B:
     """Return a queue message, validated like a body. Raises Problem, for the log."""
     return _checked("message", content, kind)
+
+
+def read_event(raw: object, kind: type[M]) -> M | None:
+    """Return the data of an external event as this kind, or None if it is malformed.
+
+    The SDK's client delivers an event as JSON text, and plain HTTP delivers the value itself.
+    """
+    try:
+        if isinstance(raw, str):
+            return kind.model_validate_json(raw, strict=True)
+        return kind.model_validate(raw, strict=True)
+    except ValidationError:
+        return None
 
 
 def read_json(req: func.HttpRequest, max_bytes: int = BODY_BYTES) -> Any:
