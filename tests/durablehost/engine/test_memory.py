@@ -1,10 +1,18 @@
 """Large values take memory only while they are worked on."""
 
+import asyncio
 import tracemalloc
 
 import azure.durable_functions as df
 
+from durablehost.app.loading import index_app
+from durablehost.calling.http_activity import HttpCaller
+from durablehost.calling.invoker import Invoker
+from durablehost.engine.activities import Activities, ActivityRunner
+from durablehost.hub.clock import SystemClock
+from durablehost.store import MEMORY, SqliteBackend
 from tests.durablehost.engine.working import Steps, working
+from tests.durablehost.store.storing import call
 
 _SIZE = 200_000
 _INSTANCES = 80
@@ -36,3 +44,30 @@ async def test_many_large_results_at_once_take_a_small_part_of_their_size() -> N
         tracemalloc.stop()
 
     assert peak < _INSTANCES * 10 * _SIZE
+
+
+async def test_a_result_that_is_not_committed_keeps_the_next_activity_from_starting() -> None:
+    app = df.DFApp()
+
+    @app.activity_trigger(input_name="given")
+    async def quick(given: str) -> None:
+        pass
+
+    backend = SqliteBackend(MEMORY)
+    call(backend, "a", ["quick"] * 5)
+    invoker, http = Invoker(own_loop=False), HttpCaller()
+    runner = ActivityRunner(index_app(app), invoker, SystemClock(), http, "")
+    activities = Activities(backend, runner, 2, wake=lambda: None)
+    try:
+        activities.start()
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        activities.start()
+        not_started = backend.next_activity()
+    finally:
+        await activities.cancel()
+        await invoker.close()
+        await http.close()
+        backend.close()
+
+    assert not_started is not None
+    assert not_started.task_id == 2
