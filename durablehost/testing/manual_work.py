@@ -62,6 +62,7 @@ class ManualWork:
         self._rounds = Rounds(backend, table, stubs, clock, settings)
         self._takes: dict[str, timedelta] = {}
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
+        self._running: set[asyncio.Future[Event]] = set()  # also by other calls of the test
         self._ends: list[tuple[ActivityWork, Event]] = []  # of activities that have run
         self._commits_left: int | None = None
 
@@ -95,9 +96,13 @@ class ManualWork:
         await self.until_idle()
         while not reached(instance := self._client.status(instance_id)):
             due = self._next_due()
-            if due is None or due > until:
+            if self._running:
+                await asyncio.wait(self._running)
+                await self.until_idle()
+            elif due is None or due > until:
                 raise Stuck(self._why_stuck(instance, within if due else None))
-            await self._jump_to(due)
+            else:
+                await self._jump_to(due)
         return instance
 
     def _why_stuck(self, instance: Instance, within: timedelta | None) -> str:
@@ -167,8 +172,13 @@ class ManualWork:
             self._under_way.append((now + takes, activity))
         due = [activity for done, activity in self._under_way if done <= now]
         self._under_way = [(done, activity) for done, activity in self._under_way if done > now]
-        events = await asyncio.gather(
-            *(end_of(activity, self._run_activity(activity), self._clock) for activity in due)
-        )
-        self._ends += zip(due, events, strict=True)
+        running = [
+            asyncio.ensure_future(end_of(activity, self._run_activity(activity), self._clock))
+            for activity in due
+        ]
+        self._running.update(running)
+        try:
+            self._ends += zip(due, await asyncio.gather(*running), strict=True)
+        finally:
+            self._running.difference_update(running)
         return len(due)

@@ -119,7 +119,7 @@ async def test_the_same_file_sent_twice_is_one_document(hub: ManualHub, sandbox:
     first, second = await asyncio.gather(send(hub, content), send(hub, content))
     third = await send(hub, content)
 
-    assert {first.status, second.status} == {202}
+    assert 202 in {first.status, second.status} <= {200, 202}  # one may come after the end
     assert third.status == 200
     assert {answer.json()["id"] for answer in (first, second, third)} == {id_of(content)}
     assert [each.name for each in hub.instances("document:")].count("document_intake") == 1
@@ -143,11 +143,13 @@ async def test_the_same_invoice_scanned_twice_is_posted_once(
 async def test_two_concurrent_scans_of_one_invoice_make_one_posting(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
-    files = [scanned(), scanned()]
+    # Both have passed the checks before the first is posted.
+    await sandbox.fault("postings", method="POST", fail_next=2)
+    first, second = await take_in(hub, scanned()), await take_in(hub, scanned())
 
-    await asyncio.gather(*(send(hub, content) for content in files))
+    await asyncio.gather(hub.run_until_ended(first), hub.run_until_ended(second))
 
-    outputs = [hub.output(id_of(content)) for content in files]
+    outputs = [hub.output(document) for document in (first, second)]
     [posting] = await sandbox.postings()
     assert [output["outcome"] for output in outputs] == ["posted", "posted"]
     assert [output["posting"]["id"] for output in outputs] == [posting["id"]] * 2

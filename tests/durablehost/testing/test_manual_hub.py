@@ -215,6 +215,28 @@ async def test_waiting_for_something_that_cannot_happen_says_why() -> None:
             await hub.run_until_ended(instance_id)
 
 
+async def test_two_waits_at_the_same_time_see_what_the_other_still_runs() -> None:
+    called, answered = asyncio.Event(), asyncio.Event()
+
+    async def double_on_demand(number: int) -> int:
+        called.set()
+        await answered.wait()
+        return number * 2
+
+    async def answer() -> None:
+        await called.wait()
+        answered.set()
+
+    async with new_hub() as hub:
+        hub.replace_activity("double", double_on_demand)
+        hub.fail_activity("double", ValueError("not now"), times=2)
+        first, second = await hub.start("doubles", 2), await hub.start("doubles", 3)
+
+        await asyncio.gather(hub.run_until_ended(first), hub.run_until_ended(second), answer())
+
+        assert (hub.output(first), hub.output(second)) == (8, 12)
+
+
 async def test_waiting_no_longer_than_asked_says_so() -> None:
     async with new_hub() as hub:
         waiting = await hub.start("waits")
