@@ -9,13 +9,15 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azure.functions.decorators.function_app import Function as SdkFunction
 
 from durablehost.app import advice, ncrontab
 from durablehost.app.functions import Function, FunctionTable, Kind, LeftOut, Place
+from durablehost.app.import_failures import on_2x_name
 from durablehost.app.retry_policy import RetryPolicyWrong, read_retry_policy
 from durablehost.app.signatures import Fault, faults, read_signature
 from durablehost.app.source import place_of, user_function_of
@@ -74,7 +76,7 @@ def build_table(found: Sequence[SdkFunction]) -> FunctionTable:
     return FunctionTable(tuple(serving), tuple(left_out), tuple(warnings))
 
 
-def complaint(says: str, place: Place, advised: str) -> str:
+def complaint(says: str, place: Place | str, advised: str) -> str:
     """Format the host's message, the place, and what to write instead."""
     return f"{says}\n  at {place}\n  {advised}"
 
@@ -122,7 +124,7 @@ def _on_annotation_error(error: Exception) -> str:
             "Annotations are evaluated when the app loads: import the name outside of "
             "`if TYPE_CHECKING:`, or remove the annotation."
         )
-    return "Remove the annotation, or write a plain class."
+    return on_2x_name(error) or "Remove the annotation, or write a plain class."
 
 
 @dataclass(frozen=True)
@@ -280,9 +282,27 @@ def _warning(function: Function) -> str | None:
             f"{name} is an async {function.kind} function: it loads, but does not work. "
             "Write `def` instead of `async def`, and `yield` instead of `await`."
         )
+    if function.kind in ("orchestration", "entity") and (more := _second_parameter(user_function)):
+        return (
+            f"{name} takes a second parameter, `{more}`: it loads, but fails at every call. Only "
+            "azure-functions-durable 2.x passes the input to it. Take the context only, and write "
+            f"`{more} = context.get_input()`."
+        )
     if function.client_bindings and not is_async:
         return (
             f"{name} has a durable client but is not async: it loads, but fails at every call. "
             "Write `async def`, and `await` the methods of the client."
         )
     return None
+
+
+def _second_parameter(function: Callable[..., Any]) -> str | None:
+    """The second parameter of a function, if a call with one argument fails for lack of it."""
+    parameters = list(inspect.signature(function).parameters.values())
+    required = [
+        parameter.name
+        for parameter in parameters[1:]
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    return required[0] if required else None

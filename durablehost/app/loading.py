@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import inspect
 import os
 import sys
 import traceback
@@ -19,6 +18,7 @@ from azure.functions.decorators.function_app import FunctionRegister
 from durablehost import sdk_patches
 from durablehost.app import advice
 from durablehost.app.functions import FunctionTable, Place
+from durablehost.app.import_failures import advice_on_import
 from durablehost.app.indexing import NOTHING_LOADS, build_table, complaint
 from durablehost.app.source import decorators_of, place_of, relative, user_function_of
 from durablehost.errors import AppDoesNotLoad
@@ -116,49 +116,31 @@ def _forget_other_apps(path: Path) -> None:
 def _import_failure(error: BaseException, path: Path) -> str:
     says = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError) and error.filename:
-        place = Place(relative(error.filename), error.lineno or 1)
+        where = str(Place(relative(error.filename), error.lineno or 1))
         advised = f"Correct this line: `{(error.text or '').strip()}`"
     else:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if _is_own(frame.filename, path.parent)]
-        place = (
-            Place(relative(own[-1].filename), own[-1].lineno or 1) if own else Place(path.name, 1)
+        where = _where(frames, path)
+        advised = advice_on_import(error, path.parent, frames) or (
+            "Nothing of the app loads until this line runs without an error."
         )
-        advised = _on_import_failure(error, path.parent, frames)
-    return f"{complaint(says, place, advised)}\n\n{NOTHING_LOADS}"
+    return f"{complaint(says, where, advised)}\n\n{NOTHING_LOADS}"
 
 
-def _on_import_failure(error: BaseException, folder: Path, frames: traceback.StackSummary) -> str:
-    """Advice for a failed import: for the error, or for the one that it was raised from."""
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return _on_missing_module(error.name, folder)
-    last = frames[-1].filename if frames else ""
-    if isinstance(error, KeyError) and last in (os.__file__, "<frozen os>"):
-        name = error.args[0]
-        return f'Put `"{name}": "..."` under `Values` in local.settings.json.'
-    if isinstance(error, IndexError) and last == inspect.getsourcefile(FunctionRegister):
-        return advice.ON_EMPTY_REGISTER
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None:
-        return _on_import_failure(cause, folder, traceback.extract_tb(cause.__traceback__))
-    return "Nothing of the app loads until this line runs without an error."
+def _where(frames: traceback.StackSummary, path: Path) -> str:
+    """The last line of the app that ran, and the line of its script that led there.
 
-
-def _on_missing_module(name: str, folder: Path) -> str:
-    top = name.partition(".")[0]
-    if (folder / top).exists():
-        return f"`{top}` is a folder of the app: check the spelling of `{name}`."
-    elsewhere = [*folder.glob(f"[!.]*/{top}"), *folder.glob(f"[!.]*/{top}.py")]
-    if elsewhere and not (elsewhere[0].parent / "pyvenv.cfg").exists():
-        inside = elsewhere[0].parent.name
-        return (
-            f"`{top}` is in the folder `{inside}`, but Python looks for modules next to "
-            f"function_app.py: import `{inside}.{name}`, or move `{top}` there."
-        )
-    return (
-        "Add its package to requirements.txt, and install it for the Python that runs "
-        f"durablehost: `{sys.executable} -m pip install -r requirements.txt`"
-    )
+    The last one can be in a package that was copied into the app's folder. Then the mistake is
+    more likely in the script.
+    """
+    own = [frame for frame in frames if _is_own(frame.filename, path.parent)]
+    if not own:
+        return str(Place(path.name, 1))
+    places = [Place(relative(frame.filename), frame.lineno or 1) for frame in own]
+    of_script = [place for place in places if place.file == path.name]
+    if of_script and places[-1].file != path.name:
+        return f"{places[-1]}\n  run from {of_script[-1]}"
+    return str(places[-1])
 
 
 def _find_app(module: ModuleType, path: Path) -> FunctionRegister:

@@ -125,7 +125,8 @@ def _sections(
         yield title, _aligned(table.of_kind(kind), partial(_field, where))
     yield "Left out, as on Azure", [line for one in table.left_out for line in _complaint(one)]
     unserved = filter(None, map(_unserved, table.functions))
-    yield "Warnings", [*table.warnings, *unserved, *_of_other_hubs(table, settings.hub_name)]
+    other_hubs = _of_other_hubs(table, settings.hub_name)
+    yield "Warnings", [*table.warnings, *unserved, *other_hubs, *_of_extensions(table, settings)]
     yield "Settings that have no effect here", settings.unused
 
 
@@ -186,6 +187,17 @@ def _of_other_hubs(table: FunctionTable, hub: str) -> Iterable[str]:
                     f"{function.name} ({function.place}) has a client for the task hub {name}. "
                     f"durablehost has only the hub {hub}, and the client uses it."
                 )
+
+
+def _of_extensions(table: FunctionTable, settings: Settings) -> Iterable[str]:
+    durable = any(function.durable_name or function.client_bindings for function in table.functions)
+    if durable and not settings.has_extensions:
+        yield (
+            "host.json has no extensionBundle, and the app has no bin/extensions.json. On Azure "
+            "the host then lacks the Durable Functions extension. Write into host.json: "
+            '"extensionBundle": {"id": "Microsoft.Azure.Functions.ExtensionBundle", '
+            '"version": "[4.*, 5.0.0)"}'
+        )
 
 
 def tell(instance_id: str, name: str, problem: Problem) -> None:

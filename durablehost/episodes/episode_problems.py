@@ -134,8 +134,8 @@ def _of_waiting(walk: Walk, state: OrchestratorState) -> Iterable[Problem]:
         by_timer = any(isinstance(item, CreateTimer) for item in walk.tasks.open.values())
         yield problems.kept_running(keeping, by_timer=by_timer, raised=state.error is not None)
         return
-    # An event can still come: under the right name after one in another case, or for a wait that
-    # lost a race, when the code yields that wait again.
-    waits_again = bool(walk.events.expected) and not (walk.unknown or walk.dropped)
-    if walk.at_end and not (walk.tasks.open or walk.events.misheard or waits_again):
+    # A lost call is reported as such. An event can still come: under the right name after one in
+    # another case, or for a wait that lost a race, when the code yields that wait again.
+    can_come = walk.tasks.open or walk.events.misheard or walk.events.expected
+    if walk.at_end and not (walk.stands_at_lost_call or can_come):
         yield problems.cannot_go_on(_last_place(state))

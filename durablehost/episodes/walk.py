@@ -55,6 +55,7 @@ class Walk:
         self.events = ExternalEvents()
         self.unknown: list[tuple[str, str, str]] = []  # kind, name, place: not in the app
         self.dropped: list[tuple[str, str, str]] = []  # name, reason, place: the host drops them
+        self.stands_at_lost_call = False  # the last action has a call that is unknown or dropped
         self.continued: str | None = None  # the next generation's input
         self.carried: list[Event] = []
         self.terminated: str | None = None
@@ -162,6 +163,7 @@ class Walk:
 
     def _each_in_turn(self, actions: Sequence[Action]) -> Iterator[Wait]:
         for action in actions:
+            self.stands_at_lost_call = False
             wait = self._invoke(action)
             if not wait.done:
                 yield wait
@@ -218,10 +220,14 @@ class Walk:
 
     def _unknown(self, kind: str, name: str, action: Action) -> Wait:
         self.unknown.append((kind, name, place_of(action)))
-        return Wait(done=True, failed=True)
+        return self._lost()
 
     def _drop(self, name: str, why: str, action: Action) -> Wait:
         self.dropped.append((name, why, place_of(action)))
+        return self._lost()
+
+    def _lost(self) -> Wait:
+        self.stands_at_lost_call = True
         return Wait(done=True, failed=True)
 
     def _activity_with_retry(self, action: Action) -> Wait:

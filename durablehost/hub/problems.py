@@ -182,10 +182,10 @@ def runs_long(function: str, seconds: float, place: str) -> Problem:
     return Problem(
         "runs-long",
         function,
-        f"has run for {seconds:.0f} s without a pause, at {place}. Its {function} loops or blocks:"
-        f" look for a loop without a `yield`, or for a call that waits. Meanwhile no other instance"
-        f" of {function} goes on; all else does. Terminate it, or correct the code and start"
-        " durablehost again (with --reload it does so itself).",
+        f"has run for {seconds:.0f} s without a pause, at {place}. The code of {function} loops or"
+        " blocks: look for a loop without a `yield`, or for a call that waits. Meanwhile no other"
+        f" instance of {function} goes on; all else does. Terminate it, or correct the code and"
+        " start durablehost again (with --reload it does so itself).",
     )
 
 

@@ -44,6 +44,7 @@ class Settings:
     cors_credentials: bool = False
     disabled: frozenset[str] = frozenset()  # names of functions, in lower case
     homepage: bool = True
+    has_extensions: bool = True  # the host of Azure finds the Durable Functions extension
     body_limit: int = BODY_LIMIT
     unused: tuple[str, ...] = ()  # settings that durablehost does not use
     raw: Mapping[str, Any] = field(default_factory=dict)  # host.json, overrides applied
@@ -85,6 +86,7 @@ def _settings(host: HostJson, local: LocalHost, environ: Mapping[str, str]) -> S
         cors_credentials=local.cors_credentials,
         disabled=_disabled(environ),
         homepage=environ.get("AzureWebJobsDisableHomepage", "").lower() != "true",
+        has_extensions=_has_extensions(host),
         body_limit=_body_limit(environ),
         unused=tuple(unused_settings(host, environ)),
         raw=host.values,
@@ -171,6 +173,12 @@ def _version_failure(host: HostJson) -> VersionFailure:
 def _may_replace_running(host: HostJson) -> bool:
     path = f"{DURABLE}.overridableExistingInstanceStates"
     return host.one_of(path, ("NonRunningStates", "AnyState")) == "AnyState"
+
+
+def _has_extensions(host: HostJson) -> bool:
+    """Whether the app names an extension bundle, or brings extensions that were built into it."""
+    built_in = host.path.parent / "bin" / "extensions.json"
+    return bool(host.section("extensionBundle")) or built_in.exists()
 
 
 def _function_timeout(host: HostJson) -> timedelta | None:

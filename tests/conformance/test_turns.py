@@ -25,7 +25,7 @@ from durablehost.episodes.episode import run_episode
 from durablehost.errors import FunctionFailed
 from durablehost.hub import history
 from durablehost.hub.backend import Decision, EntityWork, Instance, OrchestrationWork, Parent
-from durablehost.hub.clock import ManualClock
+from durablehost.hub.clock import ManualClock, SystemClock
 from durablehost.hub.history import Event, compact
 from tests.durablehost.episodes.stepping import ANY_VERSION, Episodes, call_of
 from tests.durablehost.episodes.stepping import called as called_with
@@ -210,6 +210,34 @@ def test_all_the_recorded_turns_are_here() -> None:
     assert len(ORCHESTRATOR_TURNS) == 109
     assert sum(map(len, BY_ENTITY.values())) == 16
     assert len(ACTIVITIES) == 50
+
+
+def recorded_timers() -> Iterator[tuple[datetime, datetime, datetime]]:
+    """For each timer: its time, when it was scheduled, and when its episode began."""
+    for turns in BY_INSTANCE.values():
+        created: dict[int, Recorded] = {}
+        began = {}
+        for event in turns[-1]["in"]["history"]:
+            if event["EventType"] == history.ORCHESTRATOR_STARTED:
+                began = event
+            elif event["EventType"] == history.TIMER_CREATED:
+                created[event["EventId"]] = event
+            elif event["EventType"] == history.TIMER_FIRED:
+                stamps = event["FireAt"], created[event["TimerId"]]["Timestamp"], began["Timestamp"]
+                fire_at, scheduled, fired = map(history.read_stamp, stamps)
+                yield fire_at, scheduled, fired
+
+
+def test_the_real_host_fires_timers_early_and_durablehost_at_most_half_a_second_before_it() -> None:
+    timers = list(recorded_timers())
+    late = [
+        (fired - SystemClock().due(fire_at, scheduled)).total_seconds()
+        for fire_at, scheduled, fired in timers
+    ]
+
+    assert len(timers) > 5
+    assert all(fired < fire_at for fire_at, scheduled, fired in timers if scheduled < fire_at)
+    assert all(0 <= seconds < 0.5 for seconds in late)
 
 
 @pytest.mark.parametrize("recorded", ORCHESTRATOR_TURNS)

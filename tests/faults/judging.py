@@ -16,7 +16,15 @@ _LONGEST: Final = timedelta(days=45)  # longer than any deadline of the app
 _FOR_EVER: Final = frozenset({"ledger_sweep"})
 # These are mistakes of the app, whatever goes wrong around it.
 _MISTAKES: Final = frozenset(
-    {"replay-differs", "unnoticed-change", "replay-cut-short", "cannot-go-on", "durablehost-failed"}
+    {
+        "replay-differs",
+        "unnoticed-change",
+        "replay-cut-short",
+        "unknown-function",
+        "dropped-call",
+        "cannot-go-on",
+        "durablehost-failed",
+    }
 )
 
 

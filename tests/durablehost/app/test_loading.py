@@ -5,12 +5,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from traceback import StackSummary
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
 
 from durablehost.app.functions import FunctionTable
+from durablehost.app.import_failures import OF_2X, advice_on_import
 from durablehost.app.loading import index_app, load_app
 from durablehost.errors import AppDoesNotLoad
 
@@ -231,6 +233,112 @@ def test_a_missing_package_is_to_be_installed_and_a_missing_own_module_to_be_spe
     (Path.cwd().parent / "two" / "function_app.py").write_text("import steps.first")
     with pytest.raises(AppDoesNotLoad, match="`steps` is a folder of the app"):
         load_app(Path.cwd().parent / "two")
+
+
+def refusal(folder: Path, source: str) -> str:
+    """What is said of an app with this source."""
+    folder.mkdir(exist_ok=True)
+    (folder / "function_app.py").write_text(f"import azure.durable_functions as df\n{source}")
+    with pytest.raises(AppDoesNotLoad) as refused:
+        load_app(folder)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "advised"),
+    [
+        ("requirements.txt", "Add its package to requirements.txt, and install it"),
+        ("pyproject.toml", "Add its package to the dependencies in pyproject.toml"),
+        (None, "Write its package into a requirements.txt"),
+    ],
+)
+def test_the_advice_for_a_missing_package_names_the_file_that_the_app_has(
+    load: LoadText, tmp_path: Path, file: str | None, advised: str
+) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    if file is not None:
+        (folder / file).touch()
+
+    says = refusal(folder, "import no_such_package")
+
+    assert advised in says
+    assert (" -r requirements.txt`" in says) == (file != "pyproject.toml")
+
+
+def test_a_package_that_imports_itself_by_name_is_to_be_moved_and_not_imported_through_its_folder(
+    load: LoadText, tmp_path: Path
+) -> None:
+    package = tmp_path / "app" / "src" / "ledger"
+    package.mkdir(parents=True)
+    (package / "models.py").write_text("from ledger.other import x")
+
+    says = refusal(tmp_path / "app", "import ledger.models")
+
+    assert "move `ledger` there. Its own modules import `ledger`, too." in says
+    assert "src.ledger" not in says
+
+
+def test_a_failure_in_a_package_copied_into_the_app_names_the_line_of_function_app_too(
+    load: LoadText, tmp_path: Path
+) -> None:
+    package = tmp_path / "app" / "copied"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('def connect():\n    raise RuntimeError("no key")\n')
+
+    says = refusal(tmp_path / "app", "import copied\n\ncopied.connect()")
+
+    assert says.splitlines()[1:3] == ["  at copied/__init__.py:2", "  run from function_app.py:4"]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "advised"),
+    [
+        ("x = df.DurableFunctionsClient", 2, "`df.DurableOrchestrationClient`"),
+        ("from azure.durable_functions import RetryPolicy", 2, "`df.RetryOptions("),
+        (
+            """
+app = df.DFApp()
+@app.activity_trigger(input_name="x")
+def act(x: "df.PurgeHistoryResult"): ...""",
+            5,
+            "`azure.durable_functions.models.PurgeHistoryResult`",
+        ),
+    ],
+)
+def test_code_for_version_2_of_the_sdk_is_told_what_version_1_has_instead(
+    load: LoadText, tmp_path: Path, source: str, line: int, advised: str
+) -> None:
+    says = refusal(tmp_path / "app", source)
+
+    assert f"  at function_app.py:{line}" in says
+    assert advised in says
+
+
+def test_the_package_below_version_2_of_the_sdk_is_not_to_be_installed(tmp_path: Path) -> None:
+    missing = ModuleNotFoundError("No module named 'durabletask'", name="durabletask.task")
+
+    advised = advice_on_import(missing, tmp_path, StackSummary())
+
+    assert advised is not None
+    assert advised.startswith("`durabletask` belongs to azure-functions-durable 2.x.")
+
+
+def test_an_orchestrator_with_a_second_parameter_loads_with_a_warning(load: LoadText) -> None:
+    table = load("""
+@app.orchestration_trigger(context_name="context")
+def flow(context, order): ...
+@app.orchestration_trigger(context_name="context")
+def sound(context, optional=None): ...
+""")
+
+    [warning] = table.warnings
+    assert "flow takes a second parameter, `order`" in warning
+    assert "write `order = context.get_input()`" in warning
+
+
+def test_every_name_of_version_2_that_gets_advice_is_missing_in_this_sdk() -> None:
+    assert [name for name in OF_2X if hasattr(df, name)] == []
 
 
 def test_a_folder_without_function_app_says_what_is_missing(tmp_path: Path) -> None:

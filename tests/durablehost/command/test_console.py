@@ -90,6 +90,18 @@ def test_a_client_of_another_hub_is_named(
     )
 
 
+def test_a_durable_app_without_extensions_is_told_what_azure_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    durable = FunctionTable((function("flow", "orchestration"),))
+    plain = FunctionTable((function("page", "http"),))
+
+    assert "Warnings" not in shown(capsys, durable)
+    assert "Warnings" not in shown(capsys, plain, has_extensions=False)
+    said = shown(capsys, durable, has_extensions=False)
+    assert "Warnings:\n  host.json has no extensionBundle, and the app has no bin/ext" in said
+
+
 def test_what_was_left_out_is_shown_with_the_hosts_words_and_what_to_write(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -176,7 +176,9 @@ def test_an_instance_can_go_on_that_waits_again_for_an_event_that_lost_a_race() 
     assert problems(instance.next(fired(0))) == []
 
 
-def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
+def test_a_call_of_an_unknown_function_is_the_only_report_of_an_instance_that_stands_at_it() -> (
+    None
+):
     def flow(context: Context) -> Flow:
         timer = context.create_timer(LATER)
         yield context.task_any([timer, context.wait_for_external_event("Go")])
@@ -185,7 +187,33 @@ def test_an_instance_cannot_go_on_although_a_wait_was_left_behind() -> None:
     instance = Episodes(flow)
     instance.begin()
 
-    assert problems(instance.next(fired(0))) == ["unknown-function", "cannot-go-on"]
+    assert problems(instance.next(fired(0))) == ["unknown-function"]
+
+
+def test_after_an_unknown_function_lost_a_race_a_later_yield_of_nothing_is_another_cause() -> None:
+    def flow(context: Context) -> Flow:
+        yield context.task_any([context.call_activity("nobody"), context.create_timer(LATER)])
+        yield context.call_activity("act")
+        yield None
+
+    instance = Episodes(flow)
+    assert problems(instance.begin()) == ["unknown-function"]
+    assert problems(instance.next(fired(0))) == ["unknown-function"]
+
+    assert problems(instance.next(completed(1))) == ["unknown-function", "cannot-go-on"]
+
+
+def test_after_an_unknown_function_lost_a_race_an_event_can_still_come() -> None:
+    def flow(context: Context) -> Flow:
+        go = context.wait_for_external_event("Go")
+        timer = context.create_timer(LATER)
+        yield context.task_any([context.call_activity("nobody"), timer, go])
+        yield go
+
+    instance = Episodes(flow)
+    instance.begin()
+
+    assert problems(instance.next(fired(0))) == ["unknown-function"]
 
 
 # Events in another spelling

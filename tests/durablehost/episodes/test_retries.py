@@ -158,10 +158,9 @@ def test_a_retry_the_host_refuses_is_never_made_and_waited_for_forever(
     decision = Episodes(flow).begin()
 
     assert (decision.instance.status, decision.scheduled) == ("Running", [])
-    dropped, stuck = decision.problems
+    [dropped] = decision.problems
     assert dropped.kind == "dropped-call"
     assert why in dropped.text
-    assert stuck.kind == "cannot-go-on"
 
 
 def test_a_pause_of_six_days_is_taken() -> None:

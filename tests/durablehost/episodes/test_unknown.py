@@ -60,7 +60,7 @@ def test_a_call_of_an_unknown_function_waits_forever_and_is_reported(make: Any) 
 
     assert (decision.instance.status, decision.scheduled) == ("Running", [])
     assert kinds(decision.events)[2:] == ["OrchestratorCompleted"]
-    assert problems(decision) == ["unknown-function", "cannot-go-on"]
+    assert problems(decision) == ["unknown-function"]
 
 
 def test_in_a_group_a_call_to_nobody_takes_no_id_and_gets_its_neighbours_result() -> None:

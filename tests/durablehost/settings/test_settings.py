@@ -41,6 +41,7 @@ def test_a_bare_host_json_gives_the_defaults_of_the_host(tmp_path: Path) -> None
     assert settings == Settings(
         max_concurrent_activities=concurrent,
         max_concurrent_orchestrators=concurrent,
+        has_extensions=False,
         raw={"version": "2.0"},
     )
 
@@ -463,6 +464,19 @@ def test_a_function_is_switched_off_by_a_setting(
     tmp_path: Path, name: str, value: str, disabled: set[str]
 ) -> None:
     assert settings_of(tmp_path, environ={name: value}).disabled == disabled
+
+
+def test_extensions_come_by_a_bundle_or_were_built_into_the_app(tmp_path: Path) -> None:
+    bundle = {"id": "Microsoft.Azure.Functions.ExtensionBundle", "version": "[4.*, 5.0.0)"}
+
+    neither = settings_of(tmp_path)
+    by_bundle = settings_of(tmp_path, ExtensionBundle=bundle)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "extensions.json").write_text("{}")
+    built_in = settings_of(tmp_path)
+
+    found = (neither.has_extensions, by_bundle.has_extensions, built_in.has_extensions)
+    assert found == (False, True, True)
 
 
 def test_the_page_and_the_largest_body_are_settings_too(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ async def test_an_event_arrives_in_the_form_of_its_sender(as_http: bool, got: ob
 
 async def test_waiting_for_something_that_cannot_happen_says_why() -> None:
     async with new_hub() as hub:
-        hub.allow_problems("cannot-go-on", "unknown-function")
+        hub.allow_problems("unknown-function")
         instance_id = await hub.start("lost")
 
         words = "(?s)nothing that runs could change it.*nothing that can come.*'duoble'"
