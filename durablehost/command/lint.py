@@ -27,18 +27,22 @@ def _lint(given: argparse.Namespace) -> int:
     found: list[tuple[Path, Finding]] = []
     notes: list[tuple[Path, Finding]] = []
     fixed = 0
+    empty: list[Path] = []
     for folder in [Path(each) for each in given.folders] or [Path()]:
         options = read_options(folder, _listed(given.select), _listed(given.ignore))
         linted = lint_folder(folder, options, loads=given.load)
         if given.fix and (corrected := fix_files(folder, linted.findings)):
             fixed += corrected
             linted = lint_folder(folder, options, loads=given.load)
+        empty += [folder] if linted.is_empty else []
         found += [(folder, each) for each in linted.findings]
         notes += [(folder, each) for each in linted.notes]
     shown = [*found, *notes] if given.notes else found
     if shown or given.format == "json":
         console.say(FORMS[given.format](shown))
     if given.format == "text":
+        for folder in empty:
+            console.say(f"{folder / 'function_app.py'} leads to no orchestrator and no entity.")
         console.say(_summary(len(found), fixed, 0 if given.notes else len(notes)))
     return _FINDINGS if found else 0
 

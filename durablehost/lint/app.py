@@ -9,12 +9,12 @@ from typing import Final
 
 from durablehost.lint.constants import Constants
 from durablehost.lint.declared import Declarations, Kind
-from durablehost.lint.effects import Effects
+from durablehost.lint.effects import DIFFERS, MAY_DIFFER, Effects
 from durablehost.lint.findings import Edit, Found, replace
 from durablehost.lint.loading import Loading
 from durablehost.lint.meaning import External, Meaning, Value
 from durablehost.lint.reach import Reach, Step
-from durablehost.lint.source import Function, Scope, Source
+from durablehost.lint.source import Function, Module, Scope, Source
 from durablehost.lint.tasks import Tasks, method_of
 
 
@@ -83,6 +83,7 @@ class App:
         instead: str,
         *,
         fix: Callable[[Use], Edit | None] | None = None,
+        differs: str = DIFFERS,
     ) -> Iterator[Found]:
         """Values that differ in a replay, each with the way to it and what it decides."""
         for use in self.uses("orchestration"):
@@ -90,9 +91,60 @@ class App:
                 continue
             if use.step.is_guarded or self.reach.is_guarded(use.node, use.function):
                 continue  # it is for a log line, and nothing that is replayed sees it
-            effect = self.effects.of(use.node, use.function)
+            effect = self.effects.of(use.node, use.function, differs)
             edit = fix(use) if fix is not None else None
             yield self.found(use.node, use.function, f"{self.says(use)}. {effect} {instead}", edit)
+        yield from self._kept_by_modules(wanted, instead)
+
+    def _kept_by_modules(
+        self, wanted: Callable[[str, ast.expr], bool], instead: str
+    ) -> Iterator[Found]:
+        """Variables of modules with a value that another process may not have, if they decide."""
+        for step in self.replayed:
+            for node in step.function.nodes:
+                value, module = self._module_value(node, step.function)
+                if value is None or step.is_guarded or self.reach.is_guarded(node, step.function):
+                    continue
+                name = self._taken_from(value, module, wanted)
+                if name and self.effects.changes_tasks(node, step.function):
+                    says = f"{step.path} uses {ast.unparse(node)}, which the app takes from {name}"
+                    at = f"when it starts ({module.module.path.name}:{value.lineno})"
+                    effect = self.effects.of(node, step.function, MAY_DIFFER)
+                    yield self.found(node, step.function, f"{says} {at}. {effect} {instead}")
+
+    def _module_value(self, node: ast.AST, function: Function) -> tuple[ast.expr | None, Scope]:
+        """What the variable of a module that is read here is bound to, and the module."""
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                value, scope = self.constants.bound(name, function)
+            case ast.Attribute(value=base, attr=name, ctx=ast.Load()):
+                of = self.meaning.of(base, function)
+                value, scope = (
+                    self.constants.bound(name, of) if isinstance(of, Module) else (None, function)
+                )
+            case _:
+                return None, function
+        return (value, scope) if isinstance(scope, Module) else (None, function)
+
+    def _taken_from(
+        self,
+        value: ast.AST,
+        scope: Scope,
+        wanted: Callable[[str, ast.expr], bool],
+        seen: frozenset[Function] = frozenset(),
+    ) -> str:
+        """The name of what an expression of a module reads, also in functions that it calls."""
+        for node in ast.walk(value):
+            if not isinstance(node, (ast.Call, ast.Attribute, ast.Name)):
+                continue
+            target = self.meaning.of(node.func if isinstance(node, ast.Call) else node, scope)
+            if isinstance(target, External) and wanted(target.name, node):
+                return target.name
+            if isinstance(target, Function) and isinstance(node, ast.Call) and target not in seen:
+                for inner in target.definition.body:
+                    if name := self._taken_from(inner, target, wanted, seen | {target}):
+                        return name
+        return ""
 
     def forbidden(
         self, wanted: Callable[[str, ast.expr], bool], instead: str, kind: Kind = "orchestration"
@@ -140,6 +192,9 @@ class App:
             if unresolved.function in self.reach.orchestrations:
                 says = f"Cannot tell what {ast.unparse(call.func)[:60]}(...) calls."
                 yield unresolved.function.module.path, call.lineno, code, says
+        for call, scope in self.declarations.hidden if self.loading.names is None else []:
+            says = f"Cannot tell which functions {ast.unparse(call)[:60]} registers."
+            yield scope.module.path, call.lineno, code, says
         seen = set()
         for use in self.uses("orchestration"):
             package = use.name.partition(".")[0].removesuffix("()")

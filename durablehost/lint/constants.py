@@ -73,21 +73,24 @@ class Constants:
             return None
 
     def _named(self, name: str, scope: Scope, depth: int) -> Any:
+        value, bound_in = self.bound(name, scope, depth)
+        return self.of(value, bound_in, depth + 1) if value is not None else None
+
+    def bound(self, name: str, scope: Scope, depth: int = 0) -> tuple[ast.expr | None, Scope]:
+        """The expression that a name is bound to, and where; None if that is not once."""
         looked: Scope | None = scope
-        while looked is not None:
+        while looked is not None and depth <= _DEPTH:
             if imported := looked.imports.get(name):
                 package, _, original = imported.rpartition(".")
                 module = self._source.modules.get(package)
-                return self._named(original, module, depth + 1) if module else None
-            bound = looked.names.get(name, [])
-            if len(bound) > 1:
-                return None
-            if bound:
+                return self.bound(original, module, depth + 1) if module else (None, scope)
+            if bound := looked.names.get(name, []):
                 match self._source.parents.get(bound[0]):
-                    case ast.Assign(value=value, targets=[ast.Name()]):
-                        return self.of(value, looked, depth + 1)
-                    case ast.AnnAssign(value=ast.expr() as value):
-                        return self.of(value, looked, depth + 1)
-                return None
+                    case (
+                        ast.Assign(value=value, targets=[ast.Name()])
+                        | ast.AnnAssign(value=ast.expr() as value)
+                    ) if len(bound) == 1:
+                        return value, looked
+                return None, looked
             looked = looked.outer
-        return None
+        return None, scope

@@ -39,9 +39,10 @@ class Declarations:
             for node in scope.nodes
             if isinstance(node, ast.Call)
         ]
-        self.are_complete: Final = all(each.name is not None for each in found) and not any(
-            self._hides_functions(call, scope) for call, scope in nodes
-        )
+        self.hidden: Final = [  # calls that register functions that the source does not show
+            (call, scope) for call, scope in nodes if self._hides_functions(call, scope)
+        ]
+        self.are_complete: Final = not self.hidden and all(each.name is not None for each in found)
 
     def of_kind(self, kind: Kind) -> list[Declared]:
         return [each for each in self.by_function.values() if each.kind == kind]

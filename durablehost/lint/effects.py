@@ -7,9 +7,10 @@ from durablehost.lint.reach import TASK_METHODS, Reach
 from durablehost.lint.source import Function, Source
 from durablehost.lint.tasks import Tasks, method_of
 
-CHANGES_TASKS: Final = "It differs in each replay and changes which task is scheduled."
-ONLY_A_VALUE: Final = "It differs in each replay, so the value is not safe to use after a yield."
+DIFFERS: Final = "It differs in each replay"
+MAY_DIFFER: Final = "It may differ in a later replay"
 
+_GROUPS: Final = {"task_all", "task_any"}
 _DEPTH: Final = 6
 
 
@@ -21,9 +22,15 @@ class Effects:
         self._reach = reach
         self._tasks = tasks
 
-    def of(self, node: ast.AST, function: Function) -> str:
+    def of(self, node: ast.AST, function: Function, differs: str = DIFFERS) -> str:
         """What a value at this place does in a replay, as a sentence."""
-        return CHANGES_TASKS if self._decides(node, function, set(), 0) else ONLY_A_VALUE
+        if self.changes_tasks(node, function):
+            return f"{differs} and changes which task is scheduled."
+        return f"{differs}, so the value is not safe to use after a yield."
+
+    def changes_tasks(self, node: ast.AST, function: Function) -> bool:
+        """Whether a value at this place decides which task is scheduled."""
+        return self._decides(node, function, set(), 0)
 
     def _decides(self, node: ast.AST, function: Function, seen: set[ast.AST], depth: int) -> bool:
         if node in seen or depth > _DEPTH:
@@ -43,9 +50,8 @@ class Effects:
                 case ast.comprehension(iter=iterated, ifs=tests):
                     if inner is iterated or inner in tests:
                         return True
-                case ast.Call(args=[first, *_]) if method_of(outer) in TASK_METHODS:
-                    if inner is first and method_of(outer).startswith("call_"):
-                        return True
+                case ast.Call() if method_of(outer) in TASK_METHODS - _GROUPS:
+                    return _is_name(inner, outer)  # an input does not decide: results are kept
                 case ast.Call():
                     if self._decides_inside(outer, inner, function, seen, depth):
                         return True
@@ -103,3 +109,10 @@ class Effects:
                     if any(self._decides(load, called, seen, depth + 1) for load in loads):
                         return True
         return False
+
+
+def _is_name(given: ast.AST, call: ast.Call) -> bool:
+    """Whether this argument names what is called or awaited."""
+    is_named = isinstance(given, ast.keyword) and given.arg in ("name", "entityId")
+    is_first = bool(call.args) and given is call.args[0]
+    return method_of(call) != "create_timer" and (is_named or is_first)

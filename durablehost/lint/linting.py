@@ -27,15 +27,17 @@ class Linted:
 
     findings: Sequence[Finding]
     notes: Sequence[Finding]  # what it could not look into
+    is_empty: bool  # it found no orchestrator and no entity
 
 
 def lint_folder(folder: Path, options: Options, *, loads: bool = True) -> Linted:
     """Lint the app in a folder. `loads` imports it, too, which runs its top-level code."""
     if not (folder / f"{_SCRIPT}.py").is_file():
         raise CannotStart(f"There is no {_SCRIPT}.py in {folder}. Name the folder that holds it.")
+    loading = load(folder) if loads else Loading()
     with _deep_trees():
-        source = read_folder(folder, _SCRIPT)
-    return lint_source(source, options, load(folder) if loads else Loading())
+        source = read_folder(folder, _SCRIPT, loading.files)
+    return lint_source(source, options, loading)
 
 
 def lint_source(
@@ -51,7 +53,8 @@ def lint_source(
         notes = list(_notes(app))
         found = [each for rule in rules for each in _found(app, rule, notes)]
     findings = _without_ignored(source, found, {rule.code for rule in rules})
-    return Linted(sorted(findings, key=_place), sorted(notes, key=_place))
+    is_empty = not app.replayed and not app.in_entities
+    return Linted(sorted(findings, key=_place), sorted(notes, key=_place), is_empty)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ class Loading:
     refused: Sequence[Complaint] = ()  # why no function of the app loads
     left_out: Sequence[Complaint] = ()  # functions that the host leaves out, or that always fail
     names: dict[Kind, list[str]] | None = None  # of all durable functions, if it loads
+    files: Sequence[PurePath] = ()  # where its functions stand
     note: str = ""  # why nothing can be said
 
 
@@ -60,7 +61,11 @@ def load(folder: Path) -> Loading:
     for each in table.left_out:
         if each.kind in names:
             names[each.kind].append(each.durable_name)
-    return Loading(left_out=[*left_out, *filter(None, warnings)], names=names)
+    places = [each.place for each in table.functions] + [each.place for each in table.left_out]
+    complaints = [*left_out, *filter(None, warnings)]
+    return Loading(
+        left_out=complaints, names=names, files=[PurePath(place.file) for place in places]
+    )
 
 
 def _is_own(name: str | None, folder: Path) -> bool:

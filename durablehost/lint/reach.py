@@ -240,6 +240,8 @@ class Reach:
                 is_parameter = any(name == each.arg for each in function.parameters)
                 if is_parameter or name in function.names:
                     self.unresolved[call] = Unresolved(call, function)
+            case ast.Attribute(value=ast.Constant() | ast.JoinedStr()):
+                pass  # `"...".format(...)`
             case ast.Attribute(attr=name) if name in self._methods and name not in TASK_METHODS:
                 self.unresolved[call] = Unresolved(call, function)
             case ast.Subscript(value=generic) if self._meaning.of(generic, function) is not None:

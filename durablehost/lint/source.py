@@ -1,11 +1,12 @@
 """The source of an app: its modules, classes and functions, as syntax trees.
 
-The linter reads `function_app.py` and every module of the app's folder that it imports, directly or
-by way of others. It does not run them.
+The linter reads `function_app.py`, the modules whose functions were found by loading the app, and
+every module of the app's folder that these import, directly or by way of others. It does not run
+them.
 """
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -73,7 +74,9 @@ class Function(Scope):
 class Source:
     """All modules of an app that `function_app.py` leads to."""
 
-    def __init__(self, read: Callable[[str], tuple[PurePath, str] | None], script: str) -> None:
+    def __init__(
+        self, read: Callable[[str], tuple[PurePath, str] | None], scripts: Iterable[str]
+    ) -> None:
         """`read` returns the path and the text of a module by its dotted name, or None."""
         self._read = read
         self.modules: dict[str, Module] = {}
@@ -82,7 +85,7 @@ class Source:
         self.scope_of: dict[ast.AST, Scope] = {}
         self.parents: dict[ast.AST, ast.AST] = {}
         self.failures: list[tuple[PurePath, SyntaxError]] = []
-        waiting = [script]
+        waiting = list(scripts)
         while waiting:
             name = waiting.pop()
             if name in self.modules or (found := read(name)) is None:
@@ -192,8 +195,10 @@ def absolute_name(node: ast.ImportFrom, module: Module) -> str:
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
-def read_folder(folder: Path, script: str = "function_app") -> Source:
-    """The app in a folder."""
+def read_folder(
+    folder: Path, script: str = "function_app", files: Iterable[PurePath] = ()
+) -> Source:
+    """The app in a folder: what its script imports, and what these files of the folder import."""
 
     def read(name: str) -> tuple[PurePath, str] | None:
         if not name or not all(part.isidentifier() for part in name.split(".")):
@@ -204,7 +209,8 @@ def read_folder(folder: Path, script: str = "function_app") -> Source:
                 return path.relative_to(folder), path.read_text("utf-8-sig", "replace")
         return None
 
-    return Source(read, script)
+    found = [".".join(path.with_suffix("").parts) for path in files if not path.is_absolute()]
+    return Source(read, [script, *(name.removesuffix(".__init__") for name in found)])
 
 
 def read_texts(texts: Mapping[str, str], script: str = "function_app") -> Source:
@@ -215,4 +221,4 @@ def read_texts(texts: Mapping[str, str], script: str = "function_app") -> Source
             return None
         return PurePath(*name.split(".")).with_suffix(".py"), texts[name]
 
-    return Source(read, script)
+    return Source(read, [script])

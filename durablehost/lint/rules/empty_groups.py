@@ -195,7 +195,7 @@ def _needs_list(app: App, node: ast.expr, function: Function) -> bool:
             return True
         case ast.comprehension(iter=iterated) if iterated is node:
             return True
-        case ast.Subscript(value=value) if value is node:
+        case ast.Subscript(value=value) | ast.Attribute(value=value) if value is node:
             return True
         case ast.Starred():
             return True
@@ -242,6 +242,13 @@ def order(context):
     tasks = [context.call_activity("price", item) for item in items]
     prices = yield context.task_all(tasks)
     return sum(prices)  # here
+"""),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    sellers = context.get_input()
+    first = yield context.task_any([context.call_activity("price", each) for each in sellers])
+    return first.result  # here
 """),
     ],
     check=check,

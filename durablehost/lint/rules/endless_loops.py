@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from durablehost.lint.app import App
 from durablehost.lint.findings import Found
+from durablehost.lint.meaning import External
 from durablehost.lint.rule import Example, Rule
 from durablehost.lint.rules.broad_except import holds_yield
 from durablehost.lint.source import Function
@@ -14,8 +15,9 @@ from durablehost.lint.tasks import method_of
 def check(app: App) -> Iterator[Found]:
     for step in app.replayed:
         for node in step.function.nodes:
-            if not isinstance(node, ast.While) or not _is_true(node.test):
+            if not _is_endless(app, node, step.function):
                 continue
+            assert isinstance(node, (ast.While, ast.For))
             if (
                 holds_yield(node.body)
                 and not _ends(node)
@@ -29,11 +31,18 @@ def check(app: App) -> Iterator[Found]:
                 yield app.found(node, step.function, says)
 
 
-def _is_true(test: ast.expr) -> bool:
-    return isinstance(test, ast.Constant) and bool(test.value)
+def _is_endless(app: App, node: ast.AST, function: Function) -> bool:
+    """`while True`, or a loop over an iterator that has no end."""
+    match node:
+        case ast.While(test=ast.Constant(value=value)):
+            return bool(value)
+        case ast.For(iter=ast.Call(func=called)):
+            counts = (External("itertools.count"), External("itertools.cycle"))
+            return app.meaning.of(called, function) in counts
+    return False
 
 
-def _ends(loop: ast.While) -> bool:
+def _ends(loop: ast.While | ast.For) -> bool:
     """Whether something leaves the loop: return, raise, or a break of its own."""
     waiting: list[tuple[ast.AST, bool]] = [(each, True) for each in loop.body]
     while waiting:
@@ -47,7 +56,7 @@ def _ends(loop: ast.While) -> bool:
     return False
 
 
-def _continues(app: App, loop: ast.While, function: Function) -> bool:
+def _continues(app: App, loop: ast.While | ast.For, function: Function) -> bool:
     """Whether the loop, or what it calls, continues as new or ends the loop by an exception."""
     waiting = [function]
     inside = set(ast.walk(loop))
@@ -105,6 +114,15 @@ def order(context):
     while True:  # here
         yield context.call_activity("ship", None)
         yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+"""),
+        Example("""\
+import itertools
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    for attempt in itertools.count():  # here
+        yield context.call_activity("ship", attempt)
 """),
     ],
     check=check,

@@ -4,6 +4,7 @@ import ast
 from typing import Final
 
 from durablehost.lint.app import App
+from durablehost.lint.effects import MAY_DIFFER
 from durablehost.lint.findings import Found
 from durablehost.lint.rule import Example, Rule
 
@@ -38,7 +39,7 @@ def _reads(name: str, node: ast.expr) -> bool:
 
 def check(app: App) -> list[Found]:
     instead = "Read it where the instance is started, and pass it in the input, or in an activity."
-    return list(app.replay_unsafe(_reads, instead))
+    return list(app.replay_unsafe(_reads, instead, differs=MAY_DIFFER))
 
 
 RULE = Rule(
@@ -48,7 +49,9 @@ RULE = Rule(
     why="""\
 A setting can change while an instance runs, and a replay may run on another machine. Then the
 same instance decides once with the old value and once with the new one. Read the setting in the
-HTTP function that starts the instance, and pass it in the input; or read it in an activity.""",
+HTTP function that starts the instance, and pass it in the input; or read it in an activity.
+A variable of a module that holds a setting is reported where it decides which task is
+scheduled.""",
     valid=[
         Example("""\
 @app.orchestration_trigger(context_name="context")
@@ -66,6 +69,18 @@ import os
 def order(context):
     if os.environ.get("EXPRESS") == "1":  # here
         yield context.call_activity("ship", os.environ["REGION"])  # here
+"""),
+        Example("""\
+import os
+
+BATCH = int(os.environ.get("BATCH", "10"))
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    items = context.get_input()
+    for first in range(0, len(items), BATCH):  # here
+        yield context.call_activity("ship", items[first : first + BATCH])
 """),
     ],
     check=check,

@@ -3,6 +3,7 @@
 import ast
 
 from durablehost.lint.app import App
+from durablehost.lint.effects import MAY_DIFFER
 from durablehost.lint.findings import Found
 from durablehost.lint.rule import Example, Rule
 
@@ -14,6 +15,7 @@ def check(app: App) -> list[Found]:
                 isinstance(node, ast.Call) and name in ("builtins.hash", "builtins.id")
             ),
             "Use hashlib, for example hashlib.sha256(text.encode()).",
+            differs=MAY_DIFFER,
         )
     )
 

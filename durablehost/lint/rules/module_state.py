@@ -46,7 +46,7 @@ def check(app: App) -> Iterator[Found]:
                 yield app.found(
                     node,
                     step.function,
-                    f"{step.path} uses the module's variable {name}, which changes while the app "
+                    f"{step.path} uses the module's {name}, which changes while the app "
                     f"runs. {_INSTEAD}",
                 )
 
@@ -111,8 +111,12 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _changed_name(node: ast.AST) -> str:
-    """The name whose value is changed in place: `x.append(...)`, `x[...] = ...`, `x.a = ...`."""
+    """The name whose value changes: `x.append(...)`, `x[...] = ...`, `X.a += ...`, `next(x)`."""
     match node:
+        case ast.Call(func=ast.Name(id="next"), args=[ast.Name(id=name), *_]):
+            return name
+        case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+            return name
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if attr in _CHANGES:
             return name
         case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
@@ -180,6 +184,26 @@ def order(context):
     global count
     count += 1  # here
     yield context.call_activity("ship", count)
+"""),
+        Example("""\
+class Shop:
+    orders = 0
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    Shop.orders += 1  # here
+    yield context.call_activity("ship", None)
+"""),
+        Example("""\
+import itertools
+
+numbers = itertools.count()
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", next(numbers))  # here
 """),
     ],
     check=check,

@@ -1,6 +1,7 @@
 """DUR108: the network and the clients of SDKs."""
 
 import ast
+import re
 from typing import Final
 
 from durablehost.lint.app import App
@@ -70,20 +71,17 @@ _SOCKET: Final = frozenset(
     for name in ("socket", "create_connection", "getaddrinfo", "gethostbyname", "create_server")
 )
 # These only build or describe something.
-_HARMLESS: Final = (
-    "aiohttp.ClientTimeout",
-    "azure.core.exceptions",
-    "requests.exceptions",
-    "requests.utils",
-    "urllib.request.Request",
-    "urllib3.util.Retry",
+_HARMLESS: Final = re.compile(
+    r"aiohttp\.ClientTimeout|azure\.core\.pipeline\.policies|httpx\.(Limits|Timeout)|requests\.adapters"
+    r"|requests\.(auth|exceptions|utils)|urllib\.request\.Request|urllib3\.util"
+    # values of SDKs: `azure.storage.blob.BlobSasPermissions`, `azure.search.documents.models.…`
+    r"|.*\.(models|types)\.[A-Z]\w*$|.*\.generate_\w+_sas$"
+    r"|.*\.[A-Z]\w*(Data|Entity|Error|Exception|Key|Message|Permissions|Policy|Settings|Types)$"
 )
 
 
 def uses_network(name: str, node: ast.expr) -> bool:
-    if not isinstance(node, ast.Call) or name.startswith(_HARMLESS):
-        return False
-    if name.endswith(("Error", "Exception")):
+    if not isinstance(node, ast.Call) or _HARMLESS.match(name):
         return False
     if name in _SOCKET:
         return True
@@ -117,6 +115,14 @@ def find_price(item):
 def order(context):
     price = yield context.call_activity(find_price, "tea")
     return price
+"""),
+        Example("""\
+from azure.storage.blob import BlobSasPermissions
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", str(BlobSasPermissions(read=True)))
 """),
     ],
     invalid=[

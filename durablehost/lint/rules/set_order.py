@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from durablehost.lint.app import App
+from durablehost.lint.effects import MAY_DIFFER
 from durablehost.lint.findings import Found
 from durablehost.lint.meaning import External
 from durablehost.lint.reach import TASK_METHODS
@@ -122,7 +123,7 @@ def check(app: App) -> Iterator[Found]:
         if step.is_guarded:
             continue
         for node in _Sets(app, step.function).ordered_uses():
-            effect = app.effects.of(node, step.function)
+            effect = app.effects.of(node, step.function, MAY_DIFFER)
             path = f"{step.path} uses the order of a set"
             yield app.found(node, step.function, f"{path}. {effect} {_INSTEAD}")
 

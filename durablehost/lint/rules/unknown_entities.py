@@ -24,7 +24,7 @@ def check(app: App) -> Iterator[Found]:
             name = app.text(argument(node, 0, "name"), scope)
             if name is not None and name.lower() not in [each.lower() for each in known]:
                 says = (
-                    f"There is no entity {name!r}{nearest(name, known)}. A call of it leaves the "
+                    f"There is no entity {name!r}{nearest(name, known)} A call of it leaves the "
                     "instance Running for ever, and a signal is lost."
                 )
                 yield app.found(node, scope, says)

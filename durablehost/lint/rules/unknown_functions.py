@@ -40,7 +40,7 @@ def _fault(app: App, named: ast.expr, scope: Scope, kind: Kind, word: str) -> It
     name, known = app.text(named, scope), app.names(kind)
     if name is None or known is None or name.lower() in [each.lower() for each in known]:
         return
-    yield app.found(named, scope, f"There is no {word} {name!r}{nearest(name, known)}. {_STUCK}")
+    yield app.found(named, scope, f"There is no {word} {name!r}{nearest(name, known)} {_STUCK}")
 
 
 def _passed(
@@ -64,13 +64,13 @@ def _passed(
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """`; did you mean ...?`, or which names there are."""
+    """The end of a sentence: `; did you mean ...?`, or which names there are."""
     by_lower = {each.lower(): each for each in known}
     if close := difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6):
-        return f"; did you mean {by_lower[close[0]]!r}?".rstrip("?") + "?"
+        return f"; did you mean {by_lower[close[0]]!r}?"
     if not known:
-        return "; the app has none"
-    return f"; there are {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"
+        return "; the app has none."
+    return f"; there are {', '.join(known[:8])}{', …' if len(known) > 8 else '.'}"
 
 
 RULE = Rule(

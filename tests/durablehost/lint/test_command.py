@@ -145,6 +145,45 @@ def test_a_package_that_is_not_installed_is_a_note(folder, capsys):
     assert "The app was not loaded: there is no module no_such_package" in capsys.readouterr().out
 
 
+LOADS_BY_NAME = """\
+import importlib
+
+app.register_functions(importlib.import_module("orders_" + "by_name").bp)
+"""
+BLUEPRINT = """\
+import datetime
+
+import azure.durable_functions as df
+
+bp = df.Blueprint()
+
+
+@bp.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("shp", str(datetime.datetime.now()))
+"""
+
+
+def test_a_blueprint_that_is_imported_by_a_computed_name_is_linted(folder, capsys):
+    write(folder, LOADS_BY_NAME)
+    (folder / "orders_by_name.py").write_text(BLUEPRINT)
+
+    assert main(["lint", str(folder)]) == 1
+    clock, name, _ = capsys.readouterr().out.splitlines()
+    assert clock.startswith(f"{folder / 'orders_by_name.py'}:10: DUR101 order calls datetime.")
+    assert "There is no activity 'shp'; did you mean 'ship'? The instance stays Running" in name
+
+
+def test_an_app_in_which_nothing_was_found_to_lint_is_told_from_a_sound_one(folder, capsys):
+    write(folder, LOADS_BY_NAME)
+
+    assert main(["lint", str(folder), "--no-load"]) == 0
+    assert capsys.readouterr().out == (
+        f"{folder / 'function_app.py'} leads to no orchestrator and no entity.\n"
+        "0 findings, 1 note (--notes).\n"
+    )
+
+
 def test_what_the_app_prints_at_import_is_not_in_the_findings(folder, capsys):
     write(folder, 'print("imported")\n')
 

@@ -270,6 +270,10 @@ def order(context):
         ("for _ in range(hour):\n        pass", "changes which task"),
         ('yield context.call_activity("ship", hour)', "value is not safe"),
         ("context.set_custom_status(hour)", "value is not safe"),
+        (
+            'if (yield context.call_activity("price", hour)):\n        return 1',
+            "value is not safe",
+        ),
         ('yield context.call_activity("ship" if hour > 12 else "price", 1)', "changes which task"),
         ('name = "ship" if late(hour) else "price"\n    print(name)', "changes which task"),
     ],
@@ -309,6 +313,59 @@ def order(context):
     assert [note.message for note in linted.notes] == [
         "Cannot tell what HANDLERS[context.get_input()](...) calls."
     ]
+
+
+def test_a_method_of_a_text_is_no_note():
+    code = """\
+class Shop:
+    def format(self): ...
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_activity("ship", "{}/x".format(context.instance_id))
+"""
+
+    assert lint_text(code).notes == []
+
+
+def test_functions_that_only_the_running_app_knows_are_a_note():
+    code = """\
+import importlib
+
+for name in ("orders", "invoices"):
+    app.register_functions(importlib.import_module(name).bp)
+"""
+
+    [note] = lint_text(code).notes
+
+    assert note.message == (
+        "Cannot tell which functions app.register_functions(importlib.import_module(name).bp) "
+        "registers."
+    )
+
+
+def test_a_setting_that_a_module_of_the_app_keeps_is_found_where_it_decides():
+    code = """\
+import limits
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    for first in range(0, 100, limits.BATCH):
+        yield context.call_activity("ship", [first, limits.BATCH])
+"""
+    module = (
+        "import os\n\n\ndef setting(name):\n    return int(os.environ[name])\n\n\n"
+        "BATCH = setting('BATCH')\n"
+    )
+
+    [finding] = lint_text(code, limits=module).findings
+
+    assert finding.message.startswith(
+        "order uses limits.BATCH, which the app takes from os.environ when it starts "
+        "(limits.py:8). It may differ in a later replay and changes which task is scheduled."
+    )
 
 
 def test_a_method_of_the_app_on_an_object_of_an_unknown_class_is_a_note():
