@@ -11,6 +11,7 @@ from typing import Any
 from durablehost.app.source import relative_place
 
 NEAR_STATUS_LIMIT_KB = 14
+DURABLEHOST_FAILED = "durablehost-failed"
 _NAMES_SHOWN = 6
 HOLD_UP = frozenset({"runs-long", "timed-out"})  # the kinds that held up other instances
 _CHANGED = (
@@ -27,7 +28,7 @@ STUCK = frozenset(
         "cannot-go-on",
         "version-mismatch",
         "runs-long",
-        "durablehost-failed",
+        DURABLEHOST_FAILED,
     }
 )
 
@@ -213,11 +214,12 @@ def failed_outside_operation(operation: str, words: str) -> Problem:
 
 def durablehost_failed(error: BaseException) -> Problem:
     return Problem(
-        "durablehost-failed",
+        DURABLEHOST_FAILED,
         "",
-        f"stands still because durablehost itself failed at it: {type(error).__name__}: {error}."
-        " This is not a mistake of the app: please report it, with the console's traceback."
-        " The instance can be terminated and purged.",
+        f"was set aside because durablehost itself failed at it: {type(error).__name__}: {error}."
+        " This is not a mistake of the app: please report it, with the console's traceback. The"
+        " instance is tried again when a message for it arrives, and at the next start. It can be"
+        " terminated and purged.",
     )
 
 

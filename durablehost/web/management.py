@@ -28,6 +28,7 @@ from durablehost.web.paths import decoded_path
 from durablehost.web.shown import (
     UnshownHistory,
     shown_entity,
+    shown_failure,
     shown_history,
     shown_instance,
     value_of,
@@ -144,7 +145,8 @@ class Management:
         if leading_comment(instance.input or ""):
             return _json({"Message": _WENT_WRONG}, 500)
         with_input = asked.flag("showInput", default=True)
-        headers = self._problems_header(instance_id)
+        problems = self._client.problems(instance_id)
+        headers = _problems_header(instance_id, len(problems))
         events = None
         if asked.flag("showHistory") and instance.status != "Pending":
             try:
@@ -157,16 +159,11 @@ class Management:
                 words = "One or more of the arguments submitted is incorrect"
                 return _json({"Message": words}, 400, headers)
         shown = shown_instance(instance, with_input=with_input, events=events)
+        shown |= shown_failure(instance, problems)
         if not instance.ended:
             return _json(shown, 202, {"Location": asked.url, "Retry-After": "5", **headers})
         failed = instance.status == "Failed" and asked.flag("returnInternalServerErrorOnFailure")
         return _json(shown, 500 if failed else 200, headers)
-
-    def _problems_header(self, instance_id: str) -> dict[str, str]:
-        """An additional header, if the instance has problems."""
-        count = len(self._client.problems(instance_id))
-        where = f"/admin/durablehost/problems?instanceId={quote(instance_id, safe='')}"
-        return {"X-Durablehost-Problems": f"{count}; see {where}"} if count else {}
 
     def _list(self, asked: Asked) -> web.Response:
         query = asked.list_query()
@@ -303,6 +300,12 @@ class Management:
                 continue
             shown.append(shown_entity(entity, with_state=asked.flag("fetchState")))
         return _json(shown, headers=_next_page(query, [entity.id for entity in found]))
+
+
+def _problems_header(instance_id: str, count: int) -> dict[str, str]:
+    """An additional header, if the instance has problems."""
+    where = f"/admin/durablehost/problems?instanceId={quote(instance_id, safe='')}"
+    return {"X-Durablehost-Problems": f"{count}; see {where}"} if count else {}
 
 
 def _check_id(instance_id: str | None) -> None:

@@ -9,6 +9,7 @@ from durablehost.hub import history
 from durablehost.hub.backend import Instance
 from durablehost.hub.client import state_of
 from durablehost.hub.history import Event
+from durablehost.hub.problems import DURABLEHOST_FAILED, Problem
 
 _SCHEDULED_BY: Final = {
     history.TASK_COMPLETED: history.TASK_SCHEDULED,
@@ -52,6 +53,14 @@ def shown_entity(entity: Instance, *, with_state: bool) -> dict[str, Any]:
         "lastOperationTime": _seconds(entity.updated),
         "state": value_of(state_of(entity)) if with_state else None,
     }
+
+
+def shown_failure(instance: Instance, problems: Sequence[Problem]) -> dict[str, str]:
+    """A member that no status of the real host has, if durablehost itself failed at an instance."""
+    if instance.ended:
+        return {}
+    failure = next((one for one in problems if one.kind == DURABLEHOST_FAILED), None)
+    return {"durablehostFailure": f"This instance {failure.text}"} if failure else {}
 
 
 class UnshownHistory(Exception):

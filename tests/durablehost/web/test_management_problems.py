@@ -14,6 +14,12 @@ def lost(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def unwritable(context):
+    """Wait for a child whose id no hub can store, as durablehost does not expect."""
+    yield context.call_sub_orchestrator("sound", None, "\ud800")
+
+
+@app.orchestration_trigger(context_name="context")
 def sound(context):
     yield context.wait_for_external_event("Go")
 
@@ -33,3 +39,32 @@ async def test_the_status_of_an_instance_without_problems_says_nothing_more() ->
         answer = await hub.request("GET", STATUS + await hub.start("sound"))
 
     assert "X-Durablehost-Problems" not in answer.headers
+
+
+async def test_the_status_says_that_durablehost_itself_failed_until_the_instance_has_ended() -> (
+    None
+):
+    async with ManualHub(app) as hub:
+        hub.allow_problems("durablehost-failed")
+        instance_id = await hub.start("unwritable")
+        status = STATUS + instance_id
+        failed = (await hub.request("GET", status)).json()
+        await hub.request("POST", f"{status}/terminate?reason=enough")
+        await hub.run_until_ended(instance_id)
+        ended = (await hub.request("GET", status)).json()
+        purged = await hub.request("DELETE", status)
+
+    failure = failed.pop("durablehostFailure")
+    assert failure.startswith("This instance was set aside because durablehost itself failed at it")
+    assert (failed["runtimeStatus"], failed["customStatus"]) == ("Pending", None)
+    assert ended.keys() == failed.keys()
+    assert (ended["runtimeStatus"], purged.status) == ("Terminated", 200)
+
+
+async def test_no_other_problem_adds_anything_to_a_status() -> None:
+    async with ManualHub(app) as hub:
+        hub.allow_problems("unknown-function")
+        lost = (await hub.request("GET", STATUS + await hub.start("lost"))).json()
+        healthy = (await hub.request("GET", STATUS + await hub.start("sound"))).json()
+
+    assert lost.keys() == healthy.keys()
