@@ -63,6 +63,7 @@ INSIDE = {
     "triggers": {"app", "calling", "errors", "hub", "settings"},
     "engine": {"app", "calling", "episodes", "errors", "hub", "settings"},
     "web": {"app", "calling", "errors", "hub", "settings"},
+    "tracing": {"app", "calling", "engine", "hub", "store", "web"},
     "replaying": {"app", "calling", "episodes", "errors", "hub"},
     "dashboard": {
         "app",
@@ -101,6 +102,7 @@ INSIDE = {
         "sdk_patches",
         "settings",
         "store",
+        "tracing",
         "triggers",
         "web",
     },

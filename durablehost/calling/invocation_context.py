@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import azure.functions as func
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from durablehost.app.functions import Function
 
@@ -46,8 +47,11 @@ class TraceContext:
 
     @classmethod
     def of(cls, value: object) -> "TraceContext":
-        """The context that a request brings; a new one for any other call."""
-        headers = value.headers if isinstance(value, func.HttpRequest) else {}
+        """The current one if durablehost traces, or that of a request, or a new one."""
+        headers: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(headers)
+        if not headers and isinstance(value, func.HttpRequest):
+            headers = value.headers
         if parent := headers.get("traceparent"):
             return cls(parent, headers.get("tracestate", ""))
         return cls()

@@ -1,6 +1,7 @@
 """Calls the app's functions. No other module of durablehost runs code of the app."""
 
 import asyncio
+import contextvars
 import logging
 import os
 import threading
@@ -140,7 +141,8 @@ class Invoker:
         seconds = self._limit.total_seconds() if self._limit else None
         try:
             if not bindings.function.is_async:
-                called = partial(_call_sync, bindings, call, inputs)
+                within = contextvars.copy_context()  # with the trace, if there is one
+                called = partial(within.run, _call_sync, bindings, call, inputs)
                 return await self._pool.run(called, seconds)
             coroutine = _call_async(bindings, call, inputs)
             if self._loop_thread is None:

@@ -93,6 +93,13 @@ def set_levels(levels: Mapping[str, str], *, debug: bool) -> None:
     log.setLevel(level_of(DURABLE_TASK, levels))
 
 
+def also_log_to(handler: logging.Handler) -> None:
+    """Give each line of the log to another handler, too."""
+    root = logging.getLogger()
+    handler.filters = root.handlers[0].filters
+    root.addHandler(handler)
+
+
 def say(text: str = "") -> None:
     print(text, flush=True)
 

@@ -27,6 +27,7 @@ from durablehost.calling.storage_bindings import storage_bindings
 from durablehost.calling.storage_on_demand import StorageOnDemand
 from durablehost.command import console
 from durablehost.command.standstill import watch_for_standstill
+from durablehost.command.telemetry import load_tracing
 from durablehost.dashboard.hub_source import CLOCK_AHEAD, HubSource
 from durablehost.dashboard.serving import Dashboard
 from durablehost.engine.activities import ActivityRunner
@@ -118,6 +119,7 @@ class Host:
             self._at = _authority(options.host, self.port)
             # As under `func start`, an app can read this while it is imported.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
+            self._tracing = load_tracing(os.environ, options.folder.name)
             table = load_app(options.folder, _script())
             for name in table.without_function(self._settings.functions):
                 log.warning(
@@ -125,6 +127,10 @@ class Host:
                 )
             table = table.only(self._settings.functions)
             self._table: FunctionTable = table.with_disabled(self._settings.disabled)
+            if self._tracing is not None:
+                so_far.callback(self._tracing.close)
+                self._tracing.serve_app()
+                console.also_log_to(self._tracing.log_handler)
             self._ends.enter_context(so_far.pop_all())
         self.ended = asyncio.Event()  # set if the work loop has failed
 
@@ -145,18 +151,26 @@ class Host:
         rpc = self._ends.enter_context(listen(_LOOPBACK, 0))
         origin = f"http://{self._at}"
         payload = partial(self._payload, f"http://{_LOOPBACK}:{rpc.getsockname()[1]}{RPC}/")
-        backend = SqliteBackend(self._options.data)
+        traced = self._tracing
+        backend = (traced.backend if traced else SqliteBackend)(self._options.data)
         self._ends.callback(backend.close)
         options = TriggerOptions.from_host_json(settings.raw)
         storage = StorageOnDemand(os.environ, encode_messages=options.queues.base64)
         self._ends.push_async_callback(storage.close)
-        invoker = Invoker(own_loop=True, storage=storage, limit=settings.function_timeout)
+        invoker = (traced.invoker(settings.route_prefix) if traced else Invoker)(
+            own_loop=True, storage=storage, limit=settings.function_timeout
+        )
         clock, http = self._clock(backend), HttpCaller()
         self._ends.push_async_callback(http.close)
         self._ends.push_async_callback(invoker.close)
         own_payload = payload(origin, {})
-        runner = ActivityRunner(self._table, invoker, clock, http, own_payload)
-        engine = Engine(backend, self._table, invoker, clock, settings, runner, console.tell)
+        runner = (traced.runner if traced else ActivityRunner)(
+            self._table, invoker, clock, http, own_payload
+        )
+        around = traced.code if traced else None
+        engine = Engine(
+            backend, self._table, invoker, clock, settings, runner, console.tell, around
+        )
         self._run(engine)
         client = HubClient(
             backend,
@@ -166,7 +180,7 @@ class Host:
             default_version=settings.default_version,
             may_replace_running=settings.may_replace_running,
         )
-        management = Management(
+        management = (traced.management if traced else Management)(
             client, engine.saved, settings.hub_name, settings.connection_name, self._keys.durable
         )
         triggers = Triggers(

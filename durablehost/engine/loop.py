@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from durablehost.app.functions import FunctionTable
@@ -18,7 +18,7 @@ from durablehost.engine.code_threads import LONG_SECONDS, CodeThreads
 from durablehost.engine.kept_orchestrators import KeptOrchestrators
 from durablehost.engine.long_calls import LongCalls
 from durablehost.engine.postponed_episodes import PostponedEpisodes
-from durablehost.engine.rounds import Caller, Commit, Report, Rounds
+from durablehost.engine.rounds import Caller, Commit, Report, Rounds, Run, Work
 from durablehost.errors import HubFull
 from durablehost.hub.backend import Backend
 from durablehost.hub.clock import Clock
@@ -45,7 +45,9 @@ class Engine:
         settings: Settings,
         runner: ActivityRunner,
         report: Report,
+        around: Callable[[Work, Run], Run] | None = None,
     ) -> None:
+        """`around` replaces what runs code of the app, for a piece of work."""
         self._backend = backend
         self._clock = clock
         self._report = report
@@ -72,6 +74,7 @@ class Engine:
             postponed=self._postponed,
             code_threads=self._code_threads,
             kept=KeptOrchestrators(),
+            around=around,
         )
         self._long_calls = LongCalls(
             self._code_threads, self._rounds, backend, settings.function_timeout

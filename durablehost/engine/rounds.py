@@ -35,6 +35,7 @@ _NEVER: Final = sys.maxsize
 
 Commit = Callable[[], None]
 Work = OrchestrationWork | EntityWork
+Run = Callable[[], Commit]
 Report = Callable[[str, str, Problem], None]  # instance id, name, problem
 
 
@@ -68,11 +69,12 @@ class Rounds:
         postponed: PostponedEpisodes | None = None,
         code_threads: CodeThreads | None = None,
         kept: KeptOrchestrators | None = None,
+        around: Callable[[Work, Run], Run] | None = None,
     ) -> None:
         """`report` is called for each failure and each new problem, before they are on disk.
 
         Without `postponed` every episode runs at once, without `code_threads` in this thread, and
-        without `kept` it replays the whole history.
+        without `kept` it replays the whole history. `around` replaces what is to run.
         """
         self._backend = backend
         self._table = table
@@ -83,6 +85,7 @@ class Rounds:
         self._postponed = postponed
         self._code_threads = code_threads
         self._kept = kept
+        self._around = around
         self._set_aside: dict[str, _Aside] = {}
         self._passed_over: dict[str, int] = {}  # in this round
         # A restart begins with other instances than those that may hold it up.
@@ -113,9 +116,11 @@ class Rounds:
         return self._code_threads is None or self._code_threads.has_room
 
     def _call(
-        self, work: Work, function: str, run: Callable[[], Commit], *, goes_on: bool = False
+        self, work: Work, function: str, run: Run, *, goes_on: bool = False
     ) -> Iterator[Commit]:
         """Run code of the app: on its own thread, or here and now."""
+        if self._around is not None:
+            run = self._around(work, run)
         if self._code_threads is None:
             yield run()
         else:

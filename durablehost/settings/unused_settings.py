@@ -79,8 +79,8 @@ _SILENT = {"extensionbundle", "extensions", "functions", "functiontimeout", "log
 _DEBUG_LOGGING = "PYTHON_ENABLE_DEBUG_LOGGING"
 # App settings that have an effect on Azure, and why they have none here.
 _IN_ENVIRONMENT = {
-    "APPINSIGHTS_INSTRUMENTATIONKEY": "no telemetry is sent",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "no telemetry is sent",
+    "APPINSIGHTS_INSTRUMENTATIONKEY": "telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT only",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "telemetry goes to OTEL_EXPORTER_OTLP_ENDPOINT only",
     "FUNCTIONS_WORKER_PROCESS_COUNT": "there is one process",
     "WEBSITE_TIME_ZONE": "timers run in UTC",
 }
