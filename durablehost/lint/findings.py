@@ -3,6 +3,9 @@
 import ast
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Final
+
+NOTE: Final = "note"  # the code of what is no finding
 
 
 @dataclass(frozen=True)

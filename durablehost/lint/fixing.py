@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from durablehost.lint.findings import Edit, Finding
+from durablehost.lint.source import decode, encoding_of
 
-_BOM = b"\xef\xbb\xbf"
 
-
-def fix_text(text: bytes, edits: Sequence[Edit]) -> bytes:
+def fix_text(text: str, edits: Sequence[Edit]) -> str:
     """A text with all edits, from its end to its beginning."""
-    bom, body = (_BOM, text[len(_BOM) :]) if text.startswith(_BOM) else (b"", text)
+    body = text.encode()  # the columns of edits count bytes of UTF-8
+    newline = "\r\n" if "\r\n" in text else "\n"
     begins = [0]
     for line in body.split(b"\n"):
         begins.append(begins[-1] + len(line) + 1)
@@ -19,8 +19,9 @@ def fix_text(text: bytes, edits: Sequence[Edit]) -> bytes:
         return begins[place[0] - 1] + place[1]
 
     for edit in sorted(edits, key=lambda each: each.start, reverse=True):
-        body = body[: offset(edit.start)] + edit.text.encode() + body[offset(edit.end) :]
-    return bom + body
+        put = edit.text.replace("\n", newline).encode()
+        body = body[: offset(edit.start)] + put + body[offset(edit.end) :]
+    return body.decode()
 
 
 def chosen_edits(findings: Sequence[Finding]) -> list[Edit]:
@@ -44,5 +45,6 @@ def fix_files(folder: Path, findings: Sequence[Finding]) -> int:
     for path in {edit.path for edit in edits}:
         file = folder / path
         of_file = [edit for edit in edits if edit.path == path]
-        file.write_bytes(fix_text(file.read_bytes(), of_file))
+        data = file.read_bytes()
+        file.write_bytes(fix_text(decode(data), of_file).encode(encoding_of(data)))
     return sum(bool(finding.edits) and finding.edits[0] in edits for finding in findings)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from durablehost.errors import CannotStart
 from durablehost.lint.app import App
-from durablehost.lint.findings import Finding
+from durablehost.lint.findings import NOTE, Finding
 from durablehost.lint.ignoring import ignores_of
 from durablehost.lint.loading import Loading, load
 from durablehost.lint.options import Options
@@ -18,7 +18,6 @@ from durablehost.lint.rules.ignores import RULE as IGNORES
 from durablehost.lint.source import Source, read_folder
 
 _SCRIPT = "function_app"
-NOTE = "note"
 
 
 @dataclass(frozen=True)

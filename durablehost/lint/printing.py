@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from durablehost.lint.findings import Finding
+from durablehost.lint.findings import NOTE, Finding
 
 Form = Callable[[Sequence[tuple[Path, Finding]]], str]
 
@@ -36,7 +36,8 @@ def as_json(findings: Sequence[tuple[Path, Finding]]) -> str:
 def as_github(findings: Sequence[tuple[Path, Finding]]) -> str:
     """Commands that put the findings beside the lines of a pull request."""
     return "\n".join(
-        f"::error file={_escaped((folder / each.path).as_posix(), ',:')},line={each.line},"
+        f"::{'notice' if each.code == NOTE else 'error'} "
+        f"file={_escaped((folder / each.path).as_posix(), ',:')},line={each.line},"
         f"title={each.code}::{_escaped(each.message)}"
         for folder, each in findings
     )

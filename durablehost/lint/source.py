@@ -6,6 +6,8 @@ them.
 """
 
 import ast
+import io
+import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -75,9 +77,9 @@ class Source:
     """All modules of an app that `function_app.py` leads to."""
 
     def __init__(
-        self, read: Callable[[str], tuple[PurePath, str] | None], scripts: Iterable[str]
+        self, read: Callable[[str], tuple[PurePath, bytes] | None], scripts: Iterable[str]
     ) -> None:
-        """`read` returns the path and the text of a module by its dotted name, or None."""
+        """`read` returns the path and the content of a module by its dotted name, or None."""
         self._read = read
         self.modules: dict[str, Module] = {}
         self.functions: list[Function] = []
@@ -91,14 +93,15 @@ class Source:
             if name in self.modules or (found := read(name)) is None:
                 continue
             try:
-                tree = ast.parse(found[1])
+                text = decode(found[1])
+                tree = ast.parse(text)
             except SyntaxError as error:
                 self.failures.append((found[0], error))
                 continue
-            except ValueError as error:  # a null byte
+            except ValueError as error:  # a null byte, or a byte that is no UTF-8
                 self.failures.append((found[0], SyntaxError(str(error))))
                 continue
-            module = Module(tree, name, None, None, path=found[0], lines=found[1].split("\n"))  # type: ignore[arg-type] # a module is its own
+            module = Module(tree, name, None, None, path=found[0], lines=text.split("\n"))  # type: ignore[arg-type] # a module is its own
             module.module = module
             self.modules[name] = module
             self._enter(module)
@@ -195,18 +198,31 @@ def absolute_name(node: ast.ImportFrom, module: Module) -> str:
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
+def encoding_of(data: bytes) -> str:
+    """The encoding of a file of Python, by its mark or its first lines."""
+    try:
+        return tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+    except SyntaxError:
+        return "utf-8"
+
+
+def decode(data: bytes) -> str:
+    """The text of a file of Python. Raises ValueError where Python cannot read it either."""
+    return data.decode(encoding_of(data))
+
+
 def read_folder(
     folder: Path, script: str = "function_app", files: Iterable[PurePath] = ()
 ) -> Source:
     """The app in a folder: what its script imports, and what these files of the folder import."""
 
-    def read(name: str) -> tuple[PurePath, str] | None:
+    def read(name: str) -> tuple[PurePath, bytes] | None:
         if not name or not all(part.isidentifier() for part in name.split(".")):
             return None
         stem = folder.joinpath(*name.split("."))
         for path in (stem.with_suffix(".py"), stem / "__init__.py"):
             if path.is_file():
-                return path.relative_to(folder), path.read_text("utf-8-sig", "replace")
+                return path.relative_to(folder), path.read_bytes()
         return None
 
     found = [".".join(path.with_suffix("").parts) for path in files if not path.is_absolute()]
@@ -216,9 +232,9 @@ def read_folder(
 def read_texts(texts: Mapping[str, str], script: str = "function_app") -> Source:
     """An app given as texts by the dotted names of its modules."""
 
-    def read(name: str) -> tuple[PurePath, str] | None:
+    def read(name: str) -> tuple[PurePath, bytes] | None:
         if name not in texts:
             return None
-        return PurePath(*name.split(".")).with_suffix(".py"), texts[name]
+        return PurePath(*name.split(".")).with_suffix(".py"), texts[name].encode()
 
     return Source(read, [script])

@@ -46,7 +46,10 @@ def _fix(app: App, use: Use) -> list[Edit]:
     path = use.function.module.path
     first = use.function.module.lines[statement.lineno - 1]
     indent = first[: len(first) - len(first.lstrip())]
-    if first[: statement.col_offset].strip() or _has_text_over_lines(statement):
+    last = use.function.module.lines[(statement.end_lineno or statement.lineno) - 1]
+    rest = last.encode()[statement.end_col_offset :].strip()
+    stands_alone = not first[: statement.col_offset].strip() and rest[:1] in (b"", b"#")
+    if not stands_alone or _has_text_over_lines(statement):
         return []
     condition = f"if not {context}.is_replaying:\n{indent}    "
     edits = [insert(path, (statement.lineno, statement.col_offset), condition)]

@@ -1,6 +1,7 @@
 """`durablehost lint`: what it prints, and how it ends."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from durablehost.__main__ import main
 from durablehost.lint.pages import BEFORE
 from tests.durablehost.lint.examples import APP
+from tests.source import ROOT
 
 READS_CLOCK = """\
 from datetime import datetime
@@ -72,11 +74,14 @@ def test_json_of_an_app_that_keeps_the_rules_is_an_empty_list(folder, capsys):
 
 
 def test_github_gets_annotations(folder, capsys):
-    main(["lint", str(folder), "--no-load", "--format", "github"])
+    write(folder, "import no_such_package\n" + READS_CLOCK)
 
-    assert capsys.readouterr().out.startswith(
-        f"::error file={(folder / 'function_app.py').as_posix()},line=11,title=DUR101::order calls"
-    )
+    main(["lint", str(folder), "--notes", "--format", "github"])
+
+    finding, note = capsys.readouterr().out.splitlines()
+    file = (folder / "function_app.py").as_posix()
+    assert finding.startswith(f"::error file={file},line=12,title=DUR101::order calls")
+    assert note.startswith(f"::notice file={file},line=1,title=note::The app was not loaded")
 
 
 def test_fix_corrects_the_file_and_ends_with_0(folder, capsys):
@@ -87,6 +92,52 @@ def test_fix_corrects_the_file_and_ends_with_0(folder, capsys):
         folder / "function_app.py"
     ).read_text("utf-8")
     assert capsys.readouterr().out == "0 findings, 1 corrected.\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "newline"), [("latin-1", "\n"), ("utf-8-sig", "\n"), ("utf-8", "\r\n")]
+)
+def test_fix_keeps_the_encoding_and_the_ends_of_the_lines(folder, capsys, encoding, newline):
+    cookie = "# coding: latin-1\n" if encoding == "latin-1" else ""
+    logs = '    print("é")\n    yield context.call_activity("ship", "é")\n'
+    text = cookie + BEFORE + YIELDS_LIST.splitlines(keepends=True)[0] + "def order(context):\n"
+    file = folder / "function_app.py"
+    file.write_bytes((text + logs + APP).replace("\n", newline).encode(encoding))
+
+    main(["lint", str(folder), "--no-load", "--fix"])
+
+    fixed = logs.replace("    print", "    if not context.is_replaying:\n        print")
+    assert file.read_bytes() == (text + fixed + APP).replace("\n", newline).encode(encoding)
+
+
+def test_fix_does_not_put_a_second_statement_of_a_line_under_its_condition(folder, capsys):
+    write(
+        folder,
+        YIELDS_LIST.replace("yield [", 'print("x"); yield context.task_all([').replace(
+            "]\n", "])\n"
+        ),
+    )
+    before = (folder / "function_app.py").read_text("utf-8")
+
+    assert main(["lint", str(folder), "--no-load", "--fix"]) == 1
+    assert (folder / "function_app.py").read_text("utf-8") == before
+
+
+def test_a_file_that_is_no_utf8_is_reported(folder, capsys):
+    (folder / "function_app.py").write_bytes(b'import azure\nNAME = "\xe9"\n')
+
+    assert main(["lint", str(folder), "--no-load"]) == 1
+    assert "DUR001 SyntaxError: 'utf-8' codec can't decode byte 0xe9" in capsys.readouterr().out
+
+
+def test_the_hook_for_pre_commit_runs_the_linter(folder, capsys, monkeypatch):
+    hook = (ROOT / ".pre-commit-hooks.yaml").read_text("utf-8")
+    command, *arguments = hook.partition("entry: ")[2].splitlines()[0].split()
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    monkeypatch.chdir(folder)
+
+    assert scripts[command] == "durablehost.__main__:main"
+    assert main(arguments) == 1
 
 
 def test_a_rule_is_selected_by_its_name(folder, capsys):

@@ -57,7 +57,7 @@ def test_a_fix_makes_what_the_example_shows(rule, number):
     options = Options(select=[rule.code])
     linted = lint_source(read_texts({"function_app": text}), options)
 
-    fixed = fix_text(text.encode(), chosen_edits(linted.findings)).decode()
+    fixed = fix_text(text, chosen_edits(linted.findings))
 
     assert fixed == BEFORE + example.fixed + APP
 
