@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", default=["tests/blueprints"], help="files of tests")
     parser.add_argument("-k", dest="chosen", default="", help="only tests with these names")
     parser.add_argument("--most", type=int, default=6, help="faults for each test")
+    parser.add_argument("--only", default="", help="only faults with this text, of those chosen")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
@@ -59,6 +60,7 @@ def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
     command += ["-k", given.chosen] if given.chosen else []
     command += ["-n", str(given.workers), "--dist", "load"] if given.workers > 1 else []
     environ = {"FAULTS_RESULTS": folder, "FAULTS_SEED": str(seed), "FAULTS_MOST": str(given.most)}
+    environ["FAULTS_ONLY"] = given.only
     ran = subprocess.run(
         command,
         cwd=ROOT,

@@ -14,7 +14,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 from _pytest.outcomes import OutcomeException, Skipped
@@ -28,8 +28,10 @@ from tests.outside import Sandbox
 RESULTS: Final = "FAULTS_RESULTS"  # the folder for the results
 SEED: Final = "FAULTS_SEED"
 MOST: Final = "FAULTS_MOST"  # faults for each test
+ONLY: Final = "FAULTS_ONLY"  # a text that is in the faults to run
 
-_SECONDS: Final = 20  # for the test, and for what follows
+_TEST_SECONDS: Final = 20  # a test may wait for what its fault prevents
+_SETTLE_SECONDS: Final = 120
 
 _fault: pytest.StashKey[Fault | None] = pytest.StashKey()
 _injected: pytest.StashKey[Injected] = pytest.StashKey()
@@ -43,26 +45,31 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         return True
     if not inspect.iscoroutinefunction(item.obj):
         return True
-    clean = _run(item, None, nextitem)
+    clean = _run(item, None)
     usual = item.stash.get(_judged, None)
     injected = item.stash.get(_injected, None)
     if usual is None or injected is None or not _passed(clean):
         _write(item, {"left_out": "it does not pass, or was left out"})
-        return True
-    chance = random.Random(f"{os.environ[SEED]} {item.nodeid}")
-    faults = faults_of(injected, chance)
-    for fault in chance.sample(faults, min(len(faults), int(os.environ[MOST]))):
-        item.stash[_judged] = None
-        reports = _run(item, fault, nextitem)
-        _write(item, _result(item, fault, usual, reports))
+    else:
+        for fault in _chosen(item, injected):
+            item.stash[_judged] = None
+            _write(item, _result(item, fault, usual, _run(item, fault)))
+    item.session._setupstate.teardown_exact(nextitem)
     return True
 
 
-def _run(
-    item: pytest.Function, fault: Fault | None, nextitem: pytest.Item | None
-) -> list[pytest.TestReport]:
+def _chosen(item: pytest.Item, injected: Injected) -> list[Fault]:
+    chance = random.Random(f"{os.environ[SEED]} {item.nodeid}")
+    faults = faults_of(injected, chance)
+    chosen = chance.sample(faults, min(len(faults), int(os.environ[MOST])))
+    return [fault for fault in chosen if os.environ[ONLY] in str(fault)]
+
+
+def _run(item: pytest.Function, fault: Fault | None) -> list[pytest.TestReport]:
     item.stash[_fault] = fault
-    return runtestprotocol(item, log=False, nextitem=nextitem)
+    # What the tests of its file share, such as Azurite, stays open for the next run.
+    stays = cast(pytest.Item, item.parent)  # pytest reads only its chain of parents
+    return runtestprotocol(item, log=False, nextitem=stays)
 
 
 def _passed(reports: list[pytest.TestReport]) -> bool:
@@ -111,7 +118,7 @@ def _with_fault(
     async def path(*args: Any, **kwargs: Any) -> None:
         item.stash[_injected] = Injected(hub, fault)
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_TEST_SECONDS if fault else None):
                 await test(*args, **kwargs)
         except Skipped:
             raise
@@ -122,7 +129,7 @@ def _with_fault(
         if isinstance(sandbox, Sandbox):
             await sandbox.mend()
         with contextlib.suppress(TimeoutError):  # it is judged where it stands then
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_SETTLE_SECONDS):
                 await settle(hub)
         item.stash[_judged] = await judge(hub, item.funcargs, item.module)
         await hub.disconnect()

@@ -452,6 +452,54 @@ async def test_a_crash_loses_the_commit_it_came_at_and_nothing_before() -> None:
         assert done == ["double"] * 3  # it ran again: at least once, as on Azure
 
 
+async def test_an_activity_that_a_test_stops_waiting_for_runs_again() -> None:
+    begun = asyncio.Event()
+    calls = 0
+
+    async def never_ends_at_first(number: int) -> int:
+        nonlocal calls
+        calls += 1
+        begun.set()
+        if calls == 1:
+            await asyncio.Event().wait()
+        return number * 2
+
+    async with new_hub() as hub:
+        hub.replace_activity("double", never_ends_at_first)
+        start = asyncio.create_task(hub.start("doubles", 3, instance_id="d"))
+        await begun.wait()
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+
+        assert await hub.result("d") == 12
+        assert calls == 3
+
+
+async def test_a_crash_loses_the_results_of_activities_that_run_elsewhere() -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    calls = 0
+
+    async def ends_later(number: int) -> int:
+        nonlocal calls
+        calls += 1
+        begun.set()
+        await may_end.wait()
+        return number * calls
+
+    async with new_hub() as hub:
+        hub.replace_activity("double", ends_later)
+        start = asyncio.create_task(hub.start("doubles", 3, instance_id="d"))
+        await begun.wait()
+        hub.crash()
+        may_end.set()
+        await start
+
+        assert await hub.result("d") == 3 * 2 * 3  # the result of the first call is lost
+        ends = [each for each in hub.history("d") if each["EventType"] == history.TASK_COMPLETED]
+        assert len(ends) == 2
+
+
 async def test_a_hub_in_a_file_goes_on_from_it(tmp_path: Path) -> None:
     data = tmp_path / "hub.db"
     async with new_hub(data=data) as hub:
