@@ -4,6 +4,12 @@ An orchestrator takes the time from its context.
 """
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+# What `time_text` returns. Texts of two times compare like the times.
+TimeText = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
 
 def now() -> datetime:

@@ -99,9 +99,9 @@ def poison_id(digest: str) -> str:
     return _joined("poison", digest)
 
 
-def termination_id(instance_id: str) -> str:
-    """The termination of an instance and of everything below it."""
-    return _joined("termination", sha256(instance_id.encode()).hexdigest()[:32])
+def termination_id(instance_id: str, created: str) -> str:
+    """The termination of one run of an instance and of everything below it."""
+    return _joined("termination", _hash_of(f"{instance_id} {created}", 32))
 
 
 def child_id(parent_id: str, part: str) -> str:

@@ -185,7 +185,11 @@ ROUTES: Final = {
     "send_event_to_operation": Described(
         ACCEPTED,
         body_is_any_json=True,
-        problems={**GOING, 404: ("unknown_event", "unknown_operation")},
+        problems={
+            **GOING,
+            404: ("unknown_event", "unknown_operation"),
+            409: ("does_not_receive", "wrong_state"),
+        },
     ),
     "cancel_operation": Described(
         {202: answers.Cancelled},

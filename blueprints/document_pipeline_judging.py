@@ -86,7 +86,7 @@ def judge(
                 decision=review.decision,
                 corrections=corrections,
                 comment=review.comment,
-                at=time_text(context.current_utc_datetime),
+                at=review.at,
             )
         )
         if review.decision == "reject":
@@ -155,5 +155,6 @@ def _ask_reviewer(
             pause = min(pause, pause_after(context, failure, PATIENT, attempt, give_up))
             attempt += 1
         yield from wait_any(context, [decision], pause)
-    is_in_time = decision.is_completed and context.current_utc_datetime < until
-    return read_event(decision.result, Review) if is_in_time else None
+    # A decision that was accepted in time may arrive later, for example in a suspended document.
+    review = read_event(decision.result, Review) if decision.is_completed else None
+    return review if review and review.at < expires else None

@@ -12,6 +12,7 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from activities import clock, limits
+from activities.clock import TimeText, time_text
 from activities.decision_tokens import DecisionGrant, check_token
 from activities.documents import load_original
 from activities.ids import IdPart
@@ -49,11 +50,12 @@ class Corrections(BaseModel):
 
 
 class Review(BaseModel):
-    """What the event of a decision carries."""
+    """What the event of a decision carries. `at` is when the route accepted the decision."""
 
     decision: Choice
     corrections: Corrections = Corrections()
     comment: str = ""
+    at: TimeText
 
 
 class DecisionBody(Body):
@@ -119,8 +121,9 @@ async def send_document_decision(
     decision = read_body(req, DecisionBody)
     document = await _open_for(grant, client)
     event = reviewed_event(document.custom_status["round"], grant.expires)
+    review = Review(**decision.model_dump(), at=time_text(clock.now()))
     with sdk_problems(grant.operation):
-        await client.raise_event(grant.operation, event, decision.model_dump(exclude_none=True))
+        await client.raise_event(grant.operation, event, review.model_dump(exclude_none=True))
     return accepted(req, grant.operation)
 
 

@@ -11,6 +11,7 @@ import azure.functions as func
 from pydantic import Field
 
 from activities import clock, limits
+from activities.clock import time_text
 from activities.decision_tokens import DecisionGrant, check_token
 from blueprints.human_approval_voting import Choice, Result, Vote, decided_event
 from http_api.answers import accepted
@@ -58,7 +59,7 @@ async def send_approval_decision(
     grant = _grant(req)
     decision = read_body(req, DecisionBody)
     await _open_for(grant, client)
-    vote = Vote(**decision.model_dump())
+    vote = Vote(**decision.model_dump(), at=time_text(clock.now()))
     event = decided_event(grant.role, grant.expires)
     with sdk_problems(grant.operation):
         await client.raise_event(grant.operation, event, vote.model_dump())

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypedDict
 
 from pydantic import BaseModel
 
-from activities.clock import time_text
+from activities.clock import TimeText, time_text
 
 Choice = Literal["approve", "reject"]
 Result = Literal["approved", "rejected", "expired"]
@@ -18,10 +18,11 @@ _RESULTS: Final[dict[Choice, Result]] = {"approve": "approved", "reject": "rejec
 
 
 class Vote(BaseModel):
-    """What the event of a role carries."""
+    """What the event of a role carries. `at` is when the route accepted the vote."""
 
     decision: Choice
     comment: str
+    at: TimeText
 
 
 class Decision(TypedDict):
@@ -73,12 +74,16 @@ class Ballot:
         """The roles that have not decided, in a fixed order: each replay must use the same."""
         return sorted(self.asked.keys() - self.decided.keys())
 
-    def take(self, role: str, vote: Vote | None, now: datetime) -> bool:
-        """Count a vote and return True. A malformed, late or second vote changes nothing."""
-        if vote is None or now >= self.until or role not in self.undecided:
+    def take(self, role: str, vote: Vote | None) -> bool:
+        """Count a vote and return True. A malformed, late or second vote changes nothing.
+
+        A vote is in time if it was accepted in time: it can arrive later, for example after the
+        approval was suspended.
+        """
+        if vote is None or vote.at >= self.expires or role not in self.undecided:
             return False
         self.decisions.append(
-            Decision(role=role, decision=vote.decision, comment=vote.comment, at=time_text(now))
+            Decision(role=role, decision=vote.decision, comment=vote.comment, at=vote.at)
         )
         return True
 

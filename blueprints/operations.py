@@ -20,10 +20,13 @@ from http_api.listing import Listing, ListingClient
 from http_api.operations import going_operation, is_a_child, known_operation, wrong_state
 from http_api.problems import Problem, answers_problems
 
-# What callers may send to /api/operations/{id}/events/{name}. The route `cancel` sends
-# CancelRequested. Events whose sender must prove who they are, such as decisions, have routes of
-# their own.
-OPEN_EVENTS: Final = frozenset({"GoodsArrived", "IntervalChanged"})
+# What callers may send to /api/operations/{id}/events/{name}, and the orchestrators that receive it.
+# The route `cancel` sends CancelRequested. Events whose sender must prove who they are, such as
+# decisions, have routes of their own.
+OPEN_EVENTS: Final = {
+    "GoodsArrived": {"delivery_intake", "trusted_delivery"},
+    "IntervalChanged": {"ledger_sweep"},
+}
 PAGES_READ: Final = 10  # of the host, at most, for one page of operations
 
 bp = df.Blueprint()
@@ -152,13 +155,16 @@ async def retry_operation(
 async def send_event_to_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Send an event with the JSON value in the body."""
+    """Send an event with the JSON value in the body, to an operation that receives such events."""
     event = req.route_params["event"]
     if event not in OPEN_EVENTS:
         known = ", ".join(sorted(OPEN_EVENTS))
         raise Problem(404, "unknown_event", f"event {event[:64]!r} is unknown: send one of {known}")
     data = read_json(req)
     instance = await going_operation(req, client)
+    if instance.name not in OPEN_EVENTS[event]:
+        detail = f"operation {instance.id!r} is a {instance.name}, which receives no {event}"
+        raise Problem(409, "does_not_receive", detail)
     with sdk_problems(instance.id):
         await client.raise_event(instance.id, event, data)
     return accepted(req, instance.id)

@@ -123,7 +123,9 @@ async def _terminate(
         created = str(instance.created)
         termination = Termination(root=instance.id, created=created, reason=reason)
         try:
-            await client.start_new("tree_termination", termination_id(instance.id), termination)
+            await client.start_new(
+                "tree_termination", termination_id(instance.id, created), termination
+            )
         except Exception as error:  # the client raises nothing narrower
             if "already exists" not in str(error):
                 raise  # otherwise an earlier cancel has started it

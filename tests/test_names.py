@@ -74,7 +74,7 @@ def test_an_id_begins_with_a_word_of_its_own() -> None:
 def test_an_event_is_what_has_happened() -> None:
     named = [name for source in SOURCES for name in re.findall(r'_EVENT: Final = "(\w+)"', source)]
 
-    assert set(named) > OPEN_EVENTS
+    assert set(named) > set(OPEN_EVENTS)
     assert [name for name in named if not re.fullmatch("([A-Z][a-z]+)+ed", name)] == []
 
 

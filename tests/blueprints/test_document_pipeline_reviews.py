@@ -19,7 +19,11 @@ pytestmark = [pytest.mark.azurite, pytest.mark.usefixtures("storage")]
 EXPIRES = "2026-01-03T00:00:00Z"
 TWO_DAYS = timedelta(days=2)
 A_SECOND = timedelta(seconds=1)
-A_REVIEW = {"decision": "accept", "comment": "I see 1250.00"}
+A_REVIEW = {
+    "decision": "accept",
+    "comment": "I see 1250.00",
+    "at": "2026-01-01T00:00:00Z",
+}
 
 
 async def in_doubt(hub: ManualHub, **changes: Any) -> str:
@@ -427,6 +431,23 @@ async def test_a_suspended_document_takes_no_decision_until_it_is_resumed(
     assert hub.output(document)["outcome"] == "posted"
 
 
+async def test_a_decision_that_was_accepted_in_time_counts_although_it_arrives_after_the_deadline(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    mine = await link(sandbox)
+
+    # The route accepts the decision, and somebody suspends the document before it receives it.
+    accepted, suspended = await asyncio.gather(
+        decide(hub, mine), hub.request("POST", f"/api/operations/{document}/suspend")
+    )
+    await hub.advance(TWO_DAYS)
+    assert (accepted.status, suspended.status, hub.status(document)) == (202, 202, "Suspended")
+    await hub.request("POST", f"/api/operations/{document}/resume")
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
 async def test_a_cancelled_document_takes_no_decision(hub: ManualHub, sandbox: Sandbox) -> None:
     document = await in_doubt(hub)
     await hub.request("POST", f"/api/operations/{document}/cancel?reason=wrong+scan")
@@ -506,7 +527,8 @@ async def test_a_review_that_comes_at_the_deadline_but_before_the_timer_is_late(
 ) -> None:
     await sandbox.fault("mail", fail_next=1)
     document = await in_doubt(hub)  # whose timer is not set before its mail is out
-    await hub.raise_event(document, reviewed_event(1, EXPIRES), A_REVIEW, after=TWO_DAYS)
+    late = A_REVIEW | {"at": EXPIRES}
+    await hub.raise_event(document, reviewed_event(1, EXPIRES), late, after=TWO_DAYS)
 
     await hub.run_until_ended(document)
 

@@ -1,5 +1,6 @@
 """Human approval: people are asked, reminded, and waited for, until enough agree or it expires."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.outside import Sandbox
 
 EXPIRES = "2026-01-31T00:00:00Z"
 LEAD_DECIDED = decided_event("lead", EXPIRES)
-A_VOTE = {"decision": "approve", "comment": "fine"}
+A_VOTE = {"decision": "approve", "comment": "fine", "at": "2026-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize(("decision", "outcome"), [("approve", "approved"), ("reject", "rejected")])
@@ -283,6 +284,7 @@ async def test_a_vote_counts_in_either_form_of_an_event(
         [],
         A_VOTE | {"decision": "maybe"},
         A_VOTE | {"comment": 1},
+        A_VOTE | {"at": "today"},
         {"comment": "fine"},
     ],
 )
@@ -339,11 +341,29 @@ async def test_a_vote_that_comes_before_a_late_timer_but_after_the_deadline_is_l
     await hub.suspend(ID)
     await hub.advance(timedelta(days=31))
 
-    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE)
+    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE | {"at": EXPIRES})
     await hub.resume(ID)
     await hub.advance(timedelta(minutes=1))
 
     assert hub.output(ID)["outcome"] == "expired"
+
+
+async def test_a_vote_that_was_accepted_in_time_counts_although_it_arrives_after_the_deadline(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    mine = await link(sandbox, LEAD)
+
+    # The route accepts the vote, and somebody suspends the approval before it receives the vote.
+    accepted, suspended = await asyncio.gather(
+        decide(hub, mine), hub.request("POST", f"{HERE}/suspend")
+    )
+    await hub.advance(timedelta(days=31))
+    assert (accepted.status, suspended.status, hub.status(ID)) == (202, 202, "Suspended")
+    await hub.request("POST", f"{HERE}/resume")
+    await hub.advance(timedelta(minutes=1))
+
+    assert hub.output(ID)["outcome"] == "approved"
 
 
 async def test_an_outage_of_the_mail_delays_the_first_mails(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from blueprints.chaining import RETRY
+from blueprints.operations import OPEN_EVENTS
 from blueprints.versioning import GOODS_EVENT
 from durablehost.testing import Answer, ManualHub
 from orchestration.cancel_rules import CANCEL_EVENT
@@ -196,14 +197,26 @@ async def test_a_retried_operation_runs_again_with_its_input(hub: ManualHub, ste
     assert (shown["runtimeStatus"], shown["input"]) == ("Completed", INVOICE)
 
 
-async def test_an_event_is_accepted(hub: ManualHub, steps: None) -> None:
-    await waiting(hub)
+async def test_an_event_reaches_an_operation_that_receives_it(hub: ManualHub, steps: None) -> None:
+    await hub.request("POST", "/api/deliveries", json=INVOICE)
+    delivery = "delivery:acme:INV-1"
 
-    answer = await hub.request("POST", f"{HERE}/events/{GOODS_EVENT}", json={"reason": "x"})
+    answer = await hub.request("POST", f"/api/operations/{delivery}/events/{GOODS_EVENT}", json={})
 
     assert answer.status == 202
-    names = [event.get("Name") for event in hub.history(ID)]
-    assert GOODS_EVENT in names
+    assert hub.output(delivery)["id"] == "posting-1"
+
+
+@pytest.mark.parametrize("event", sorted(OPEN_EVENTS))
+async def test_an_event_for_an_operation_that_never_receives_it_is_refused(
+    hub: ManualHub, steps: None, event: str
+) -> None:
+    await waiting(hub)
+
+    answer = await hub.request("POST", f"{HERE}/events/{event}", json={"every_minutes": 5})
+
+    assert (answer.status, answer.json()["code"]) == (409, "does_not_receive")
+    assert event not in [event.get("Name") for event in hub.history(ID)]
 
 
 @pytest.mark.parametrize("event", [CANCEL_EVENT, "goodsarrived", "Unheard", "ApprovalDecided"])
@@ -249,7 +262,7 @@ CODES = {
     "suspend": (404, 202, 409, 410, 410, 410),
     "resume": (404, 409, 202, 410, 410, 410),
     "retry": (404, 409, 409, 409, 202, 409),
-    "event": (404, 202, 202, 410, 410, 410),
+    "event": (404, 409, 409, 410, 410, 410),  # an intake receives no event
     "delete": (404, 409, 409, 204, 204, 204),
 }
 

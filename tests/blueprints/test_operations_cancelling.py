@@ -327,6 +327,23 @@ async def test_the_same_work_can_be_started_again_while_its_old_tree_is_terminat
     assert len(ledger.closed) == 6
 
 
+async def test_a_second_run_that_is_cancelled_has_a_termination_of_its_own(hub: ManualHub) -> None:
+    ledger = Ledger(6)
+    ledger.serve(hub)
+    hub.slow_activity("reconcile_vendor_month", timedelta(minutes=5))
+    await start_close(hub)
+    await cancel(hub, CLOSE)
+    await hub.request("DELETE", f"/api/operations/{CLOSE}")
+    await hub.advance(timedelta(seconds=2))  # the termination of the first run is not finished
+    await start_close(hub)
+
+    await cancel(hub, CLOSE)
+    await hub.advance(MINUTE)
+
+    assert [each.status for each in hub.instances("termination:")] == ["Completed", "Completed"]
+    assert [each.id for each in hub.instances(CLOSE) if each.status == "Running"] == []
+
+
 async def test_a_tree_is_terminated_until_several_looks_find_nothing(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
