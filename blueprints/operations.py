@@ -20,7 +20,7 @@ from http_api.listing import Listing, ListingClient
 from http_api.operations import going_operation, is_a_child, known_operation, wrong_state
 from http_api.problems import Problem, answers_problems
 
-# What callers may send to /api/operations/{id}/events/{name}, and the orchestrators that receive it.
+# What callers may send to /api/operations/{id}/events/{name}, and which orchestrators receive it.
 # The route `cancel` sends CancelRequested. Events whose sender must prove who they are, such as
 # decisions, have routes of their own.
 OPEN_EVENTS: Final = {
