@@ -142,9 +142,10 @@ def test_a_page_about_a_pattern_begins_with_the_template(pattern):
 @pytest.mark.parametrize("pattern", patterns())
 def test_a_page_about_a_pattern_says_what_production_adds_to_the_template(pattern):
     page = (ROOT / "docs" / "patterns" / f"{pattern}.md").read_text("utf-8")
-    _, _, section = page.partition("\n## What production adds\n")
+    before, _, section = page.partition("\n## What production adds\n")
     rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("|")][2:]
 
+    assert re.findall("^## .*", before, re.MULTILINE) == ["## The pattern"]
     assert rows
     assert [row for row in rows if not LINE_LINK.search(row)] == []
 

@@ -24,3 +24,11 @@ async def test_an_incomplete_event_is_refused(hub):
     answer = await hub.request("POST", "/api/events", json={"id": "e-1"})
 
     assert answer.status == 400
+
+
+async def test_a_vendor_whose_name_would_change_the_url_is_refused(hub):
+    answer = await hub.request("POST", "/api/events", json={**EVENT, "vendor": "acme?op=x"})
+    shown = await hub.request("GET", "/api/totals/acme%3Fop=x")
+
+    assert (answer.status, shown.status) == (400, 404)
+    assert hub.instances() == []

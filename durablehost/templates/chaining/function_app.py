@@ -16,10 +16,12 @@ RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=5000, max_number_of
 async def start_intake(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
-        invoice = {"number": str(body["number"]), "amount": int(body["amount"])}
+        is_valid = isinstance(body["number"], str) and isinstance(body["amount"], int)
     except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
         return func.HttpResponse('send {"number": "INV-1", "amount": 120}', status_code=400)
-    instance_id = await client.start_new("intake", client_input=invoice)
+    instance_id = await client.start_new("intake", client_input=body)
     return client.create_check_status_response(req, instance_id)
 
 

@@ -40,7 +40,8 @@ async def review(req: func.HttpRequest, client) -> func.HttpResponse:
     if kind not in KINDS:
         return func.HttpResponse(f'send {{"kind": one of {KINDS}}}', status_code=400)
     status = await client.get_status(req.route_params["id"])
-    if not status or status.custom_status != "in review":
+    is_running = status and status.runtime_status == df.OrchestrationRuntimeStatus.Running
+    if not is_running or status.custom_status != "in review":
         return func.HttpResponse("no document is in review under this id", status_code=404)
     await client.raise_event(req.route_params["id"], "Reviewed", kind)
     return func.HttpResponse(status_code=202)

@@ -29,8 +29,9 @@ async def test_a_document_nobody_reviews_is_rejected(hub):
     assert (await hub.result(document))["stored"] is None
 
 
-async def test_a_review_that_nobody_asked_for_is_not_found(hub):
-    document = await hub.start("document", INVOICE)
+async def test_a_document_that_has_ended_takes_no_review(hub):
+    document = await hub.start("document", UNCLEAR)
+    await hub.terminate(document)
 
     path = f"/api/documents/{document}/review"
     assert (await hub.request("POST", path, json={"kind": "letter"})).status == 404

@@ -19,10 +19,12 @@ LOOKS = 20
 @app.durable_client_input(client_name="client")
 async def start_check(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
-        number = str(req.get_json()["number"])
+        number = req.get_json()["number"]
     except (ValueError, KeyError, TypeError):
+        number = None
+    if not isinstance(number, str):
         return func.HttpResponse('send {"number": "DE123"}', status_code=400)
-    question = {"number": number, "url": urljoin(req.url, "taxoffice")}
+    question = {"number": number, "url": urljoin(req.url, "/api/taxoffice")}
     instance_id = await client.start_new("tax_check", client_input=question)
     return client.create_check_status_response(req, instance_id)
 
@@ -30,14 +32,16 @@ async def start_check(req: func.HttpRequest, client) -> func.HttpResponse:
 @app.orchestration_trigger(context_name="context", input_type=dict)
 def tax_check(context: df.DurableOrchestrationContext):
     question = context.get_input()
-    body = {"number": question["number"]}
-    answer = yield context.call_http("POST", question["url"], content=body)
+    body, address = {"number": question["number"]}, question["url"]
+    answer = yield context.call_http("POST", address, content=body)
     # The host does not poll for Python apps: a 202 is an answer like any other.
     for _ in range(LOOKS):
         if answer["statusCode"] != 202:
             break
         yield context.create_timer(context.current_utc_datetime + timedelta(seconds=10))
-        answer = yield context.call_http("GET", answer["headers"]["Location"])
+        # The service may name the address of the answer only once.
+        address = answer["headers"].get("Location", address)
+        answer = yield context.call_http("GET", address)
     # An error status does not raise either.
     return json.loads(answer["content"]) if answer["statusCode"] == 200 else None
 

@@ -5,7 +5,7 @@ QUESTION = {"number": "DE123", "url": OFFICE}
 async def test_the_orchestrator_polls_until_there_is_an_answer(hub):
     later = {"Location": f"{OFFICE}/1"}
     hub.answer_http("POST", OFFICE, status=202, headers=later)
-    hub.answer_http("GET", f"{OFFICE}/1", status=202, headers=later)
+    hub.answer_http("GET", f"{OFFICE}/1", status=202)
     hub.answer_http("GET", f"{OFFICE}/1", json={"valid": True})
 
     check = await hub.start("tax_check", QUESTION)

@@ -1,6 +1,7 @@
 """Durable entity: a small state with operations that run one at a time.
 
-POST /api/counters/{key} with {"add": 2} changes it, GET reads it, DELETE removes it.
+POST /api/counters/{key} with {"add": 2} changes it, GET reads it, DELETE removes it. A key
+has letters only (`alpha`), because the SDK puts it into a URL as it is.
 """
 
 import json
@@ -11,19 +12,21 @@ import azure.functions as func
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 
-@app.route(route="counters/{key}", methods=["POST"])
+@app.route(route="counters/{key:alpha}", methods=["POST"])
 @app.durable_client_input(client_name="client")
 async def add(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
-        amount = int(req.get_json()["add"])
+        amount = req.get_json()["add"]
     except (ValueError, KeyError, TypeError):
+        amount = None
+    if not isinstance(amount, int):
         return func.HttpResponse('send {"add": 1}', status_code=400)
     # A signal is delivered later and has no answer.
     await client.signal_entity(df.EntityId("counter", req.route_params["key"]), "add", amount)
     return func.HttpResponse(status_code=202)
 
 
-@app.route(route="counters/{key}", methods=["GET"])
+@app.route(route="counters/{key:alpha}", methods=["GET"])
 @app.durable_client_input(client_name="client")
 async def show(req: func.HttpRequest, client) -> func.HttpResponse:
     found = await client.read_entity_state(df.EntityId("counter", req.route_params["key"]))
@@ -33,7 +36,7 @@ async def show(req: func.HttpRequest, client) -> func.HttpResponse:
     return func.HttpResponse(json.dumps({"value": found.entity_state}))
 
 
-@app.route(route="counters/{key}", methods=["DELETE"])
+@app.route(route="counters/{key:alpha}", methods=["DELETE"])
 @app.durable_client_input(client_name="client")
 async def remove(req: func.HttpRequest, client) -> func.HttpResponse:
     await client.signal_entity(df.EntityId("counter", req.route_params["key"]), "remove")

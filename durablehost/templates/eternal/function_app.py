@@ -1,6 +1,6 @@
 """Eternal orchestration: work that repeats for ever, in one instance.
 
-A timer starts the sweep if it is not running; POST /api/sweep/stop ends it.
+A timer starts the sweep after a deployment; POST /api/sweep/stop ends it.
 """
 
 from datetime import timedelta
@@ -12,18 +12,14 @@ app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 SWEEP = "sweep"  # a fixed id: there is one instance, however often it is started
 EVERY = timedelta(minutes=15)
-ENDED = (
-    df.OrchestrationRuntimeStatus.Completed,
-    df.OrchestrationRuntimeStatus.Failed,
-    df.OrchestrationRuntimeStatus.Terminated,
-)
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
 @app.durable_client_input(client_name="client")
 async def keep_sweeping(timer: func.TimerRequest, client) -> None:
     status = await client.get_status(SWEEP)
-    if not status or status.runtime_status in ENDED:
+    # A sweep that was stopped stays stopped; one that failed begins again.
+    if not status or status.runtime_status == df.OrchestrationRuntimeStatus.Failed:
         await client.start_new("ledger_sweep", instance_id=SWEEP)
 
 
@@ -31,7 +27,7 @@ async def keep_sweeping(timer: func.TimerRequest, client) -> None:
 @app.durable_client_input(client_name="client")
 async def stop_sweeping(req: func.HttpRequest, client) -> func.HttpResponse:
     status = await client.get_status(SWEEP)
-    if not status or status.runtime_status in ENDED:
+    if not status or status.runtime_status != df.OrchestrationRuntimeStatus.Running:
         return func.HttpResponse("the sweep is not running", status_code=404)
     await client.raise_event(SWEEP, "Stop", True)
     return func.HttpResponse(status_code=202)

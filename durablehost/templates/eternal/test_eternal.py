@@ -11,10 +11,11 @@ async def test_the_timer_starts_one_sweep_that_repeats(hub):
     assert len(hub.calls("sweep")) == 4
 
 
-async def test_the_sweep_can_be_stopped(hub):
+async def test_a_sweep_that_was_stopped_stays_stopped(hub):
     await hub.start("ledger_sweep", instance_id="sweep")
 
     answer = await hub.request("POST", "/api/sweep/stop")
+    await hub.fire("keep_sweeping")
 
     assert answer.status == 202
     assert await hub.result("sweep") == "stopped"

@@ -18,8 +18,10 @@ GIVE_UP = timedelta(days=2)
 @app.durable_client_input(client_name="client")
 async def start_watch(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
-        transfer = str(req.get_json()["transfer"])
+        transfer = req.get_json()["transfer"]
     except (ValueError, KeyError, TypeError):
+        transfer = None
+    if not isinstance(transfer, str):
         return func.HttpResponse('send {"transfer": "T-1"}', status_code=400)
     instance_id = await client.start_new("watch", client_input={"transfer": transfer})
     return client.create_check_status_response(req, instance_id)

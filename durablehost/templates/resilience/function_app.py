@@ -20,8 +20,10 @@ FAILURES, COOL_DOWN = 3, timedelta(minutes=5)  # the breaker opens after so many
 @app.durable_client_input(client_name="client")
 async def start_rate(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
-        currency = str(req.get_json()["currency"])
+        currency = req.get_json()["currency"]
     except (ValueError, KeyError, TypeError):
+        currency = None
+    if not isinstance(currency, str):
         return func.HttpResponse('send {"currency": "USD"}', status_code=400)
     instance_id = await client.start_new("rate", client_input={"currency": currency})
     return client.create_check_status_response(req, instance_id)

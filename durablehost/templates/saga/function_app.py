@@ -21,12 +21,14 @@ UNDO = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_o
 async def start_payment(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
-        payment = {name: str(body[name]) for name in ("payer", "payee")}
-        payment["amount"] = int(body["amount"])
+        is_valid = isinstance(body["payer"], str) and isinstance(body["payee"], str)
+        is_valid = is_valid and isinstance(body["amount"], int) and body["amount"] > 0
     except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
         wanted = 'send {"payer": "us", "payee": "acme", "amount": 120}'
         return func.HttpResponse(wanted, status_code=400)
-    instance_id = await client.start_new("payment", client_input=payment)
+    instance_id = await client.start_new("payment", client_input=body)
     return client.create_check_status_response(req, instance_id)
 
 

@@ -16,11 +16,14 @@ RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=60_000, max_number_
 async def start_closing(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
-        closing = {"month": str(body["month"]), "vendors": [str(v) for v in body["vendors"]]}
+        is_valid = isinstance(body["month"], str) and isinstance(body["vendors"], list)
+        is_valid = is_valid and all(isinstance(vendor, str) for vendor in body["vendors"])
     except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
         wanted = 'send {"month": "2026-01", "vendors": ["acme"]}'
         return func.HttpResponse(wanted, status_code=400)
-    instance_id = await client.start_new("closing", client_input=closing)
+    instance_id = await client.start_new("closing", client_input=body)
     return client.create_check_status_response(req, instance_id)
 
 

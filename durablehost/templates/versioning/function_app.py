@@ -18,24 +18,28 @@ app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 async def start_delivery(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
-        delivery = {"number": str(body["number"]), "amount": int(body["amount"])}
+        is_valid = isinstance(body["number"], str) and isinstance(body["amount"], int)
     except (ValueError, KeyError, TypeError):
+        is_valid = False
+    if not is_valid:
         return func.HttpResponse('send {"number": "D-1", "amount": 120}', status_code=400)
-    instance_id = await client.start_new("delivery", client_input=delivery)
+    instance_id = await client.start_new("delivery", client_input=body)
     return client.create_check_status_response(req, instance_id)
 
 
 @app.orchestration_trigger(context_name="context", input_type=dict)
 def delivery(context: df.DurableOrchestrationContext):
     goods = context.get_input()
+    # An instance that began before host.json had a defaultVersion has no version.
+    version = context.version or "1.0"
     yield context.call_activity(receive, goods)
     yield context.create_timer(context.current_utc_datetime + timedelta(hours=1))
     # Without this branch the host would fail every instance that is past this point:
     # its history has no call of `inspect`.
-    if context.version != "1.0":
+    if version != "1.0":
         yield context.call_activity(inspect, goods)
     yield context.call_activity(pay, goods)
-    return {"number": goods["number"], "version": context.version}
+    return {"number": goods["number"], "version": version}
 
 
 @app.activity_trigger(input_name="goods")

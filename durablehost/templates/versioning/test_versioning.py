@@ -17,3 +17,10 @@ async def test_an_instance_of_the_old_version_finishes_as_it_began(hub):
 
     assert (await hub.result(delivery))["version"] == "1.0"
     assert steps(hub) == ["receive", "pay"]
+
+
+async def test_an_instance_without_a_version_is_an_old_one(hub):
+    delivery = await hub.start("delivery", DELIVERY, version="")
+
+    assert (await hub.result(delivery))["version"] == "1.0"
+    assert steps(hub) == ["receive", "pay"]

@@ -33,6 +33,31 @@ def durable_app(request):
 """
 
 
+# Put into each app, with the bodies that a new user might send by mistake.
+REFUSALS = """\
+async def test_wrong_values_are_refused(hub):
+    for body in {bodies!r}:
+        answer = await hub.request({method!r}, {path!r}, data=body)
+
+        assert answer.status == 400, body
+        assert hub.instances() == []
+"""
+WRONG = {
+    str: [None, 5, []],
+    int: [None, 1.5, float("inf"), "many", []],
+    list: [None, "acme", [5]],
+}
+FREE_TEXT = {"what", "name", "text"}  # a person reads it, so anything will do
+
+
+def with_wrong_values(body: str) -> Iterator[str]:
+    """The body of a request with one value replaced, as JSON."""
+    right = json.loads(body)
+    for field, value in right.items():
+        if field not in FREE_TEXT:
+            yield from (json.dumps(right | {field: wrong}) for wrong in WRONG[type(value)])
+
+
 def requests_of(readme: str) -> Iterator[tuple[str, str, str | None]]:
     """Method, path and body of each curl command that can be sent as it is written."""
     for command in CURL.findall(readme):
@@ -56,7 +81,7 @@ def test_a_template_is_short_and_uses_nothing_of_this_repository(pattern):
     tests = (TEMPLATES / pattern / f"test_{pattern}.py").read_text("utf-8")
     imported = set(re.findall(r"^(?:from|import) (\w+)", app, re.MULTILINE))
 
-    assert len(app.splitlines()) <= (100 if pattern in LONG else 61)
+    assert len(app.splitlines()) <= (100 if pattern in LONG else 60)
     assert len(tests.splitlines()) <= 40
     assert imported <= {"azure", *sys.stdlib_module_names}
 
@@ -73,7 +98,12 @@ def run_tests(folder: Path) -> str:
 def test_the_tests_of_all_templates_pass(tmp_path: Path):
     (tmp_path / "conftest.py").write_text(EACH_ITS_OWN_APP)
     for pattern in patterns():
-        new.create(tmp_path / pattern, pattern)
+        folder = tmp_path / pattern
+        new.create(folder, pattern)
+        [(method, path, body)] = requests_of((folder / "README.md").read_text("utf-8"))
+        if bodies := [*with_wrong_values(body or "{}")]:
+            test = REFUSALS.format(method=method, path=path, bodies=bodies)
+            (folder / "test_refusals.py").write_text(test)
 
     said = run_tests(tmp_path)
 
