@@ -42,7 +42,7 @@ async def test_wrong_values_are_refused(hub):
         assert answer.status == 400, body
         assert hub.instances() == []
 """
-WRONG = {
+WRONG: dict[type, list[object]] = {
     str: [None, 5, []],
     int: [None, 1.5, float("inf"), "many", []],
     list: [None, "acme", [5]],
