@@ -34,7 +34,7 @@ from activities.documents import (
     store_original,
 )
 from activities.ids import child_id, document_id
-from activities.messages import PAYABLES, Message, send_message
+from activities.messages import PAYABLES, Message, failure_message, send_message
 from activities.pdf_files import MAX_PDF_BYTES, require_name, require_pdf
 from activities.postings import Posting
 from activities.reviews import ReviewTerms, review_terms
@@ -45,7 +45,7 @@ from http_api.instances import Instance
 from http_api.problems import Problem, answers_problems, failures_as_problems
 from http_api.starting import ensure_started, started
 from orchestration.cancel_rules import on_cancel
-from orchestration.failures import Failed, Failure
+from orchestration.failures import Failed, Failure, on_failure
 from orchestration.retrying import PATIENT, call_with_retry, retried
 
 _STATUS_OF: Final = {
@@ -132,6 +132,7 @@ async def start_document_intake_from_blob(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="the file and an invoice that was posted stay", starts_children=True)
+@on_failure(send_message, failure_message)
 def document_intake(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Outcome]:
     """Read a document, check it, ask a person in doubt, store the decision, post it and notify."""
     document = cast(Document, context.get_input())

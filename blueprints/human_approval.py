@@ -25,7 +25,7 @@ from activities.approvals import (
 )
 from activities.decision_tokens import require_key
 from activities.ids import IdPart, approval_id
-from activities.messages import Message, send_message
+from activities.messages import Message, failure_message, send_message
 from blueprints.human_approval_mails import Mails
 from blueprints.human_approval_voting import (
     Ballot,
@@ -38,7 +38,7 @@ from http_api.bodies import Body, read_body, read_event
 from http_api.problems import answers_problems, failures_as_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.failures import failure_of
+from orchestration.failures import failure_of, on_failure
 
 LONGEST: Final = timedelta(days=3)  # a timer of more than six days cannot be cancelled
 # The SDK's retry: four attempts, the same pause after each failure, refusals included.
@@ -87,6 +87,7 @@ async def start_payment_approval(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("terminate", left="links in mails that were sent lead nowhere")
+@on_failure(send_message, failure_message)
 def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Outcome]:
     """Ask people until enough agree. Remind them, ask one more person, and expire in the end."""
     payment = cast(Payment, context.get_input())

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from activities import limits
 from activities.ids import IdPart, approval_id, payment_id
-from activities.messages import PAYABLES, Message, send_message
+from activities.messages import PAYABLES, Message, failure_message, send_message
 from activities.payments import (
     PaymentOrder,
     check_not_paid_yet,
@@ -33,7 +33,7 @@ from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import CANCEL_EVENT, cancel_reason, on_cancel
 from orchestration.compensation import Undo, undo_all
-from orchestration.failures import Failed, Failure, failure_of
+from orchestration.failures import Failed, Failure, failure_of, on_failure
 from orchestration.retrying import call_with_retry
 
 APPROVAL_REQUIRED: Final = "approval_required"
@@ -129,6 +129,7 @@ async def check_payment_approval(
 
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="money that was moved stays moved: see the bank's ledger")
+@on_failure(send_message, failure_message)
 def invoice_payment(
     context: df.DurableOrchestrationContext,
 ) -> Generator[Any, Any, Paid | Unfinished]:

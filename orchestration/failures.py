@@ -5,8 +5,15 @@ names of functions, the message, and stack traces of the host. A Failure writes 
 message, `[order_unknown] order PO-1 does not exist`, and `failure_of` reads it from such a text.
 """
 
+import functools
+import logging
 import re
-from typing import Final, TypedDict
+from collections.abc import Callable, Generator
+from typing import Any, Final, TypedDict
+
+import azure.durable_functions as df
+
+Orchestrator = Callable[[df.DurableOrchestrationContext], Generator[Any, Any, Any]]
 
 INTERNAL: Final = "internal"
 
@@ -18,6 +25,11 @@ _TEXT: Final = re.compile(
     r" *(?:\n.*)?",
     re.DOTALL,
 )
+
+# The SDK's retry. It repeats refusals too, which here costs no more than four pauses.
+_RETRY: Final = df.RetryOptions(first_retry_interval_in_milliseconds=5000, max_number_of_attempts=5)
+
+log = logging.getLogger(__name__)
 
 
 def is_code(text: object) -> bool:
@@ -61,3 +73,35 @@ def failure_of(error: object) -> Failure:
     return Failure(
         INTERNAL, "something unexpected stopped this work; the app's log has it", retriable=True
     )
+
+
+def on_failure(
+    activity: Any, message: Callable[[str, Failure, str], object]
+) -> Callable[[Orchestrator], Orchestrator]:
+    """Call an activity if the decorated orchestrator fails. The instance then fails as before.
+
+    `message` makes the input of the activity from the id of the instance, its failure and a key,
+    which is another one if the instance is started again.
+    """
+
+    def decorate(orchestrator: Orchestrator) -> Orchestrator:
+        @functools.wraps(orchestrator)
+        def telling(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+            try:
+                return (yield from orchestrator(context))
+            except Exception as error:  # whatever it was, a person has to know
+                key = f"{context.instance_id}:{context.new_uuid()[:8]}:failed"
+                told = message(context.instance_id, failure_of(error), key)
+                try:
+                    yield context.call_activity_with_retry(activity, _RETRY, told)
+                except Exception as untold:  # the SDK raises nothing narrower
+                    if not context.is_replaying:
+                        why = failure_of(untold)
+                        log.warning(
+                            "%s: nobody was told that it failed: %s", context.instance_id, why
+                        )
+                raise
+
+        return telling
+
+    return decorate

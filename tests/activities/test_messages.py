@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.messages import Message, send_message
+from activities.messages import PAYABLES, Message, send_message
 from orchestration.failures import Failure
 from tests.outside import Sandbox
 
@@ -24,6 +24,16 @@ async def test_another_key_is_another_message(sandbox: Sandbox) -> None:
     await send_message(a_message("b:told"))
 
     assert len(await sandbox.mails("ada@example.com")) == 2
+
+
+async def test_the_mail_for_accounts_payable_goes_to_the_address_in_the_settings(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYABLES", "team@acme.example")
+
+    await send_message(a_message("a:told") | {"to": PAYABLES})
+
+    assert len(await sandbox.mails("team@acme.example")) == 1
 
 
 async def test_an_outage_is_retriable(sandbox: Sandbox) -> None:

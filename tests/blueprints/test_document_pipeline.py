@@ -226,6 +226,7 @@ async def test_an_outage_of_days_fails_a_document_with_a_code_and_a_retry_comple
     shown = (await hub.request("GET", f"/api/operations/{document}")).json()
     assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", code)
     assert await sandbox.postings() == []
+    assert await reported(sandbox) == [f"{document} has failed"]
 
     await sandbox.mend()
     await hub.request("POST", f"/api/operations/{document}/retry")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from activities.messages import PAYABLES
 from blueprints.human_approval_voting import decided_event
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
@@ -383,7 +384,7 @@ async def test_an_outage_of_the_mail_delays_the_first_mails(
 
 
 async def test_mail_that_is_down_for_longer_than_twenty_hours_fails_the_approval(
-    hub: ManualHub, sandbox: Sandbox
+    hub: ManualHub, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.slow_activity("request_approval", timedelta(hours=4))
     await sandbox.fault("mail", fail_next=100_000)
@@ -395,6 +396,7 @@ async def test_mail_that_is_down_for_longer_than_twenty_hours_fails_the_approval
     times = {call.at for call in hub.calls("request_approval")}
     assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "mail_unavailable")
     assert timedelta(hours=16) < max(times) - min(times) <= timedelta(hours=20)
+    assert f"{ID}: nobody was told that it failed: [mail_unavailable" in caplog.text
 
 
 async def test_an_approval_that_expires_while_mail_is_down_ends_then(
@@ -434,6 +436,7 @@ async def test_refused_addresses_fail_an_approval_if_too_few_people_are_left(
     code = shown["output"]["code"] if shown["output"] else None
     expected = "bad_request" if status == "Failed" else None
     assert (shown["runtimeStatus"], code) == (status, expected)
+    assert len(await sandbox.mails(PAYABLES)) == (status == "Failed")
 
 
 async def test_two_of_three_decide_although_the_third_has_no_address(

@@ -61,7 +61,9 @@ def audit(
     payments = books["/bank/audit"]["payments"]
     unknown = payments.keys() - {order.id for order in orders}
     found.wrong += [f"{payment} is known to the bank only" for payment in unknown]
-    keys = Counter(mail["key"].rpartition(":")[0] for mail in books["/mail/messages"]["messages"])
+    # A payment that failed can be asked for again, and may fail again: each time it is told.
+    ends = [mail["key"].rpartition(":") for mail in books["/mail/messages"]["messages"]]
+    keys = Counter(begin for begin, _, end in ends if end != "failed")
     for order in orders:
         operation, bank = operations[order.id], payments.get(order.id)
         posted = _posted(order, books["/postings"]["postings"])

@@ -47,6 +47,7 @@ async def test_of_a_payment_that_cannot_be_undone_stands_what_a_person_is_told(
     found = audit(orders, operations, books, replayed=0)
     assert found.wrong == []
     assert found.suspended_cents > 0
-    assert len(await sandbox.mails(PAYABLES)) == found.ends[HANDED_OVER] > 1
+    handovers = [m for m in await sandbox.mails(PAYABLES) if m["key"].endswith(":handover")]
+    assert len(handovers) == found.ends[HANDED_OVER] > 1
     assert found.ends["paid"] > 1
     assert found.undone > 1
