@@ -77,11 +77,11 @@ async def _alone(runs: int) -> list[Figure]:
         approval.add(MEMORY, await figures.ninety_days())
     del approval.runs[MEMORY][0]  # warm
     _progress("memory after 10,000 instances")
-    memory = Figure("memory after 10,000 instances", "MB", "≤ 150", "551 idle")
+    memory = Figure("peak memory over 10,000 instances", "MB", "≤ 150", "551 idle")
     for _ in range(runs):
         memory.add(FILE, await figures.memory_after(10_000))
     _progress("memory with large histories")
-    large = Figure("memory with 60 × 10 results of 1 MB", "MB", "≤ 300")
+    large = Figure("peak memory with 60 × 10 results of 1 MB", "MB", "≤ 300")
     for _ in range(runs):
         large.add(FILE, await figures.memory_with_large_histories())
     _progress("the linter")

@@ -191,21 +191,21 @@ def multiply(hub: Path, instances: int) -> None:
 
 
 async def memory_after(instances: int) -> float:
-    """The memory of durablehost in MB after `instances` instances of three activities."""
+    """The peak memory of durablehost in MB over `instances` instances of three activities."""
     async with durablehost() as side:
         for _ in range(instances // 500):
             await many_chains(side, 500)
-        return side.memory_megabytes()
+        return side.peak_megabytes()
 
 
 async def memory_with_large_histories() -> float:
-    """Megabytes of a durablehost with 60 waiting instances of ten results of 1 MB each."""
+    """The peak memory in MB with 60 waiting instances of ten results of 1 MB each."""
     async with durablehost() as side:
         ids = [await side.start("holds", {}, f"holds-{number}") for number in range(60)]
         for instance_id in ids:
             while (await side.status(instance_id))["customStatus"] != "waits":
                 await asyncio.sleep(0.01)
-        return side.memory_megabytes()
+        return side.peak_megabytes()
 
 
 def readable(value: float) -> str:

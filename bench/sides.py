@@ -71,9 +71,16 @@ class Durablehost:
         return await self.ended(await self.start(name, body), look_every)
 
     def memory_megabytes(self) -> float:
-        """The resident memory of the process (Linux)."""
+        """The resident memory of the process now (Linux)."""
+        return self._megabytes("VmRSS")
+
+    def peak_megabytes(self) -> float:
+        """The most resident memory that the process has had (Linux)."""
+        return self._megabytes("VmHWM")
+
+    def _megabytes(self, name: str) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else float("nan")
 
     async def close(self) -> None:

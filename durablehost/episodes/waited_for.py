@@ -41,9 +41,10 @@ class Waits:
 
 def waits_of(walk: Walk, now: datetime) -> Waits:
     """What is open at the end of a walk; `now` is for the words about timers."""
+    # The id of a request is that of the host that wrote the history.
     requests = {
-        item.request_id.lower(): item.target
-        for _, item in walk.tasks.matched
+        json.loads(event["Input"])["id"].lower(): item.target
+        for event, item in walk.tasks.matched
         if isinstance(item, SendRequest)
     }
     names = walk.events.expected

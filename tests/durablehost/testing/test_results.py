@@ -40,6 +40,16 @@ def months(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def asks_stock(context):
+    return (yield context.call_entity(df.EntityId("Stock", "Bolts"), "count"))
+
+
+@app.entity_trigger(context_name="context", entity_name="Stock")
+def stock(context):
+    context.set_result(0)
+
+
+@app.orchestration_trigger(context_name="context")
 def checks(context):
     yield context.create_timer(context.current_utc_datetime + DAY)
     raise ValueError("the month is closed")
@@ -147,6 +157,27 @@ async def test_all_that_an_instance_waits_for_is_listed() -> None:
         )
         assert hub.waits_for("the child") == Waits(timers=(START + DAY,))
         assert str(hub.waits_for("the child")) == TIMER
+
+
+async def test_a_call_of_an_entity_is_listed_by_the_id_of_the_entity() -> None:
+    async with new_hub() as hub:
+        during: list[tuple[Waits, str]] = []
+
+        def look(key: str, operation: str, given: object) -> int:
+            during.append((hub.waits_for("a"), repr(hub.instance("a"))))
+            return 3
+
+        hub.replace_entity("Stock", look)
+        asked = await hub.start("asks_stock", instance_id="a")
+
+        assert during == [
+            (
+                Waits(entities=("@stock@Bolts",)),
+                "<asks_stock 'a' Running, waits for the entity '@stock@Bolts'>",
+            )
+        ]
+        assert hub.output(asked) == 3
+        assert hub.waits_for(asked) == Waits()
 
 
 async def test_an_instance_that_cannot_end_in_time_says_what_it_waits_for() -> None:
