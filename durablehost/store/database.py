@@ -17,7 +17,7 @@ _PRAGMAS: Final = (
     "cache_size = -16000",
     "journal_size_limit = 16000000",
 )
-_SHRUNK_AT_ONCE: Final = 1000  # pages, which takes some milliseconds
+_SHRUNK_AT_ONCE: Final = 200  # pages, which takes some milliseconds
 _LOCKED_SECONDS: Final = 1.0  # all of durablehost waits while another program writes to the file
 
 Row = tuple[Any, ...]

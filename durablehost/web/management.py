@@ -36,7 +36,6 @@ from durablehost.web.shown import (
 from durablehost.web.urls import management_urls
 
 _LONGEST_ID: Final = 256
-_PURGED_AT_ONCE: Final = 250  # instances, which takes a few milliseconds
 _WENT_WRONG: Final = "Something went wrong while processing your request"
 
 Saved = Callable[[], Awaitable[None]]
@@ -257,9 +256,8 @@ class Management:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
         purged = 0
         # Other requests get their turn between two parts.
-        while part := self._client.purge_by(
-            query.created_from, query.created_to, query.statuses, _PURGED_AT_ONCE
-        ):
+        period = query.created_from, query.created_to
+        while part := self._client.purge_by(*period, query.statuses):
             await self._saved()
             purged += part
         if not purged:
