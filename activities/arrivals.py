@@ -26,10 +26,11 @@ async def content_of(blob: func.InputStream) -> bytes | None:
         require_size(length)
         await asyncio.to_thread(require_pdf, content)
     except Failure as failure:
-        log.warning("the blob %r is put into quarantine: %s", name, failure)
+        folder = _folder_of(blob)
+        log.warning("%s: the blob %r is put into quarantine: %s", folder, name, failure)
         reason = {**failure.as_data(), "blob": name, "bytes": length}
         stored = content if length <= MAX_PDF_BYTES else None
-        await quarantine(_folder_of(blob), reason, stored)
+        await quarantine(folder, reason, stored)
         return None
     return content
 

@@ -54,7 +54,7 @@ async def purge_ended_instances(timer: func.TimerRequest, starter: str) -> None:
         by_status = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
         verb = "would purge" if dry_run else "purged"
         log.info(
-            "retention %s %d instances (%s) that ended before %s; %d changed meanwhile%s",
+            "retention: %s %d instances (%s) that ended before %s; %d changed meanwhile%s",
             *(verb, counted.total(), by_status, time_text(ended_before), changed, unfinished),
         )
 
@@ -80,7 +80,7 @@ async def _purge(client: df.DurableOrchestrationClient, instance_id: str) -> boo
         with sdk_problems(instance_id):
             return bool((await client.purge_instance_history(instance_id)).instances_deleted)
     except Problem as problem:
-        log.info("retention did not purge %s: %s", instance_id, problem.detail)
+        log.info("%s: retention did not purge it: %s", instance_id, problem.detail)
         return False
 
 

@@ -86,7 +86,7 @@ def answers_problems(
         except Exception as error:  # the client raises nothing narrower
             if not _is_of_host(error):
                 raise
-            log.warning("the task hub failed: %s", error)
+            log.warning("%s: the task hub failed: %s", function.__name__, error)
             return hub_unavailable().answer()
 
     return answered

@@ -111,7 +111,7 @@ async def test_the_log_has_a_count_for_each_status(
     await purge(hub)
 
     assert caplog.messages[-1] == (
-        "retention purged 5 instances (3 Completed, 1 Failed, 1 Terminated) "
+        "retention: purged 5 instances (3 Completed, 1 Failed, 1 Terminated) "
         "that ended before 2026-01-02T00:00:00Z; 0 changed meanwhile"
     )
 
@@ -127,7 +127,7 @@ async def test_a_dry_run_counts_and_purges_nothing(
     await purge(hub)
 
     assert ids(hub) == ended
-    assert caplog.messages[-1].startswith("retention would purge 5 instances (3 Completed, 1 F")
+    assert caplog.messages[-1].startswith("retention: would purge 5 instances (3 Completed, 1 F")
 
 
 @pytest.mark.allow_problems("version-mismatch")
