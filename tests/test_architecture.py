@@ -188,12 +188,12 @@ def test_the_arrows_of_durablehost_lead_one_way():
 
 
 @pytest.mark.parametrize("module", LEAVES)
-def test_a_leaf_of_durablehost_imports_nothing_of_ours(module):
+def test_a_leaf_package_of_durablehost_imports_no_other_package(module):
     assert DURABLEHOST[f"durablehost.{module}"] == set()
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_what_decides_knows_neither_clock_nor_storage(module):
+def test_the_modules_that_decide_import_neither_clock_nor_storage(module):
     known = {f"durablehost.{name}" for name in PURE_KNOWS}
     packages = {"durablehost.app", "durablehost.hub"}  # named on the way to a module
 
@@ -236,7 +236,7 @@ def test_every_page_and_test_belongs_to_a_pattern():
     assert {owner_of(path.stem.removeprefix("test_")) for path in tests} == {*patterns(), *SERVING}
 
 
-def test_a_part_of_a_pattern_is_for_that_pattern_alone():
+def test_no_pattern_imports_a_part_of_another_pattern():
     known = {f"blueprints.{stem}" for stem in blueprint_files()}
     strangers = {
         (owner_of(stem), name.removeprefix("blueprints."))

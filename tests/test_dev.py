@@ -212,7 +212,7 @@ def test_a_path_of_one_machine_is_found_in_a_tracked_file(tmp_path, line):
 
 
 @pytest.mark.parametrize("line", ["GET /api/home/x", "/home/site/wwwroot", "a/tmp/b", "/tmpfiles"])
-def test_a_path_that_holds_everywhere_is_let_pass(tmp_path, line):
+def test_a_path_that_exists_on_every_machine_is_allowed(tmp_path, line):
     (tmp_path / "notes.txt").write_text(line, "utf-8")
     for command in (["init", "-q"], ["add", "notes.txt"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
@@ -234,7 +234,7 @@ def test_help_has_one_line_for_each_target_of_the_makefile(capsys):
 
 
 @pytest.mark.parametrize("command", dev.MODULES)
-def test_a_command_that_runs_a_module_has_one_to_run(command):
+def test_each_python_m_command_names_a_module_that_exists(command):
     module = dev.command_line().parse_args([command]).module
 
     helped = subprocess.run(

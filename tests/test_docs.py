@@ -207,7 +207,7 @@ def test_a_pattern_is_among_those_to_choose_from(pattern):
 
 
 @pytest.mark.parametrize("name", sorted(SERVING))
-def test_what_serves_every_pattern_is_beside_them(name):
+def test_each_page_that_serves_all_patterns_has_a_row_in_the_index(name):
     chooser = (ROOT / "docs" / "patterns" / "index.md").read_text("utf-8")
 
     assert re.search(rf"^\| .* \| \[{name}\]\([^)]+\) \|$", chooser, re.MULTILINE)

@@ -45,7 +45,7 @@ def has_length(constraint: Any) -> bool:
     return getattr(constraint, "max_length", None) is not None
 
 
-def test_no_field_of_a_request_is_without_an_end(durable_app: FunctionTable) -> None:
+def test_every_field_of_a_request_has_a_limit(durable_app: FunctionTable) -> None:
     ours = [
         model
         for kind in (Body, Query)
@@ -104,7 +104,7 @@ def test_no_cap_is_written_where_it_is_used(path: Any) -> None:
         "f(most=24 * 365)",
     ],
 )
-def test_a_cap_that_is_written_there_is_noticed(source: str) -> None:
+def test_a_limit_that_is_written_as_a_number_is_noticed(source: str) -> None:
     assert list(literal_caps(source)) != []
 
 

@@ -26,7 +26,9 @@ def routes(app: FunctionTable) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_what_only_reads_is_a_get_and_says_so_in_its_name(durable_app: FunctionTable) -> None:
+def test_a_route_that_only_reads_is_a_get_whose_function_name_says_so(
+    durable_app: FunctionTable,
+) -> None:
     found = routes(durable_app)
 
     against = [each for each in found if each[0].startswith(READING) != (each[1] == "GET")]
@@ -34,7 +36,7 @@ def test_what_only_reads_is_a_get_and_says_so_in_its_name(durable_app: FunctionT
     assert against == []
 
 
-def test_a_route_has_one_word_of_lower_case_a_part(durable_app: FunctionTable) -> None:
+def test_each_part_of_a_route_is_one_lower_case_word(durable_app: FunctionTable) -> None:
     form = re.compile(r"([a-z]+(-[a-z]+)*|\{[a-z]+\})(/([a-z]+(-[a-z]+)*|\{[a-z]+\}))*")
 
     files = {"openapi.json"}  # a route that is the name of a file

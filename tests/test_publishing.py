@@ -116,7 +116,7 @@ def deployed(tmp_path) -> Path:
     return Path(tmp_path)
 
 
-def test_what_is_sent_is_the_app_and_all_of_it_whichever_tool_sends_it(tmp_path):
+def test_each_publishing_tool_sends_the_whole_app_and_nothing_else(tmp_path):
     code = {str(p.relative_to(ROOT)) for f in APP_FOLDERS for p in (ROOT / f).rglob("*.py")}
 
     assert sent_by_core_tools(TRACKED) == PUBLISHED_FILES | code
@@ -124,7 +124,7 @@ def test_what_is_sent_is_the_app_and_all_of_it_whichever_tool_sends_it(tmp_path)
     assert sent_by_git_rules(TRACKED, tmp_path) == PUBLISHED_FILES | code
 
 
-def test_what_is_sent_as_the_sandbox_is_its_package_and_what_it_needs(tmp_path):
+def test_the_published_sandbox_is_its_package_and_what_it_needs(tmp_path):
     package = {name for name in TRACKED if name.startswith("sandbox/")}
     leftovers = {"sandbox/__pycache__/bank.cpython-311.pyc", *LEFTOVERS}
 
@@ -172,13 +172,13 @@ LEFTOVERS = [
 ]
 
 
-def test_what_tools_leave_in_the_folder_is_not_sent_whichever_tool_sends_it(tmp_path):
+def test_files_that_tools_leave_in_the_folder_are_not_published(tmp_path):
     assert sent_by_core_tools(LEFTOVERS) == set()
     assert sent_by_core_tools(LEFTOVERS, boundary="") == set()
     assert sent_by_git_rules(LEFTOVERS, tmp_path) == set()
 
 
-def test_what_is_sent_loads_with_what_requirements_name(deployed):
+def test_the_published_files_load_with_the_packages_in_requirements(deployed):
     forbidden = modules_not_in_azure()
     assert {"pytest", "hypothesis"} <= forbidden
     assert not {"azure", "pydantic", "aiohttp"} & forbidden

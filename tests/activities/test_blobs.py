@@ -51,7 +51,7 @@ async def test_a_written_blob_can_be_read(folder: str, content: bytes) -> None:
 
 
 @pytest.mark.azurite
-async def test_what_is_written_twice_is_there_once(folder: str) -> None:
+async def test_a_blob_that_is_written_twice_exists_once(folder: str) -> None:
     await write_blob(RESULTS, f"{folder}a", b"first")
     await write_blob(RESULTS, f"{folder}a", b"second")
 
@@ -140,7 +140,7 @@ async def test_the_app_s_own_setting_goes_before_the_host_s(
     await require_storage()
 
 
-async def test_a_storage_that_does_not_answer_is_told_at_once(
+async def test_a_storage_that_does_not_answer_is_reported_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AzureWebJobsStorage", connection_to("http://127.0.0.1:1"))

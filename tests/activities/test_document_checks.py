@@ -55,7 +55,7 @@ def test_an_unknown_kind_is_the_one_doubt() -> None:
     assert assessed({"number": 0.1}, kind="love letter") == ("", {"kind": "unknown"})
 
 
-def test_as_sure_as_needed_is_sure_and_less_is_not() -> None:
+def test_the_needed_confidence_is_enough_and_less_is_a_doubt() -> None:
     assert assessed({"number": 0.8}) == ("invoice", {})
     assert assessed({"number": 0.79}) == ("invoice", {"number": "unsure"})
 

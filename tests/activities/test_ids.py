@@ -29,7 +29,7 @@ def test_parts_cannot_be_shifted_into_each_other() -> None:
 @pytest.mark.parametrize(
     "text", ["", "@counter@x", "a/b", "a\\b", "a b", "..", "a?b", "a#b", "a%2Fb", "ü", "a" * 101]
 )
-def test_what_could_leave_a_url_or_name_an_entity_is_no_id(text: str) -> None:
+def test_a_text_that_could_change_a_url_or_name_an_entity_is_not_an_id(text: str) -> None:
     assert not is_instance_id(text)
 
 
@@ -46,7 +46,7 @@ def test_the_id_of_a_child_begins_with_that_of_its_parent() -> None:
 
 
 @pytest.mark.parametrize("part", ["", "a:b", "a/b", "B\u00fccher & S\u00f6hne", "a" * 65])
-def test_a_part_that_fits_no_id_stands_in_one_under_another_name(part: str) -> None:
+def test_a_part_that_no_id_can_contain_is_replaced_by_its_hash(part: str) -> None:
     found = child_id("month-end:2026-10", part)
 
     assert is_instance_id(found)

@@ -35,7 +35,7 @@ async def test_the_whole_order_may_be_invoiced(sandbox: Sandbox) -> None:
         ({"amount_cents": 125_001}, "over_order"),
     ],
 )
-async def test_what_does_not_match_has_a_code_and_is_not_worth_another_attempt(
+async def test_an_invoice_that_does_not_match_its_order_fails_with_a_final_code(
     sandbox: Sandbox, changes: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(Failure) as caught:

@@ -112,7 +112,7 @@ def test_a_name_that_stays_in_its_folder_is_taken(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "..", "a/..", "../a", "/a", "a/", "./a", "a\\b", "a\x00b", "x" * 501]
 )
-def test_a_name_that_does_not_is_refused(name: str) -> None:
+def test_a_name_that_leaves_its_folder_is_refused(name: str) -> None:
     with pytest.raises(Failure, match="could leave its folder") as caught:
         require_name(name)
 

@@ -115,7 +115,7 @@ async def test_the_books_are_asked_for_one_month(filed: Filed, sandbox: Sandbox)
         await collect(filed, 2)
 
 
-async def test_books_that_are_closed_are_worth_another_attempt(
+async def test_a_posting_is_retried_while_the_books_are_closed(
     filed: Filed, sandbox: Sandbox
 ) -> None:
     await sandbox.fault("postings", fail_next=1)

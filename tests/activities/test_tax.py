@@ -9,7 +9,7 @@ from tests.outside import Sandbox
 APPLICANT = Applicant(vat_id="DE123456789")
 
 
-async def test_an_office_that_lets_everybody_in_is_asked_as_it_is(
+async def test_an_office_without_authentication_is_asked_without_a_ticket(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TAX_URL", "https://tax.example/api/")

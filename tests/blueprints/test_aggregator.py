@@ -66,7 +66,7 @@ def run_batch(state: object, *operations: tuple[str, object]) -> Any:
     return json.loads(run(json.dumps(context | {"state": state_text, "batch": batch})))
 
 
-def test_an_event_is_remembered_through_999_others_and_counts_again_after_a_thousand() -> None:
+def test_an_event_is_remembered_for_999_others_and_counts_again_after_1000() -> None:
     """The bound that the page names, from both sides."""
     first = ("record", an_event("e-1"))
     others = [("record", an_event(f"other-{number}")) for number in range(REMEMBERED)]
@@ -91,7 +91,7 @@ def test_each_operation_of_a_batch_fails_by_itself() -> None:
     assert json.loads(done["entityState"])["repeats"] == 1
 
 
-def test_a_state_that_lacks_a_field_of_today_is_completed() -> None:
+def test_a_state_saved_by_older_code_gets_its_missing_fields() -> None:
     done = run_batch({"events": 5, "amount_cents": 50}, ("record", an_event("e-1")))
 
     state = json.loads(done["entityState"])
@@ -210,7 +210,7 @@ async def test_the_directory_names_a_vendor_once(hub: ManualHub) -> None:
     assert hub.entity_state("vendor_directory", page) == {"vendors": ["acme"]}
 
 
-async def test_a_page_that_lacks_a_field_of_today_is_completed(hub: ManualHub) -> None:
+async def test_a_page_saved_by_older_code_gets_its_missing_fields(hub: ManualHub) -> None:
     await hub.set_entity_state("vendor_directory", "0", {})
 
     listed = await hub.call_entity("vendor_directory", "0", "list_after", "")

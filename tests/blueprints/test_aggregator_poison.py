@@ -231,7 +231,7 @@ async def test_a_message_whose_function_fails_for_a_while_is_counted_once(
 
 
 @pytest.mark.azurite
-async def test_a_bad_message_is_poisoned_reported_and_recorded_by_a_retry(
+async def test_a_message_that_fails_becomes_a_poisoned_message_is_reported_and_can_be_retried(
     listening: Listening, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = listening.hub

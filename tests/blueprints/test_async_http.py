@@ -302,7 +302,7 @@ async def test_an_invalid_wait_is_refused(hub: ManualHub, served: Cabinet, wait:
 
 @pytest.mark.parametrize("path", ["", "/result"])
 @pytest.mark.parametrize("name", ["report:2025:final", "intake:acme:INV-1", "@counter@x", ".."])
-async def test_anything_but_a_report_is_404(
+async def test_an_operation_that_is_not_a_report_is_404(
     hub: ManualHub, served: Cabinet, name: str, path: str
 ) -> None:
     hub.replace_activity("match_order", lambda invoice: invoice)

@@ -257,7 +257,7 @@ async def test_an_unreadable_answer_is_requested_again(
 # Where the answer is
 
 
-async def test_a_place_may_be_a_path(hub: ManualHub, sandbox: Sandbox) -> None:
+async def test_a_location_may_be_a_path(hub: ManualHub, sandbox: Sandbox) -> None:
     await sandbox.put("/tax/office", location="/tax/checks/{id}")
     await check(hub)
 
@@ -266,7 +266,7 @@ async def test_a_place_may_be_a_path(hub: ManualHub, sandbox: Sandbox) -> None:
     assert hub.output(ID)["valid"] is True
 
 
-async def test_an_office_that_names_no_place_is_asked_again_for_the_same_check(
+async def test_an_office_that_sends_no_location_is_asked_again_for_the_same_check(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await sandbox.put("/tax/office", location=None)

@@ -185,7 +185,7 @@ def test_a_counter_is_deleted_and_created_anew_within_one_batch() -> None:
     assert json.loads(done["entityState"]) == {"value": 1}
 
 
-def test_a_state_that_lacks_a_field_of_today_is_completed() -> None:
+def test_a_state_saved_by_older_code_gets_its_missing_fields() -> None:
     done = run_batch({}, ("add", {"amount": 3}))
 
     assert json.loads(done["entityState"]) == {"value": 3}
@@ -221,7 +221,9 @@ async def test_a_list_of_operations_leaves_entities_out(hub: ManualHub) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/cancel"), ("DELETE", "")])
-async def test_an_entity_is_no_operation(hub: ManualHub, method: str, path: str) -> None:
+async def test_the_id_of_an_entity_is_not_an_operation(
+    hub: ManualHub, method: str, path: str
+) -> None:
     await add(hub, 5)
 
     answer = await hub.request(method, f"/api/operations/@counter@visits{path}")

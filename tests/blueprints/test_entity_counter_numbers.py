@@ -68,7 +68,7 @@ async def test_a_full_series_gives_no_number_and_says_so(
     assert hub.entity_state("number_series", "invoices-2026") == {"last": 1}
 
 
-def test_a_state_that_lacks_a_field_of_today_is_completed() -> None:
+def test_a_state_saved_by_older_code_gets_its_missing_fields() -> None:
     run = entity_counter_numbers.number_series.build().get_user_function()
     context = {"self": {"name": "number_series", "key": "a"}, "exists": True, "state": "{}"}
 

@@ -135,7 +135,7 @@ async def test_an_amount_equal_to_the_limit_needs_one_approval(
 # Time
 
 
-async def test_whoever_has_not_decided_is_reminded_every_day(
+async def test_people_who_have_not_decided_are_reminded_every_day(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub, **LARGE)

@@ -32,7 +32,7 @@ def a_vote(decision: Choice = "approve", comment: str = "", at: str = IN_TIME) -
         (2, ["reject", "approve", "reject"], "rejected"),
     ],
 )
-def test_as_many_of_a_kind_as_are_needed_settle_it(
+def test_enough_equal_votes_decide_the_approval(
     needed: int, decisions: list[Choice], result: str | None
 ) -> None:
     ballot = a_ballot(needed)
@@ -55,7 +55,7 @@ def test_a_vote_that_is_malformed_late_or_of_nobody_asked_does_not_count(
     assert ballot == a_ballot()
 
 
-def test_the_first_vote_of_a_role_stands() -> None:
+def test_a_second_vote_of_a_role_does_not_count() -> None:
     ballot = a_ballot()
     ballot.take("lead", a_vote("reject"))
 
@@ -63,7 +63,7 @@ def test_the_first_vote_of_a_role_stands() -> None:
     assert ballot.decided == {"lead": "reject"}
 
 
-def test_whoever_is_asked_later_may_vote_then() -> None:
+def test_a_person_who_is_asked_later_may_vote_from_then_on() -> None:
     ballot = a_ballot()
     assert not ballot.take("cfo", a_vote())
 

@@ -177,7 +177,7 @@ async def test_undos_run_in_reverse_order(hub: ManualHub, sandbox: Sandbox) -> N
     ("changes", "code"),
     [({"amount_cents": 1_000_000_01}, "insufficient_funds"), ({}, "account_frozen")],
 )
-async def test_what_the_bank_refuses_ends_with_its_code_and_moves_nothing(
+async def test_a_refusal_of_the_bank_ends_with_its_code_and_moves_nothing(
     hub: ManualHub,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,

@@ -97,9 +97,7 @@ async def test_goods_that_are_missing_after_thirty_days_fail_the_intake(
     assert await sandbox.postings() == []
 
 
-async def test_goods_that_arrive_in_the_last_minute_are_in_time(
-    hub: ManualHub, sandbox: Sandbox
-) -> None:
+async def test_goods_that_arrive_in_the_last_minute_count(hub: ManualHub, sandbox: Sandbox) -> None:
     await ask(hub)
     await hub.advance(LONGEST_WAIT - MINUTE)
 
@@ -422,7 +420,7 @@ async def test_current_or_older_does_not_run_newer_versions(place: Place) -> Non
         assert hub.status(ID) == "Completed"
 
 
-async def test_strict_does_not_run_instances_of_1_0(place: Place) -> None:
+async def test_with_strict_instances_of_1_0_stay_pending(place: Place) -> None:
     async with place.runs("1.0") as hub:
         hub.allow_problems("version-mismatch")
         await ask(hub)
@@ -436,7 +434,7 @@ async def test_strict_does_not_run_instances_of_1_0(place: Place) -> None:
         assert (meanwhile, hub.status(ID)) == ("Running", "Completed")
 
 
-async def test_none_runs_every_version(place: Place) -> None:
+async def test_with_none_every_version_runs(place: Place) -> None:
     async with place.runs("3.0") as hub:
         await ask(hub)
     async with place.runs("1.0", version_match="None") as hub:
@@ -445,7 +443,7 @@ async def test_none_runs_every_version(place: Place) -> None:
         assert hub.status(ID) == "Completed"
 
 
-async def test_reject_leaves_an_instance_waiting_for_an_app_that_runs_its_version(
+async def test_with_reject_an_instance_stays_pending_until_an_app_runs_its_version(
     place: Place,
 ) -> None:
     async with place.runs("2.0", version_failure="Reject") as hub:
@@ -458,7 +456,9 @@ async def test_reject_leaves_an_instance_waiting_for_an_app_that_runs_its_versio
         assert (meanwhile, hub.status(ID)) == ("Pending", "Running")
 
 
-async def test_fail_fails_instances_that_do_not_match_also_those_in_flight(place: Place) -> None:
+async def test_with_fail_instances_of_other_versions_fail_even_if_they_are_running(
+    place: Place,
+) -> None:
     async with place.runs("1.0") as hub:
         await ask(hub)
     async with place.runs("2.0", version_match="Strict", version_failure="Fail") as hub:

@@ -22,7 +22,7 @@ def test_every_payment_is_whole_or_wholly_undone_and_no_money_is_made_or_lost(
     assert found.reversals > 0
 
 
-async def test_of_a_payment_that_cannot_be_undone_stands_what_a_person_is_told(
+async def test_a_payment_that_cannot_be_undone_says_what_a_person_has_to_do(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     vendors = ("acme", "keeps-its-credit", "keeps-its-debit")

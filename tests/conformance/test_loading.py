@@ -44,7 +44,7 @@ def test_there_are_52_recorded_apps() -> None:
 
 
 @pytest.mark.parametrize("name", where("loads"))
-def test_a_sound_app_loads_whole(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
+def test_a_valid_app_loads_completely(name: str, outcomes: dict[str, dict[str, Any]]) -> None:
     outcome = outcomes[name]
 
     assert outcome["loads"]
@@ -82,7 +82,7 @@ def test_apps_that_load_answer_as_recorded(name: str, outcomes: dict[str, dict[s
 
 
 @pytest.mark.parametrize("name", where("no function loads"))
-def test_no_function_loads_and_the_hosts_words_come_first(
+def test_if_no_function_loads_the_message_of_the_host_comes_first(
     name: str, outcomes: dict[str, dict[str, Any]]
 ) -> None:
     outcome = outcomes[name]

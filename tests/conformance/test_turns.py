@@ -248,7 +248,7 @@ def test_an_orchestrator_is_handed_the_recorded_json(recorded: Recorded) -> None
 
 
 @pytest.mark.parametrize(("recorded", "following"), FOLLOWED)
-def test_an_episode_leaves_the_history_the_next_recorded_one_found(
+def test_each_episode_leaves_the_history_that_the_next_recorded_one_had(
     recorded: Recorded, following: Recorded
 ) -> None:
     past, _ = cut(recorded)

@@ -85,7 +85,7 @@ async def test_a_child_of_a_version_that_does_not_match_leaves_its_parent_runnin
         assert hub.status(parent) == "Running"
 
 
-async def test_a_parent_whose_child_is_refused_says_none_twice(table: FunctionTable) -> None:
+async def test_a_parent_whose_child_is_refused_fails_with_none_twice(table: FunctionTable) -> None:
     async with ManualHub(table, settings=STRICT_FAIL) as hub:
         hub.allow_problems("version-mismatch")
         parent = await hub.start("parent")

@@ -47,7 +47,7 @@ def asked(compiler: Path) -> list[str]:
     return (compiler.parent / "asked").read_text().splitlines()
 
 
-def test_what_has_passed_is_checked_again_once_it_has_changed(
+def test_a_file_that_passed_the_compiler_is_checked_again_after_a_change(
     compiler: Path, infra: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     codes = [bicep.main([]), bicep.main([])]

@@ -67,7 +67,7 @@ def test_the_exit_code_tells_what_is_needed_from_what_is_advised(
         },
     ],
 )
-def test_each_way_to_name_the_storage_will_do(storage: dict[str, str]) -> None:
+def test_each_way_to_name_the_storage_works(storage: dict[str, str]) -> None:
     others = {n: v for n, v in WHOLE.items() if not n.startswith("AzureWebJobsStorage")}
 
     assert settings.missing(others | storage) == []
@@ -118,7 +118,7 @@ def test_apply_names_what_is_still_missing_and_leaves_a_decision_key_alone(
     assert "missing  BANK_URL" in capsys.readouterr().out
 
 
-def test_what_does_harm_is_named(azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_harmful_setting_is_named(azure: Azure, capsys: pytest.CaptureFixture[str]) -> None:
     harm = {
         "AzureWebJobsStorage": "AccountKey=…",
         settings.HUB_NAME: "Other",

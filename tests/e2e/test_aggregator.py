@@ -68,7 +68,7 @@ def test_events_of_many_callers_count_once_and_are_ranked(api: Site) -> None:
 
 
 @pytest.mark.azurite
-def test_messages_count_once_beside_posts_and_bad_ones_are_told_and_listed(
+def test_queue_messages_and_posts_count_once_and_invalid_messages_are_reported(
     api: Site, world: Site, queue: QueueClient, azurite_connection: str
 ) -> None:
     events = [an_event(f"m-{n}", "e2e-queued") for n in range(20)]

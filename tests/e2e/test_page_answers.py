@@ -17,7 +17,7 @@ from tests.pages import Names, difference
         ({"url": "http://x/<token>"}, {"url": "http://x/abc"}),
     ],
 )
-def test_what_varies_may_differ(page: Any, answer: Any) -> None:
+def test_values_that_vary_may_differ(page: Any, answer: Any) -> None:
     assert difference(page, answer, Names()) == ""
 
 

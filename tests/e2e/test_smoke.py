@@ -131,7 +131,7 @@ def test_no_secret_is_in_the_hub_in_the_log_or_in_an_answer(
     assert found == set()
 
 
-def test_what_does_not_work_is_named_and_the_exit_code_says_so(
+def test_the_smoke_test_names_what_does_not_work_and_fails(
     guarded: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--only", "entity_counter", "monitor", "--pause", "0.1"]
@@ -145,7 +145,7 @@ def test_what_does_not_work_is_named_and_the_exit_code_says_so(
     assert "saga has no result to go on with" in said
 
 
-def test_a_scan_of_which_event_grid_tells_is_taken_in(
+def test_a_scan_that_event_grid_reports_starts_an_intake(
     guarded: Site, storage: BlobServiceClient
 ) -> None:
     content = scanned("E2E-GRID", amount_cents=1_000)

@@ -9,7 +9,7 @@ from tests.processes import PARTIES, Site
 DEFAULT_VERSION = "AzureFunctionsJobHost__extensions__durableTask__defaultVersion"
 
 
-def test_what_one_version_began_ends_as_that_version_after_the_next_is_deployed(
+def test_instances_end_with_the_version_with_which_they_began(
     world: Site, app_folder: Path, tmp_path: Path
 ) -> None:
     environ = {f"{party.upper()}_URL": f"{world.base}/{party}" for party in PARTIES}

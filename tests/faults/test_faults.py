@@ -9,7 +9,7 @@ from tests.faults.judging import judge
 from tests.source import ROOT
 
 
-def test_a_path_holds_its_invariants_with_each_of_some_faults() -> None:
+def test_a_test_file_keeps_its_invariants_under_faults() -> None:
     path = "tests/blueprints/test_entity_counter_numbers.py"
     command = [sys.executable, "-m", "tests.faults", path, "-k", "concurrent", "--most", "4"]
     command += ["--seed", "1", "--workers", "1"]

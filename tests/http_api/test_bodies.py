@@ -31,7 +31,7 @@ def refused(body: bytes) -> Problem:
     return caught.value
 
 
-def test_a_right_body_is_read() -> None:
+def test_a_valid_body_is_read() -> None:
     order = read_body(request(b'{"number": "A", "lines": [{"cents": 5}]}'), Order)
 
     assert order == Order(number="A", lines=[Line(cents=5)])
@@ -40,7 +40,7 @@ def test_a_right_body_is_read() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"nothing", b"\xff", b'{"number": "A"', b'{"number": "\xed\xa0\x80"}']
 )
-def test_no_json_is_400(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(body: bytes) -> None:
     problem = refused(body)
 
     assert (problem.status, problem.code, problem.errors) == (400, "no_json", [])
@@ -80,7 +80,7 @@ def test_a_thousand_wrong_fields_make_a_short_answer() -> None:
     assert len(answer.get_body()) < 5_000
 
 
-def test_what_was_sent_is_not_sent_back() -> None:
+def test_a_problem_does_not_repeat_the_body_of_the_request() -> None:
     answer = refused(b'{"number": "A", "lines": "a-secret-value"}').answer()
 
     assert b"a-secret-value" not in answer.get_body()

@@ -209,7 +209,7 @@ async def fail_and_look(
 
 
 @pytest.mark.parametrize("pattern", WORK)
-async def test_of_what_an_activity_raises_nothing_is_shown(
+async def test_no_answer_shows_what_an_activity_raised(
     hub: ManualHub, durable_app: FunctionTable, sandbox: Sandbox, pattern: str
 ) -> None:
     path, body = WORK[pattern]
@@ -219,7 +219,7 @@ async def test_of_what_an_activity_raises_nothing_is_shown(
 
 @pytest.mark.azurite
 @pytest.mark.parametrize("pattern", WORK_ON_BLOBS)
-async def test_of_what_an_activity_raises_over_blobs_nothing_is_shown(
+async def test_no_answer_shows_what_an_activity_on_blobs_raised(
     hub: ManualHub, durable_app: FunctionTable, filed: Filed, pattern: str
 ) -> None:
     await filed.put({"invoice.pdf": b"%PDF-1.7"})

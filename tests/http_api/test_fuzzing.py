@@ -126,7 +126,7 @@ def made_up(name: str) -> list[MadeUp]:
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - WITH_STORAGE))
-async def test_made_up_requests_break_leak_and_start_nothing(
+async def test_generated_requests_cause_no_500_leak_no_secret_and_start_nothing_if_refused(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for setting, secret in PLANTED.items():

@@ -135,7 +135,7 @@ async def test_an_unreadable_hub_is_not_an_unknown_operation(
         (entity_counter.add_to_counter, request({"key": "invoices"}, {"amount": 1})),
     ],
 )
-async def test_what_cannot_be_written_is_said_to_have_failed(
+async def test_a_start_that_the_hub_cannot_write_is_503(
     host: Host, function: Any, req: func.HttpRequest, client: str
 ) -> None:
     host.looks = web.Response(status=404)
@@ -146,7 +146,7 @@ async def test_what_cannot_be_written_is_said_to_have_failed(
 @pytest.mark.parametrize(
     "function", [operations_cancelling.cancel_operation, operations.suspend_operation]
 )
-async def test_what_cannot_be_changed_is_said_to_have_failed(
+async def test_a_change_that_the_hub_cannot_make_is_503(
     host: Host, function: Any, client: str
 ) -> None:
     host.looks = web.json_response(RUNNING, status=202)

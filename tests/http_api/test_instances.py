@@ -24,7 +24,7 @@ def test_the_words_of_the_client_become_a_status(words: str, status: int) -> Non
     assert caught.value.status == status
 
 
-def test_words_that_nobody_foresaw_stay_an_exception() -> None:
+def test_an_unknown_message_of_the_client_stays_an_exception() -> None:
     with pytest.raises(Exception, match="status code 503") as caught, sdk_problems("i"):
         raise Exception("The operation failed with an unexpected status code 503")
 

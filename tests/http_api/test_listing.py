@@ -44,7 +44,7 @@ async def test_pages_lead_from_the_first_to_the_last(hub: ManualHub, steps: None
     assert seen + page == started
 
 
-async def test_what_leads_to_the_next_page_goes_into_an_address_as_it_is(
+async def test_the_token_of_the_next_page_needs_no_escaping_in_a_url(
     hub: ManualHub, steps: None
 ) -> None:
     for number in ("INV-1", "INV-2"):

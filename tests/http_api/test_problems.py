@@ -39,7 +39,7 @@ async def test_an_answer_passes_unchanged() -> None:
     assert await answering() is given
 
 
-async def test_a_bug_stays_one() -> None:
+async def test_an_unexpected_exception_is_an_empty_500() -> None:
     @answers_problems
     async def buggy() -> func.HttpResponse:
         raise KeyError("a")
@@ -58,7 +58,7 @@ async def test_a_failure_gets_the_status_of_its_code() -> None:
     assert (raised.value.status, raised.value.code) == (413, "too_large")
 
 
-async def test_what_is_missing_here_is_503_with_its_code() -> None:
+async def test_a_failure_without_a_status_of_its_own_is_503_with_its_code() -> None:
     @answers_problems
     async def needing() -> func.HttpResponse:
         with failures_as_problems():

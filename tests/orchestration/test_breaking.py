@@ -66,7 +66,7 @@ def test_an_open_breaker_refuses_calls_until_a_time_that_it_names() -> None:
     assert permit_call(state, before)[1]["until"] == "2026-01-01T00:00:30Z"
 
 
-def test_of_many_callers_of_a_half_open_breaker_one_probes() -> None:
+def test_one_of_many_callers_probes_a_half_open_breaker() -> None:
     state = failed(closed(), FAILURES)
 
     assert verdicts(state, START + OPEN_FOR, 10) == ["probe"] + ["refused"] * 9

@@ -109,7 +109,7 @@ async def test_after_a_crash_between_any_two_steps_the_pauses_are_the_same(
         assert hub.problems("i") == []
 
 
-def test_jitter_only_adds() -> None:
+def test_jitter_never_shortens_a_pause() -> None:
     assert Retry().pause(4, share=0.0) == timedelta(seconds=16)
     assert Retry().pause(4, share=1.0) == timedelta(seconds=20)
 

@@ -40,7 +40,7 @@ async def test_a_reset_forgets_money_mail_and_faults(post, get):
     ("method", "path", "status", "code"),
     [("GET", "/nowhere", 404, "not_found"), ("PATCH", "/reset", 405, "method_not_allowed")],
 )
-async def test_what_is_not_there_is_refused_in_json(sandbox, method, path, status, code):
+async def test_an_unknown_path_is_refused_in_json(sandbox, method, path, status, code):
     async with sandbox.request(method, path) as answer:
         assert answer.status == status
         assert (await answer.json())["code"] == code

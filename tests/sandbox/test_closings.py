@@ -46,7 +46,7 @@ async def test_vendors_come_in_pages_and_ranges(get, invoice):
 
 
 @pytest.mark.parametrize("top", ["0", "1001", "-1", "many"])
-async def test_a_page_has_a_size_that_makes_sense(get, top):
+async def test_the_size_of_a_page_has_limits(get, top):
     status, answer = await get("/postings/vendors", month="2026-10", top=top)
 
     assert (status, answer["code"]) == (400, "bad_request")
@@ -85,7 +85,7 @@ async def test_a_closed_month_takes_no_more_postings_and_the_next_one_does(post,
     assert (await invoice(number="2", day="2026-11-01"))[0] == 201
 
 
-async def test_sums_that_changed_since_are_refused(post, get, invoice):
+async def test_a_closing_is_refused_if_the_sums_have_changed(post, get, invoice):
     await invoice()
     await invoice(number="2")
 
@@ -95,7 +95,7 @@ async def test_sums_that_changed_since_are_refused(post, get, invoice):
     assert (await vendors(get))["vendors"] == ["acme"]
 
 
-async def test_what_was_taken_back_does_not_count(post, invoice):
+async def test_a_reversed_posting_does_not_count(post, invoice):
     await invoice()
     _, second = await invoice(number="2")
     await post(f"/postings/{second['id']}/reversal", key="back")

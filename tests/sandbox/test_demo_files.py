@@ -35,7 +35,7 @@ def put_files(connection: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-def test_of_twenty_files_three_are_worth_a_look():
+def test_three_of_twenty_demo_files_are_special():
     found = Counter(what_is_with(content) for content in sample_files().values())
 
     assert found == {"fine": 17, "differs": 1, "hard to read": 1, "unreadable": 1}

@@ -87,7 +87,7 @@ async def test_one_in_two_can_lose_the_answer_instead(post, get, debit):
     assert await operating(get) == OPENING_CENTS - 20 * 500
 
 
-async def test_a_fault_keeps_to_its_place(post, get, debit):
+async def test_a_fault_affects_only_the_service_it_names(post, get, debit):
     await post("/faults", {"on": "bank.debits.reversal", "fail_next": 1})
     await post("/faults", {"on": "bank.credits", "fail_next": 1})
 
@@ -165,7 +165,7 @@ async def test_faults_are_shown_and_switched_off(post, get, debit, sandbox):
         ({"on": "bank.debits", "explode": True}, "explode"),
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_refused(post, get, fault, says):
+async def test_an_invalid_fault_is_refused(post, get, fault, says):
     status, answer = await post("/faults", fault)
 
     assert (status, answer["code"]) == (400, "bad_request")

@@ -38,7 +38,7 @@ async def test_faults_are_named_without_the_key(guarded: Client) -> None:
     assert statuses == [503, 200]
 
 
-async def test_the_tax_office_points_back_to_where_it_was_asked(guarded: Client) -> None:
+async def test_the_location_of_the_tax_office_has_the_host_of_the_request(guarded: Client) -> None:
     """App Service ends TLS and says so in a header."""
     headers = {"X-Forwarded-Proto": "https", "Host": "sandbox.example.com"}
     asked = await guarded.post(f"/{KEY}/tax/checks", json={"vat_id": "DE1"}, headers=headers)

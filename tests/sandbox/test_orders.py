@@ -29,7 +29,7 @@ async def test_an_order_is_what_was_written_last(put, get):
     assert (order["amount_cents"], order["open"]) == (2, False)
 
 
-async def test_one_key_posts_once(post, get):
+async def test_one_idempotency_key_makes_one_posting(post, get):
     first = await post("/postings", POSTING, "k1")
 
     assert first[0] == 201

@@ -30,7 +30,7 @@ async def test_an_invoice_is_read_field_by_field(read):
     }
 
 
-async def test_the_least_legible_field_decides_how_sure_the_whole_is(read):
+async def test_the_confidence_of_a_document_is_that_of_its_least_legible_field(read):
     _, document = await read(write_invoice("acme", "INV-1 ?0.61", 100))
 
     assert document["fields"]["number"] == {"value": "INV-1", "confidence": 0.61}

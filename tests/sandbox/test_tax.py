@@ -42,7 +42,7 @@ async def test_a_number_of_the_right_form_that_does_not_end_in_0_is_valid(
     assert (answer["status"], answer["valid"]) == ("done", valid)
 
 
-async def test_with_a_token_asked_for_nobody_gets_in_without_it(ask, get, put, sandbox):
+async def test_a_tax_office_with_a_token_refuses_requests_without_it(ask, get, put, sandbox):
     check = await ask("DE123456789")
     await put("/tax/office", {"token": "open-sesame", "ready_after_looks": 0})
 
@@ -110,7 +110,7 @@ async def test_a_ticket_for_one_number_does_not_open_another(ask, ticket_for, be
     assert (await bearing(ticket, "GET", check))[0] == 401
 
 
-async def test_a_ticket_goes_off(ask, ticket_for, bearing, clock):
+async def test_a_ticket_expires(ask, ticket_for, bearing, clock):
     check = await ask("DE123456789")
     ticket = await ticket_for("DE123456789")
     clock.advance(seconds=61)

@@ -30,7 +30,7 @@ async def test_a_transfer_is_pending_until_its_time_is_over(post, status_of, clo
     assert await status_of(transfer["id"]) == "settled"
 
 
-async def test_money_on_its_way_is_neither_here_nor_there(post, get, clock):
+async def test_money_of_a_pending_transfer_is_on_no_account(post, get, clock):
     await post("/bank/transfers", TRANSFER, "k1")
     accounts = ("operating", "suspense", "vendor:acme")
     assert await balances(get, *accounts) == [OPENING_CENTS - 700, 700, 0]

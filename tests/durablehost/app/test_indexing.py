@@ -63,7 +63,9 @@ def test_a_route_in_the_hosts_own_space_is_left_out(load: LoadText) -> None:
     assert "conflicts with one or more built in routes" in table.left_out[0].says
 
 
-def test_a_left_out_activity_is_found_by_the_name_its_callers_use(load: LoadText) -> None:
+def test_an_activity_that_was_not_loaded_is_found_by_the_name_its_callers_use(
+    load: LoadText,
+) -> None:
     table = load('@app.activity_trigger(input_name="my_x", activity="Pay")\ndef act(my_x): ...')
 
     assert table.activity("pay") is None
@@ -272,7 +274,7 @@ def checked(function):
 """
 
 
-def test_a_decorator_that_parts_a_trigger_from_its_function_is_named(load: LoadText) -> None:
+def test_a_decorator_that_separates_a_trigger_from_its_function_is_named(load: LoadText) -> None:
     with pytest.raises(AppDoesNotLoad) as refused:
         load(
             'from words import logged\n@app.route(route="r")\n@logged\n'
@@ -349,7 +351,9 @@ app.register_functions(bp)
     assert "`act` declares no client" in act
 
 
-def test_a_client_on_top_of_the_trigger_of_a_plain_app_is_to_stand_below(load: LoadText) -> None:
+def test_a_client_decorator_above_the_trigger_of_a_plain_app_must_be_moved_below(
+    load: LoadText,
+) -> None:
     with pytest.raises(AppDoesNotLoad) as refused:
         load("""\
 app = func.FunctionApp()

@@ -25,7 +25,7 @@ def app_with_activity(function: Callable[..., Any]) -> df.DFApp:
     return app
 
 
-def test_a_table_made_of_another_leaves_that_one_as_it_was() -> None:
+def test_a_filtered_table_does_not_change_the_original() -> None:
     def act(x): ...
 
     app = index_app(app_with_activity(act))
@@ -72,7 +72,9 @@ def event(event): ...
     assert table.functions[0].trigger["authLevel"] == "FUNCTION"
 
 
-def test_a_place_is_the_line_of_the_def_behind_decorators_and_wrappers(load: LoadText) -> None:
+def test_the_place_of_a_function_is_the_line_of_its_def_below_decorators_and_wrappers(
+    load: LoadText,
+) -> None:
     table = load("""
 import functools
 def twice(function):
@@ -224,7 +226,7 @@ def test_a_folder_of_installed_packages_is_not_a_folder_of_the_app(
         load_app(tmp_path / "app")
 
 
-def test_a_missing_package_is_to_be_installed_and_a_missing_own_module_to_be_spelled(
+def test_the_advice_differs_for_a_missing_package_and_a_missing_module_of_the_app(
     load: LoadText,
 ) -> None:
     with pytest.raises(AppDoesNotLoad, match="requirements.txt"):

@@ -74,7 +74,7 @@ def test_the_next_occurrence_is_the_first_moment_all_fields_list(
         ("7-7/3 * * * * *", "7 * * * * *"),
     ],
 )
-def test_an_odd_spelling_means_what_ncrontab_takes_it_for(odd: str, plain: str) -> None:
+def test_an_unusual_schedule_means_what_it_means_to_ncrontab(odd: str, plain: str) -> None:
     assert parse(odd) == parse(plain)
 
 
@@ -140,7 +140,7 @@ def test_an_interval_of_nothing_or_less_is_due_later_all_the_same(expression: st
         "5 minutes",
     ],
 )
-def test_what_is_neither_is_refused_in_the_host_s_words(expression: str) -> None:
+def test_another_value_is_refused_with_the_message_of_the_host(expression: str) -> None:
     with pytest.raises(ValueError, match="was not recognized") as refused:
         parse(expression)
 

@@ -74,7 +74,7 @@ async def test_a_timer_function_that_asks_for_text_is_given_json(invoker: Invoke
     assert seen == ['{"Schedule": {"AdjustForDST": true}, "ScheduleStatus": {}, "IsPastDue": true}']
 
 
-async def test_a_trigger_function_that_returns_a_value_fails_in_the_workers_words(
+async def test_a_trigger_function_that_returns_a_value_fails_with_the_message_of_the_worker(
     invoker: Invoker,
 ) -> None:
     def returns(msg: func.QueueMessage) -> int:

@@ -8,7 +8,7 @@ import pytest
 from durablehost.calling.http_values import as_http_response
 
 
-def test_a_response_is_passed_on_as_it_is() -> None:
+def test_a_response_is_returned_unchanged() -> None:
     response = func.HttpResponse(b"\x00", status_code=299)
 
     assert as_http_response(response) is response

@@ -73,7 +73,7 @@ async def test_the_last_failure_is_that_of_the_call(invoker: Invoker) -> None:
     assert len(seen) == 3
 
 
-async def test_a_negative_count_has_no_end(invoker: Invoker) -> None:
+async def test_a_negative_retry_count_retries_without_end(invoker: Invoker) -> None:
     seen: list[Any] = []
     policy = FIXED | {"max_retry_count": "-1"}
 

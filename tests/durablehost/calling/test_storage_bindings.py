@@ -108,7 +108,7 @@ async def test_the_value_of_a_queue_output_is_sent(
     assert storage.messages.get("made", []) == sent
 
 
-async def test_a_value_that_no_message_can_be_made_of_fails_in_the_workers_words(
+async def test_a_value_that_cannot_become_a_message_fails_with_the_message_of_the_worker(
     invoker: Invoker,
 ) -> None:
     with pytest.raises(FunctionFailed, match="unable to encode outgoing TypedData") as failed:
@@ -216,7 +216,9 @@ async def test_a_path_may_hold_a_new_guid_and_the_time(
     assert re.fullmatch(rf"made/{guid}/{time}/{month}/\{{id\}}", written)
 
 
-async def test_a_name_without_a_value_fails_the_call_in_the_hosts_words(invoker: Invoker) -> None:
+async def test_a_name_without_a_value_fails_the_call_with_the_message_of_the_host(
+    invoker: Invoker,
+) -> None:
     with pytest.raises(FunctionFailed, match="No value for named parameter 'nobody'"):
         await invoker.http(sets("text", queue_name="q-{nobody}"), REQUEST, "")
 
@@ -299,7 +301,7 @@ async def test_a_blob_input_of_binary_data_is_bytes(
 
 
 @pytest.mark.parametrize("annotation", [func.InputStream, None])
-async def test_any_other_blob_input_is_a_stream_without_name_and_length(
+async def test_an_unannotated_blob_input_is_a_stream_without_name_and_length(
     invoker: Invoker, storage: MemoryStorage, annotation: Any
 ) -> None:
     seen: list[Any] = []

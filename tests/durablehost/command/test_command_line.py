@@ -73,7 +73,7 @@ def test_settings_without_effect_are_named_once(listing: Started) -> None:
     assert "hubName" not in listing.text
 
 
-def test_a_left_out_function_is_named_at_every_start_and_to_who_waits_for_it(
+def test_a_function_that_was_not_loaded_is_named_at_the_start_and_in_problems(
     tmp_path: Path,
 ) -> None:
     folder = write_app(tmp_path / "app", SOUND + TRIGGERED)
@@ -170,7 +170,7 @@ def test_it_listens_on_the_address_that_is_asked_for(folder: Path, address: str)
     assert host.base.startswith("http://[::1]:" if address == "::1" else "http://localhost:")
 
 
-def test_auth_makes_a_key_file_that_only_its_owner_reads_and_enforces_the_keys(
+def test_auth_creates_a_private_key_file_and_enforces_the_keys(
     folder: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys.json"

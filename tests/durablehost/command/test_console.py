@@ -157,7 +157,7 @@ def test_few_known_names_are_all_listed_and_the_nearest_is_asked_for() -> None:
     assert text.endswith("Known activities: 'refund', 'charge_card'.")
 
 
-def test_of_many_known_names_the_nearest_stand_there_and_where_the_others_are() -> None:
+def test_of_many_known_names_the_most_similar_are_listed() -> None:
     text = unknown_function("activity", "charge_crad", [*MANY, "Charge_Card"]).text
 
     assert "Did you mean 'Charge_Card'? Known activities: 'Charge_Card', '" in text
@@ -172,7 +172,7 @@ def test_a_problem_says_if_no_function_is_known() -> None:
     assert text.endswith("for ever. Known entities: none.")
 
 
-def test_of_a_left_out_function_the_reason_is_said_and_no_other_names() -> None:
+def test_a_function_that_was_not_loaded_is_named_with_its_reason_alone() -> None:
     text = unknown_function(
         "activity", "act", ["other"], left_out="It is in error. (app.py:3)"
     ).text

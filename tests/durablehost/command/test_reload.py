@@ -90,7 +90,7 @@ def test_an_app_that_never_loaded_is_served_once_it_does(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_when_asked_while_it_waits_for_a_change(tmp_path: Path, by: int) -> None:
+def test_durablehost_ends_on_ctrl_c_while_it_waits_for_a_change(tmp_path: Path, by: int) -> None:
     folder = write_app(tmp_path / "app", "x = = 1\n")
     with launched("start", folder, "--port", "0", "--reload") as (process, output):
         output.wait_for("Waiting until a file of the app changes.")

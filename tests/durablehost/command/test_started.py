@@ -115,7 +115,7 @@ def test_the_app_finds_the_environment_of_func_start_at_import_and_later(folder:
     assert current == first_on_path == str(folder)
 
 
-def test_what_the_environment_says_already_stays(folder: Path) -> None:
+def test_a_value_that_the_environment_has_already_stays(folder: Path) -> None:
     write_local_settings(folder, Values={"FROM_SETTINGS": "yes"})
     given = {"FROM_SETTINGS": "no", "WEBSITE_HOSTNAME": "example.org", "X": "y"}
     with running(folder, environ=given) as host:
@@ -125,7 +125,7 @@ def test_what_the_environment_says_already_stays(folder: Path) -> None:
     assert "Skipping 'FROM_SETTINGS' from local settings as it's already defined" in host.text
 
 
-def test_another_script_may_hold_the_app(folder: Path) -> None:
+def test_the_app_may_be_in_another_file_than_function_app(folder: Path) -> None:
     (folder / "function_app.py").rename(folder / "main.py")
     with running(folder, environ={"PYTHON_SCRIPT_FILE_NAME": "main.py"}) as host:
         assert host.ask("GET", "/api/hello/Ada").text == "Hello Ada"
@@ -140,7 +140,7 @@ def test_a_function_is_run_from_its_admin_page(without_keys: Started) -> None:
 @pytest.mark.parametrize(
     ("name", "body", "status"), [("nobody", "{}", 404), ("yearly", "{", 400), ("yearly", "", 400)]
 )
-def test_what_cannot_be_run_is_refused(
+def test_an_invalid_run_by_hand_is_refused(
     without_keys: Started, name: str, body: str, status: int
 ) -> None:
     assert run(without_keys, name, body=body).status == status

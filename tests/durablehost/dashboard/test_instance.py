@@ -128,7 +128,7 @@ async def test_an_instance_is_suspended_resumed_terminated_restarted_and_purged(
     assert host.manage("GET", "/instances/steered-1").status == 404
 
 
-async def test_a_problem_stands_on_the_page(host: Started, at: Open) -> None:
+async def test_a_problem_is_shown_on_the_page(host: Started, at: Open) -> None:
     host.manage("POST", "/orchestrators/lost/lost-1", {})
     page = await at("#/instance/lost-1")
 

@@ -95,7 +95,7 @@ async def test_actions_change_all_that_was_chosen(host: Started, at: Open) -> No
     await expect(page.get_by_role("status")).to_have_text("Restart: 1 instance.")
 
 
-async def test_what_the_host_refuses_is_shown_in_its_words(host: Started, at: Open) -> None:
+async def test_a_refusal_is_shown_with_the_message_of_the_host(host: Started, at: Open) -> None:
     start(host, "quote", "kept-1")
     page = await at("#/instances?prefix=kept-")
 

@@ -144,7 +144,9 @@ async def test_the_clock_is_moved_to_the_next_timer(page: Page, tmp_path: Path) 
 
 
 @in_browser
-async def test_with_auth_the_page_asks_for_the_master_key(browser: Browser, tmp_path: Path) -> None:
+async def test_the_dashboard_asks_for_the_master_key_if_keys_are_enforced(
+    browser: Browser, tmp_path: Path
+) -> None:
     with running(APP, "--data", ":memory:", "--auth", tmp_path / "keys.json") as host:
         assert host.ask("GET", f"{API}/instances").status == 401
         page = await (await browser.new_context()).new_page()

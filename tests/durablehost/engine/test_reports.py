@@ -68,7 +68,7 @@ async def test_an_activity_that_nobody_catches_is_reported_in_one_line() -> None
     assert "\n" not in problem.text
 
 
-async def test_all_that_wait_for_a_stuck_child_say_so() -> None:
+async def test_every_parent_of_a_stuck_child_reports_it() -> None:
     async with working(app) as work:
         await work.started("grandparent", "top")
         await work.until("top", lambda _: work.client.problems("top") != [])

@@ -61,7 +61,7 @@ async def test_of_two_starts_of_one_id_at_once_one_is_refused() -> None:
     assert instance.output == '"a"'
 
 
-async def test_an_id_purged_in_the_same_breath_can_be_started(tmp_path: Path) -> None:
+async def test_an_id_can_be_started_in_the_transaction_that_purges_it(tmp_path: Path) -> None:
     async with working(echoing(), tmp_path / "hub.db") as work:
         await work.started("process", "a")
         first = await work.ended("a")

@@ -111,7 +111,7 @@ def test_ids_are_given_from_left_to_right_and_depth_first() -> None:
     ]
 
 
-def test_call_http_answers_with_the_first_response_be_it_a_202() -> None:
+def test_call_http_returns_the_first_response_even_if_it_is_a_202() -> None:
     def flow(context: Context) -> Flow:
         answer = yield context.call_http("POST", "http://x/", '{"a": 1}', is_raw_str=True)
         again = yield context.call_activity("act")

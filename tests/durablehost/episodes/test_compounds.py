@@ -25,7 +25,7 @@ def test_results_come_in_the_order_of_the_tasks() -> None:
     assert output(instance.next(completed(1, "b"))) == ["a", "b", "c"]
 
 
-def test_a_group_of_nothing_gives_nothing_and_goes_on_at_once() -> None:
+def test_an_empty_group_returns_none_and_continues_at_once() -> None:
     def flow(context: Context) -> Flow:
         everything = yield context.task_all([])
         anything = yield context.task_any([])
@@ -65,7 +65,7 @@ def test_a_loser_of_one_race_can_win_the_next() -> None:
     assert output(instance.next(completed(0, "a"))) == ["b", "c", "a"]
 
 
-def test_losers_keep_the_instance_running_until_they_end() -> None:
+def test_tasks_that_lost_a_race_keep_the_instance_running_until_they_end() -> None:
     def flow(context: Context) -> Flow:
         yield context.task_any([context.call_activity("act", n) for n in range(3)])
         return "first"

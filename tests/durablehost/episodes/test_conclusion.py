@@ -136,7 +136,7 @@ def test_a_child_that_is_terminated_tells_its_parent_the_reason_without_details(
     assert (message.event["Reason"], message.event["Details"]) == ("stop", None)
 
 
-def test_an_instance_that_goes_on_tells_its_parent_nothing() -> None:
+def test_an_instance_that_continues_as_new_sends_its_parent_nothing() -> None:
     def flow(context: Context) -> Flow:
         yield context.wait_for_external_event("go")
 

@@ -60,7 +60,7 @@ def test_a_failure_nobody_catches_fails_the_instance_when_the_whole_group_has_en
     assert output(decision) == "Orchestrator function 'flow' failed: broken \n details"
 
 
-def test_a_race_that_was_extended_makes_the_host_wait_for_the_newcomer_alone() -> None:
+def test_a_race_with_a_new_task_waits_only_for_the_new_task() -> None:
     def flow(context: Context) -> Flow:
         a, b = context.call_activity("act", "a"), context.call_activity("act", "b")
         yield context.task_any([a, b])
@@ -76,7 +76,7 @@ def test_a_race_that_was_extended_makes_the_host_wait_for_the_newcomer_alone() -
     assert called(instance.next(completed(2))) == [(3, '"next"')]
 
 
-def test_a_task_in_two_groups_made_beforehand_is_called_twice_and_ids_part() -> None:
+def test_a_task_in_two_groups_is_called_twice_with_two_ids() -> None:
     def flow(context: Context) -> Flow:
         a = context.call_activity("act", "a")
         first = context.task_any([a, context.call_activity("act", "b")])

@@ -49,7 +49,7 @@ def test_the_name_nearest_to_an_unknown_one_is_offered_with_all_the_others() -> 
     )
 
 
-def test_nothing_is_offered_where_nothing_is_near() -> None:
+def test_no_name_is_suggested_if_none_is_similar() -> None:
     text = unknown_function("entity", "counter", []).text
 
     assert "Did you mean" not in text
@@ -112,7 +112,7 @@ def test_an_orchestrator_that_waits_for_work_can_go_on() -> None:
     assert problems(Episodes(flow).begin()) == []
 
 
-def test_an_instance_kept_running_is_told_by_what() -> None:
+def test_a_problem_names_what_keeps_an_instance_running() -> None:
     def flow(context: Context) -> Flow:
         timer = context.create_timer(LATER)
         tasks = [
@@ -148,7 +148,7 @@ def test_an_instance_that_ends_with_its_orchestrator_is_not_kept_running() -> No
     assert problems(instance.next(completed(1))) == []
 
 
-def test_an_instance_kept_running_by_a_wait_the_sdk_has_left_is_told_by_which_event() -> None:
+def test_a_problem_names_the_event_whose_abandoned_wait_keeps_an_instance_running() -> None:
     def flow(context: Context) -> Flow:
         yield context.call_activity("act")
         yield context.wait_for_external_event("Go")
@@ -176,9 +176,7 @@ def test_an_instance_can_go_on_that_waits_again_for_an_event_that_lost_a_race() 
     assert problems(instance.next(fired(0))) == []
 
 
-def test_a_call_of_an_unknown_function_is_the_only_report_of_an_instance_that_stands_at_it() -> (
-    None
-):
+def test_an_instance_stopped_by_an_unknown_function_has_only_that_problem() -> None:
     def flow(context: Context) -> Flow:
         timer = context.create_timer(LATER)
         yield context.task_any([timer, context.wait_for_external_event("Go")])
@@ -241,7 +239,7 @@ def test_an_event_in_another_case_is_said_even_where_it_came_before_the_wait() -
     assert "event-name-case" in problems(instance.next(completed(0)))
 
 
-def test_an_event_in_another_case_that_takes_nobodys_place_is_let_pass() -> None:
+def test_an_event_in_another_case_that_nobody_waits_for_is_not_a_problem() -> None:
     def flow(context: Context) -> Flow:
         yield context.wait_for_external_event("Go")
         yield context.wait_for_external_event("Stop")
@@ -288,7 +286,7 @@ def test_a_short_timer_is_reported_when_it_is_set_and_not_in_every_replay() -> N
 
 
 @pytest.mark.parametrize("value", [None, {"a": 1}, {}, "5", '"text"', '{"a": 1}'], ids=repr)
-def test_a_readable_input_is_not_a_problem(value: Any) -> None:
+def test_an_input_that_can_be_read_is_not_a_problem(value: Any) -> None:
     def flow(context: Context) -> Flow:
         context.get_input()
         yield context.wait_for_external_event("Go")

@@ -80,7 +80,7 @@ def test_one_early_event_ends_two_waits_for_the_sdk_but_only_one_for_the_host() 
     assert output(instance.next(raised("e", 2))) == [1, 1]
 
 
-def test_two_who_wait_for_one_name_are_served_last_first() -> None:
+def test_of_two_waits_for_one_name_the_last_receives_the_event_first() -> None:
     def flow(context: Context) -> Flow:
         return (
             yield context.task_all(
@@ -95,7 +95,7 @@ def test_two_who_wait_for_one_name_are_served_last_first() -> None:
     assert output(instance.next(raised("e", 2))) == [2, 1]
 
 
-def test_a_new_wait_goes_before_one_left_behind() -> None:
+def test_a_new_wait_receives_an_event_before_an_abandoned_one() -> None:
     def flow(context: Context) -> Flow:
         left = context.wait_for_external_event("e")
         yield context.task_any([left, context.create_timer(LATER)])
@@ -125,7 +125,7 @@ def test_an_event_in_another_case_is_used_up_and_the_orchestrator_waits_on() -> 
     assert output(instance.next(raised("Approval", 2))) == 2
 
 
-def test_after_an_event_in_another_case_what_is_called_next_is_called_too_early() -> None:
+def test_after_an_event_in_another_case_the_next_call_is_made_too_early() -> None:
     def flow(context: Context) -> Flow:
         first = yield context.wait_for_external_event("Go")
         yield context.call_activity("act", first)

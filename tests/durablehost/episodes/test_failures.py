@@ -121,7 +121,7 @@ def test_a_failure_that_claims_to_be_done_hides_its_cause_but_a_problem_names_it
     assert f"hides the cause: {cause}" in problem.text
 
 
-def test_a_state_that_the_code_wrote_into_its_own_words_is_not_believed() -> None:
+def test_a_state_that_an_exception_text_claims_is_ignored() -> None:
     forged = '{"isDone": false, "actions": [[]], "error": "forged", "customStatus": "forged"}'
 
     def flow(context: Context) -> Flow:
@@ -150,7 +150,9 @@ class Silent(Exception):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_failure_without_a_yield_is_told_by_the_worker(error: BaseException, words: str) -> None:
+def test_a_failure_before_the_first_yield_has_the_message_of_the_worker(
+    error: BaseException, words: str
+) -> None:
     def flow(context: Context) -> None:
         raise error
 

@@ -154,7 +154,7 @@ def pending(context: Context) -> Flow:
     context.continue_as_new("again")
 
 
-def test_a_generation_waits_for_what_it_left_open_and_events_are_carried_meanwhile() -> None:
+def test_a_generation_waits_for_its_open_tasks_and_keeps_the_events_that_arrive() -> None:
     instance = Episodes(pending)
     instance.begin()
     waiting = instance.next(raised("go"))

@@ -61,7 +61,7 @@ def test_steps_with_failures_and_exhausted_retries_end_alike_in_any_batches(
 
 @EVERY_TIME_THE_SAME
 @given(programs(failed_tries=2).filter(lambda program: not any_in(program)), ORDERS)
-def test_what_has_no_race_in_it_comes_to_the_same_in_any_order(
+def test_an_app_without_a_race_has_one_result_in_any_order(
     program: Program, random: Random
 ) -> None:
     decision, _, _ = run_in_batches(program, random)
@@ -72,9 +72,7 @@ def test_what_has_no_race_in_it_comes_to_the_same_in_any_order(
 
 @EVERY_TIME_THE_SAME
 @given(programs(failures=1, failed_tries=3, cancels=True), ORDERS)
-def test_whatever_the_program_every_episode_comes_to_a_decision(
-    program: Program, random: Random
-) -> None:
+def test_every_generated_program_leads_to_a_decision(program: Program, random: Random) -> None:
     decision, _, scheduled = run_in_batches(program, random)
 
     assert decision.instance.status in ("Completed", "Failed", "Running")

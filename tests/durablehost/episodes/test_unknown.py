@@ -63,7 +63,7 @@ def test_a_call_of_an_unknown_function_waits_forever_and_is_reported(make: Any) 
     assert problems(decision) == ["unknown-function"]
 
 
-def test_in_a_group_a_call_to_nobody_takes_no_id_and_gets_its_neighbours_result() -> None:
+def test_in_a_group_an_unknown_function_takes_no_id_and_gets_the_next_result() -> None:
     def flow(context: Context) -> Flow:
         nobody = context.call_activity("nobody")
         winner = yield context.task_any([nobody, context.call_activity("act")])

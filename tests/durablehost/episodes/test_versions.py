@@ -32,7 +32,7 @@ def test_current_or_older_runs_versions_that_are_not_newer(
     ("version", "default", "runs"),
     [("2.0", "2.0", True), ("1.0", "2.0", False), ("3.0", "2.0", False), ("", "2.0", False)],
 )
-def test_strict_runs_the_very_version(version: str, default: str, runs: bool) -> None:
+def test_with_strict_only_the_exact_version_runs(version: str, default: str, runs: bool) -> None:
     assert versions.runs_here(version, default, "Strict") == runs
 
 

@@ -35,7 +35,9 @@ def test_it_shows_the_machines_time() -> None:
     assert (first, clock.now()) == (NOON, NOON + timedelta(seconds=5))
 
 
-def test_after_a_jump_back_time_goes_on_at_its_pace(caplog: pytest.LogCaptureFixture) -> None:
+def test_after_the_system_clock_jumps_back_time_continues_normally(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     machine = Machine()
     clock = machine.clock()
     clock.now()
@@ -72,7 +74,7 @@ def test_once_the_machine_has_caught_up_its_time_is_shown_again(
     assert len(caplog.records) == 2
 
 
-def test_a_clock_set_right_by_a_hair_is_not_worth_a_word(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_tiny_correction_of_the_clock_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     machine = Machine()
     clock = machine.clock()
     first = clock.now()

@@ -177,7 +177,9 @@ def test_the_version_of_python_in_pyproject_switches_rules_on(folder, capsys):
         ("", ["--format", "xml"], "durablehost lint --help"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_ends_with_2(folder, capsys, settings, arguments, says):
+def test_a_command_that_cannot_run_says_why_and_ends_with_2(
+    folder, capsys, settings, arguments, says
+):
     (folder / "pyproject.toml").write_text(settings)
 
     assert main(["lint", str(folder), "--no-load", *arguments]) == 2

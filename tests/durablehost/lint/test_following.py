@@ -123,7 +123,7 @@ def order(context):
         "with Book() as book:\n        late = book.now()",
     ],
 )
-def test_the_class_of_a_name_is_read_from_the_code_around_it(lines):
+def test_the_type_of_a_name_is_inferred_from_its_assignments(lines):
     code = f"""\
 from collections.abc import Generator
 {CLOCK}
@@ -278,7 +278,7 @@ def order(context):
         ('name = "ship" if late(hour) else "price"\n    print(name)', "changes which task"),
     ],
 )
-def test_a_value_that_decides_is_told_from_a_mere_value(line, effect):
+def test_a_value_that_decides_a_branch_differs_from_another_value(line, effect):
     code = f"""\
 {CLOCK}
 def late(hour):
@@ -315,7 +315,7 @@ def order(context):
     ]
 
 
-def test_a_method_of_a_text_is_no_note():
+def test_a_method_of_a_string_is_not_a_note():
     code = """\
 class Shop:
     def format(self): ...

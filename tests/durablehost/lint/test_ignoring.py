@@ -53,7 +53,7 @@ def test_a_text_that_looks_like_a_comment_is_none():
     assert codes(above='"# durable: ignore[DUR101] a reason"') == ["DUR101"]
 
 
-def test_a_rule_that_fails_is_a_note_and_the_other_rules_have_their_say():
+def test_a_rule_that_raises_becomes_a_note_and_the_other_rules_run():
     def fail(app):
         raise KeyError("a fault of the linter")
 

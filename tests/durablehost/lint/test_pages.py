@@ -22,7 +22,7 @@ def test_the_index_has_a_row_for_each_rule_and_no_page_is_left_of_one_that_is_go
     assert pages - {"index", "samples"} == {rule.name for rule in all_rules()}
 
 
-def test_a_rule_is_in_a_file_of_its_own_name():
+def test_each_rule_is_in_a_file_with_its_name():
     files = {path.stem for path in (ROOT / "durablehost" / "lint" / "rules").glob("[!_]*.py")}
 
     assert files == {rule.name.replace("-", "_") for rule in all_rules()}

@@ -53,10 +53,10 @@ def found_in(app: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "code"), DURABLE.items())
-def test_what_goes_wrong_in_the_recordings_is_found(name, code):
+def test_each_problem_in_the_recordings_is_found(name, code):
     assert (name, code) in found_in("durable")
 
 
 @pytest.mark.parametrize(("name", "code"), MORE.items())
-def test_what_goes_wrong_in_the_other_recordings_is_found(name, code):
+def test_each_problem_in_the_other_recordings_is_found(name, code):
     assert (name, code) in found_in("more")

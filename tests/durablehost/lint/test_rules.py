@@ -63,7 +63,7 @@ def test_a_fix_makes_what_the_example_shows(rule, number):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=name_of)
-def test_a_rule_says_all_there_is_to_say(rule):
+def test_each_rule_has_a_summary_a_reason_and_examples(rule):
     assert rule.valid
     assert rule.invalid
     assert rule.sentence.endswith(".")

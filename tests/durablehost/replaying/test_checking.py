@@ -122,7 +122,7 @@ async def test_code_that_now_waits_for_ever_is_found() -> None:
     assert finding.now == "it calls the activity 'treble', which the app does not have"
 
 
-async def test_a_moved_timer_that_is_not_taken_for_its_own_is_found() -> None:
+async def test_a_timer_that_was_moved_is_found() -> None:
     def for_days(days: int) -> Orchestrator:
         def flow(context):
             yield context.create_timer(context.current_utc_datetime + timedelta(days=days))

@@ -46,7 +46,7 @@ def test_a_bare_host_json_gives_the_defaults_of_the_host(tmp_path: Path) -> None
     )
 
 
-def test_every_setting_that_means_something_is_read(tmp_path: Path) -> None:
+def test_every_setting_with_an_effect_is_read(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,
         functionTimeout="01:02:03",
@@ -363,7 +363,7 @@ def test_values_of_local_settings_become_environment(tmp_path: Path) -> None:
     assert environ["EMPTY"] == ""
 
 
-def test_what_the_environment_has_is_kept_and_said(
+def test_values_of_the_environment_are_kept_and_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     environ = {"LIMIT": "9"}

@@ -5,7 +5,9 @@ from durablehost.hub.backend import Backend, NewActivity
 from tests.durablehost.store.storing import NOW, call, running, start, take
 
 
-def test_activities_come_in_the_order_they_were_scheduled_each_once(backend: Backend) -> None:
+def test_activities_are_offered_once_in_the_order_in_which_they_were_scheduled(
+    backend: Backend,
+) -> None:
     call(backend, "a", ["fetch", "check", "store"])
 
     taken = [backend.next_activity() for _ in range(4)]

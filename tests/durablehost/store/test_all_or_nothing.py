@@ -110,7 +110,7 @@ def test_a_start_that_cannot_be_written_leaves_the_ended_instance_in_its_place(
     assert (backend.instance("a"), backend.history("a")) == before
 
 
-def test_a_loss_gives_each_request_to_an_entity_again_once_and_in_order(backend: Backend) -> None:
+def test_after_a_crash_an_entity_receives_each_request_once_and_in_order(backend: Backend) -> None:
     for number in range(500):
         backend.send(request("@tally@x", number))
     backend.flush()
@@ -171,7 +171,7 @@ def test_an_activity_that_runs_is_not_offered_again_after_a_loss(backend: Backen
     assert take(backend).new == [end]
 
 
-def test_on_a_full_disk_nothing_since_the_last_flush_happened(tmp_path: Path) -> None:
+def test_on_a_full_disk_changes_since_the_last_flush_are_rolled_back(tmp_path: Path) -> None:
     hub = SqliteBackend(tmp_path / "hub.db")
     bring(hub, "a", "Running")
     hub.send(event("a", "One"))

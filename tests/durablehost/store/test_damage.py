@@ -12,7 +12,7 @@ from tests.durablehost.store.storing import a_hub, bring, ids_in, start
 from tests.durablehost.unwritable import unwritable
 
 
-def test_a_refused_hub_is_free_for_who_repairs_it(tmp_path: Path) -> None:
+def test_a_hub_file_that_was_refused_can_be_opened_by_another_program(tmp_path: Path) -> None:
     path = tmp_path / "hub.db"
     path.write_text("this is a letter to somebody, and no hub of any kind\n" * 100)
     with pytest.raises(HubUnusable, match="hub.db cannot be used as a hub: .* Move it away"):
@@ -77,7 +77,7 @@ def test_a_text_that_was_overwritten_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["folder", "below a file"])
-def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, what: str) -> None:
+def test_a_folder_that_cannot_contain_the_file_is_refused(tmp_path: Path, what: str) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path if what == "folder" else tmp_path / "file" / "hub.db"
 
@@ -103,7 +103,7 @@ def test_a_new_hub_in_a_folder_that_cannot_be_written_is_refused(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_copy_of_a_hub_in_use_holds_all_that_was_flushed(tmp_path: Path) -> None:
+def test_a_copy_of_a_hub_that_is_in_use_contains_everything_flushed(tmp_path: Path) -> None:
     hub = SqliteBackend(tmp_path / "hub.db")
     bring(hub, "a", "Completed")
     for ending in ("", "-wal"):

@@ -18,7 +18,7 @@ from tests.durablehost.store.storing import (
 )
 
 
-def test_an_instance_comes_back_as_it_was_put_in(backend: Backend) -> None:
+def test_a_stored_instance_is_read_unchanged(backend: Backend) -> None:
     parent = Parent("p", "execution of p", 7, "parent", "1.0")
     known = {"version": "2.1", "input": '{"ä": 1}', "custom_status": "[1]", "parent": parent}
     start(backend, "a", **known)
@@ -104,7 +104,7 @@ def test_kept_values_are_replaced_by_later_ones(backend: Backend) -> None:
     assert backend.get_value("clock") == "two"
 
 
-def test_a_finding_is_new_once(backend: Backend) -> None:
+def test_an_accepted_finding_is_not_new_again(backend: Backend) -> None:
     problem = Problem("kind", "subject", "text")
 
     first = backend.note("a", [problem], NOW)

@@ -88,7 +88,9 @@ def test_instances_come_in_the_order_in_which_something_came_for_them(backend: B
     assert [take(backend).instance.id for _ in range(3)] == ["c", "a", "b"]
 
 
-def test_an_instance_that_gathers_is_passed_over_until_it_has_enough(backend: Backend) -> None:
+def test_an_instance_that_needs_more_completions_is_skipped_until_it_has_them(
+    backend: Backend,
+) -> None:
     bring(backend, "a", "Running")
     bring(backend, "b", "Running")
     for target in ("a", "b"):
@@ -146,7 +148,7 @@ def test_a_delayed_message_comes_in_when_it_is_due(backend: Backend) -> None:
     assert backend.next_due() is None
 
 
-def test_ended_instances_take_no_more_work_with_them(backend: Backend) -> None:
+def test_an_ended_instance_leaves_no_work_behind(backend: Backend) -> None:
     bring(backend, "a", "Running")
     backend.send(event("a", "One"))
     backend.flush()

@@ -125,7 +125,7 @@ async def test_each_call_of_each_activity_fails_once_fails_always_and_runs_twice
     }
 
 
-async def test_a_run_that_a_fault_ends_says_which() -> None:
+async def test_a_run_that_a_fault_ends_names_the_fault() -> None:
     async def pay_or_raise(hub: ManualHub) -> None:
         await pay(hub)
         await hub.result("p")

@@ -73,7 +73,7 @@ async def test_answers_are_given_in_order_and_the_last_one_again(hub: ManualHub)
     assert await hub.result(await hub.start("asks_thrice")) == [503, 200, 200]
 
 
-async def test_a_star_matches_any_text_and_a_later_pattern_wins(hub: ManualHub) -> None:
+async def test_a_star_matches_any_text_and_the_later_pattern_wins(hub: ManualHub) -> None:
     hub.answer_http("*", "https://tax.example/*", status=404)
     hub.answer_http("GET", "https://tax.example/vat/*?year=2026", text="found")
 

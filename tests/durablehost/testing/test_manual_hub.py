@@ -245,7 +245,7 @@ async def test_waiting_no_longer_than_asked_says_so() -> None:
             await hub.run_until_ended(waiting, within=timedelta(hours=1))
 
 
-async def test_an_app_that_spins_is_not_run_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_app_that_never_becomes_idle_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durablehost.testing.manual_work._SPIN", 100)
     async with new_hub() as hub:
         with pytest.raises(Stuck, match="still busy after 100 rounds"):

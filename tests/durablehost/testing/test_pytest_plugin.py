@@ -78,7 +78,7 @@ async def test_an_instance_continues_after_a_crash(hub):
 """
 FURTHER = """
 
-async def test_host_json_counts(hub):
+async def test_host_json_is_applied(hub):
     assert hub.instance(await hub.start("approval")).version == "3.0"
 
 

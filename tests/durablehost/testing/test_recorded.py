@@ -47,7 +47,7 @@ async def kept(*events: str, of: Orchestrator = as_it_was) -> list[Event]:
         return hub.history(instance)
 
 
-async def test_code_that_is_as_it_was_stands_where_the_history_ends() -> None:
+async def test_unchanged_code_stops_where_the_history_ends() -> None:
     replayed = replay(app_with(as_it_was), await kept())
 
     assert (replayed.status, replayed.schedules, replayed.problems) == ("Running", [], [])
@@ -59,7 +59,7 @@ async def test_what_comes_next_is_what_the_code_does_next() -> None:
     assert (replayed.schedules, replayed.problems) == (["activity 'double'"], [])
 
 
-async def test_a_history_that_has_ended_ends_again() -> None:
+async def test_the_history_of_an_ended_instance_ends_again() -> None:
     replayed = replay(app_with(as_it_was), await kept("Go"))
 
     assert (replayed.status, replayed.output, replayed.problems) == ("Completed", 8, [])

@@ -123,7 +123,7 @@ async def test_the_reason_of_a_parent_leads_to_the_activity_of_its_child() -> No
     assert "activity 'find_order' failed at " in said
 
 
-async def test_a_failure_of_the_orchestrators_own_code_is_placed_too() -> None:
+async def test_a_failure_in_the_code_of_the_orchestrator_has_its_line() -> None:
     async with new_hub() as hub:
         failed = await hub.start("checks")
         with pytest.raises(InstanceFailed, match=f"raised by the orchestrator at .*{HERE}:") as e:

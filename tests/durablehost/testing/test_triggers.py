@@ -211,7 +211,7 @@ async def test_a_timer_function_is_fired_without_a_value(hub: ManualHub) -> None
     assert [instance.input for instance in hub.instances()] == ["by the timer"]
 
 
-async def test_what_has_no_trigger_to_fire_is_refused(hub: ManualHub) -> None:
+async def test_a_function_without_a_trigger_cannot_be_fired(hub: ManualHub) -> None:
     with pytest.raises(LookupError, match="no function 'starts' with a timer.* takes_event"):
         await hub.fire("starts")
 

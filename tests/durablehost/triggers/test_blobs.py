@@ -93,7 +93,7 @@ async def test_only_blobs_that_the_path_takes_arrive_each_once(container: Contai
     assert seen.is_empty
 
 
-async def test_a_restart_gives_the_new_and_the_changed_and_no_other(container: Container) -> None:
+async def test_a_restart_lists_only_new_and_changed_blobs(container: Container) -> None:
     state, seen = KeptInMemory(), Seen()
     for name in ("same", "changed"):
         await container.upload(name)
@@ -173,7 +173,7 @@ async def test_a_blob_that_fails_five_times_is_named_in_the_poison_queue(
     assert any("was tried 5 times" in text for text in said(caplog))
 
 
-async def test_tries_are_counted_over_a_restart(container: Container) -> None:
+async def test_attempts_are_counted_across_a_restart(container: Container) -> None:
     state, seen = KeptInMemory(), Seen()
     await container.upload("bad")
     third = asyncio.Event()
@@ -213,7 +213,9 @@ async def test_the_poison_threshold_of_blobs_says_how_often_one_is_tried(
     assert [blob["BlobName"] for blob in await container.put_by()] == ["bad"]
 
 
-async def test_a_blob_that_works_at_the_second_try_is_done(container: Container) -> None:
+async def test_a_blob_whose_second_attempt_succeeds_is_not_tried_again(
+    container: Container,
+) -> None:
     seen = Seen()
     await container.upload("stubborn")
 

@@ -160,7 +160,7 @@ async def test_messages_that_wait_together_are_worked_on_side_by_side(queue: Que
     assert sorted(met) == list("01234567")
 
 
-async def test_a_message_that_fails_five_times_is_put_by_as_it_was_sent(
+async def test_a_message_that_fails_five_times_moves_unchanged_to_the_poison_queue(
     queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen = Seen()
@@ -193,7 +193,7 @@ async def test_a_message_that_works_at_the_third_try_is_not_poison(queue: Queue)
         await queue.put_by()
 
 
-async def test_what_is_not_base64_is_put_by_unread_and_said_to_be(
+async def test_a_message_that_is_not_base64_is_poisoned_unread_and_reported(
     queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen = Seen()
@@ -261,7 +261,9 @@ async def test_max_dequeue_count_is_the_number_of_tries(queue: Queue) -> None:
     assert await queue.put_by() == [encoded("poison")]
 
 
-async def test_a_message_taken_too_often_already_is_put_by_untried(queue: Queue) -> None:
+async def test_a_message_that_was_dequeued_too_often_is_poisoned_without_another_attempt(
+    queue: Queue,
+) -> None:
     seen = Seen()
     await queue.send("taken by a host that died")
     for _ in range(2):
@@ -321,7 +323,7 @@ async def test_a_poison_queue_can_have_a_function(queue: Queue) -> None:
     assert poison == ("poison", b"bad")
 
 
-async def test_fields_of_the_message_hide_those_of_the_queue_as_on_azure_and_this_is_said_once(
+async def test_fields_of_a_message_hide_those_of_the_queue_and_one_warning_says_so(
     queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen = Seen()
@@ -337,7 +339,7 @@ async def test_fields_of_the_message_hide_those_of_the_queue_as_on_azure_and_thi
     assert "a message has the fields DequeueCount, Id. As on Azure, they replace" in text
 
 
-async def test_a_message_under_way_when_durablehost_stops_is_there_for_the_next_start(
+async def test_a_message_in_progress_when_durablehost_stops_is_delivered_at_the_next_start(
     queue: Queue,
 ) -> None:
     begun = Seen()

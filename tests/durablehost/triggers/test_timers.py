@@ -62,7 +62,7 @@ async def test_a_timer_runs_at_every_occurrence_and_is_told_of_the_last_and_next
     }
 
 
-async def test_a_time_span_counts_from_the_start_and_knows_no_daylight_saving() -> None:
+async def test_a_time_span_counts_from_the_start_and_ignores_daylight_saving() -> None:
     alarm, seen = Alarm("2026-03-01 12:00:07"), Seen()
 
     async with triggers_of(app_with_timer(seen, "00:30:00"), alarm=alarm):
@@ -130,7 +130,7 @@ async def test_a_changed_schedule_is_not_past_due() -> None:
 @pytest.mark.parametrize(
     ("schedule", "options"), [("*/10 * * * * *", {}), (EVERY_FIVE_MINUTES, {"use_monitor": False})]
 )
-async def test_a_timer_that_is_not_monitored_makes_up_for_nothing(
+async def test_a_timer_without_monitoring_does_not_run_missed_occurrences(
     schedule: str, options: dict[str, bool]
 ) -> None:
     state, seen = KeptInMemory(), Seen()

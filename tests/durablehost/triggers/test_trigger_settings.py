@@ -67,7 +67,9 @@ def test_names_between_percent_signs_are_settings_whatever_their_case() -> None:
         ("%A%b%", "The '%' at position 4 does not have a closing '%'"),
     ],
 )
-def test_a_name_without_a_setting_is_refused_in_the_host_s_words(text: str, words: str) -> None:
+def test_a_name_without_a_setting_is_refused_with_the_message_of_the_host(
+    text: str, words: str
+) -> None:
     with pytest.raises(ValueError, match="%") as refused:
         resolve(text, {"A": "1"})
 
@@ -188,7 +190,7 @@ async def test_functions_that_lack_a_setting_are_named_and_the_others_run(
     ]
 
 
-def test_host_json_sets_how_queues_and_blobs_are_worked_off() -> None:
+def test_host_json_sets_how_queues_and_blobs_are_processed() -> None:
     queues = {
         "BatchSize": 4,
         "newBatchThreshold": 0,

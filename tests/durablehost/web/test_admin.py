@@ -197,7 +197,7 @@ async def test_a_timer_is_run_now_with_its_input(
         ("Sweep", b'{"input": "' + b"x" * 1_048_576 + b'"}', "application/json", 413),
     ],
 )
-async def test_a_run_that_is_not_asked_for_rightly_runs_nothing(
+async def test_an_invalid_request_to_run_a_function_runs_nothing(
     table: FunctionTable, name: str, body: bytes, kind: str, status: int
 ) -> None:
     ran = Ran()

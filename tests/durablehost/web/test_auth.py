@@ -29,7 +29,9 @@ def opens(keys: Keys, level: Level, path: str = "/", header: str | None = None) 
         ("blobs", {"m-key", "b-key"}),
     ],
 )
-def test_each_level_opens_to_its_key_and_to_the_master(level: Level, opened_by: set[str]) -> None:
+def test_each_auth_level_accepts_its_own_key_and_the_master_key(
+    level: Level, opened_by: set[str]
+) -> None:
     keys = ("m-key", "f-key", "d-key", "b-key", "wrong", "")
 
     assert {key for key in keys if opens(KEYS, level, f"/?code={key}")} == opened_by
@@ -58,7 +60,7 @@ def test_the_first_code_of_the_query_counts(query: str, is_open: bool) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["é", "f-key ", "F-KEY", "f-ke", "f-keyy"])
-def test_only_the_very_key_opens(wrong: str) -> None:
+def test_only_the_exact_key_is_accepted(wrong: str) -> None:
     assert not opens(KEYS, "function", header=wrong)
 
 

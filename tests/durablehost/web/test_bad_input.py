@@ -221,7 +221,7 @@ def test_an_entity_goes_on_although_somebody_takes_it_for_an_instance(host: Star
     [("[" * 2000, 400), ("[" * 2000 + "]" * 2000, 400), ('"\\ud800"', 202), ("NaN", 202)],
 )
 @pytest.mark.parametrize("operation", ["suspend", "terminate"])
-def test_a_reason_of_any_form_is_taken_as_words_or_refused(
+def test_a_reason_is_read_as_text_or_refused(
     host: Started, operation: str, reason: str, status: int
 ) -> None:
     started = manage(host, "POST", "/orchestrators/waiting", b"").json()["id"]
@@ -275,7 +275,7 @@ def test_a_wait_that_would_have_no_end_is_refused(host: Started, asked: str, sta
         "top=1&TOP=2&top=",
     ],
 )
-def test_a_list_takes_no_notice_of_junk(host: Started, asked: str) -> None:
+def test_a_list_ignores_parameters_that_it_cannot_read(host: Started, asked: str) -> None:
     for path in (f"/instances?{asked}", f"/entities?{asked}&lastOperationTimeFrom=0001-01-01"):
         answer = manage(host, "GET", path)
         assert answer.status == 200
@@ -283,7 +283,7 @@ def test_a_list_takes_no_notice_of_junk(host: Started, asked: str) -> None:
 
 
 @pytest.mark.parametrize("token", [b"junk", b"\xff\xfe", b"AAAA", b"=" * 100, b"7aCA"])
-def test_a_continuation_token_of_somebody_elses_gives_a_page_or_is_refused(
+def test_a_foreign_continuation_token_returns_a_page_or_is_refused(
     host: Started, token: bytes
 ) -> None:
     answer = manage(host, "GET", "/instances", None, b"x-ms-continuation-token: " + token)

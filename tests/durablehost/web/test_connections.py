@@ -198,7 +198,7 @@ def test_incomplete_requests_do_not_delay_others(host: Started) -> None:
 
 
 @pytest.mark.parametrize("half", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-async def test_a_caller_that_sends_no_whole_request_is_hung_up_on(half: bytes) -> None:
+async def test_a_connection_is_closed_if_its_request_never_becomes_complete(half: bytes) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     runner = await serve(listening, web.Application(), idle_seconds=0.05)
     reader, writer = await asyncio.open_connection(*listening.getsockname())

@@ -118,7 +118,7 @@ async def test_a_body_over_the_limit_is_413(tell: df.DFApp, length: int, status:
         assert (await call("POST", "/api/tell", data=bytes(length))).status == status
 
 
-async def test_a_packed_body_cannot_grow_over_the_limit(tell: df.DFApp) -> None:
+async def test_a_compressed_body_cannot_expand_over_the_limit(tell: df.DFApp) -> None:
     packed = gzip.compress(bytes(1_000_000))
 
     async with serving(tell, Settings(body_limit=100_000)) as call:
@@ -233,7 +233,7 @@ async def test_a_caller_that_speaks_http_1_0_gets_no_chunks(app: df.DFApp) -> No
         assert (await answer.text(), answer.headers["Content-Length"]) == ("12345", "5")
 
 
-async def test_cookies_are_sent_each_and_written_as_aspnet_writes_them(app: df.DFApp) -> None:
+async def test_each_cookie_is_sent_in_the_form_of_aspnet(app: df.DFApp) -> None:
     def response() -> func.HttpResponse:
         answer = func.HttpResponse("x")
         for cookie in (
@@ -265,7 +265,7 @@ async def test_cookies_are_sent_each_and_written_as_aspnet_writes_them(app: df.D
         (func.HttpResponse("x", headers={"Set-Cookie": "a=1; Expires=soon"}), "Unknown string"),
     ],
 )
-async def test_a_failure_is_an_empty_500_and_a_word_in_the_log(
+async def test_a_failure_is_an_empty_500_and_a_line_in_the_log(
     app: df.DFApp, response: Any, says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(answering(app, response)) as call:

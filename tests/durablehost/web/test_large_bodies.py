@@ -110,7 +110,9 @@ def test_a_body_in_chunks_is_counted_as_it_comes(small: Started, target: bytes) 
 
 
 @pytest.mark.parametrize("target", ROUTES)
-def test_what_is_announced_beyond_the_limit_need_not_be_sent(host: Started, target: bytes) -> None:
+def test_a_body_that_is_announced_over_the_limit_is_refused_before_it_is_sent(
+    host: Started, target: bytes
+) -> None:
     length = b"Content-Length: %d" % (LIMIT + 1)
     head = b"POST %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n%b\r\n\r\n" % (target, JSON, length)
     with connection(host) as opened:

@@ -39,7 +39,7 @@ async def raising(error: Exception) -> AsyncIterator[ClientResponse]:
         (errors.DurablehostError("something else"), 500),
     ],
 )
-async def test_an_error_says_itself_with_its_status(
+async def test_an_error_has_a_status_and_a_message(
     error: errors.DurablehostError, status: int
 ) -> None:
     async with raising(error) as answer:
@@ -65,7 +65,7 @@ async def test_other_answers_are_empty(error: Exception, status: int) -> None:
         assert "Content-Type" not in answer.headers
 
 
-async def test_a_redirect_stays_one() -> None:
+async def test_a_redirect_is_returned_as_it_is() -> None:
     async with raising(web.HTTPFound("/there")) as answer:
         assert (answer.status, answer.headers["Location"]) == (302, "/there")
 

@@ -86,7 +86,7 @@ async def test_a_problem_that_is_expected(hub):
 # HTTP
 
 
-async def test_the_rate_after_an_outage(hub):
+async def test_the_rate_is_found_after_an_outage(hub):
     hub.answer_http("GET", RATES, status=503)
     hub.answer_http("GET", RATES, lambda request: HttpAnswer(json={"rate": 1.25}))
 
