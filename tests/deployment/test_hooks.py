@@ -129,6 +129,12 @@ def test_the_hooks_name_functions_of_the_app(durable_app: FunctionTable) -> None
     assert functions[hooks.SCANS_FUNCTION].kind == "blob"
 
 
+def test_the_runbook_names_the_function_that_takes_scans() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text("utf-8")
+
+    assert f"functionName=Host.Functions.{hooks.SCANS_FUNCTION}&" in page
+
+
 def test_the_page_about_security_names_the_functions_that_links_lead_to() -> None:
     page = (ROOT / "docs" / "security.md").read_text("utf-8")
     [named] = re.findall(r"for function in (.*?); do", page, re.DOTALL)
