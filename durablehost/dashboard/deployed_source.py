@@ -142,7 +142,8 @@ class DeployedSource:
             if child:
                 children.append(_node(child_id, child["name"], child["runtimeStatus"]))
         node = _node(instance.id, instance.name, instance.status)
-        return node | {"children": children, "more": max(0, len(ids) - _MOST_CHILDREN)}
+        more = max(0, len(ids) - _MOST_CHILDREN)
+        return node | {"children": children, "more": more, "parent": None}
 
     async def _get(self, path: str, query: dict[str, str], token: str = "") -> tuple[Any, str]:
         """An answer, None where there is none, and the token of the next page."""

@@ -1,6 +1,7 @@
 """Answers the dashboard from a task hub in this process."""
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -22,8 +23,10 @@ from durablehost.hub.problems import StoredProblem
 CLOCK_AHEAD: Final = "clock-ahead"  # the key by which the hub keeps the seconds
 _REPLAYS_WITHIN: Final = 10.0  # seconds
 _MOST_ENTITIES: Final = 1000
+_ABOVE: Final = 4  # generations above an instance in its tree
 _DEEPEST: Final = 8  # generations in the tree
 _MOST_CHILDREN: Final = 200
+_MOST_IN_TREE: Final = 500
 
 
 class HubSource:
@@ -89,7 +92,7 @@ class HubSource:
             "instance": shown_of(instance),
             "events": [row_of(event) for event in self._backend.history(instance_id)],
             "problems": [_problem(one) for one in self._backend.problems(instance_id)],
-            "tree": self._tree(self._root(instance), 0),
+            "tree": self._tree(self._root(instance)),
         }
 
     async def replay(self, instance_id: str) -> Json | None:
@@ -132,29 +135,38 @@ class HubSource:
         }
 
     def _root(self, instance: Instance) -> Instance:
-        for _ in range(_DEEPEST):
+        for _ in range(_ABOVE):
             parent = instance.parent and self._backend.instance(instance.parent.instance_id)
             if not parent:
                 break
             instance = parent
         return instance
 
-    def _tree(self, instance: Instance, depth: int) -> Json:
-        children = [] if depth == _DEEPEST else list(self._children(instance))
-        return {
-            "id": instance.id,
-            "name": instance.name,
-            "status": instance.status,
-            "children": [self._tree(child, depth + 1) for child in children[:_MOST_CHILDREN]],
-            "more": max(0, len(children) - _MOST_CHILDREN),
-        }
+    def _tree(self, root: Instance) -> Json:
+        """An instance and what is below it, generation by generation: the deepest are left out."""
+        tree = _node(root) | {"parent": root.parent.instance_id if root.parent else None}
+        waiting, left = deque([(tree, 0)]), _MOST_IN_TREE
+        while waiting:
+            node, depth = waiting.popleft()
+            ids = self._child_ids(node["id"])
+            most = min(_MOST_CHILDREN, left) if depth < _DEEPEST else 0
+            found = filter(None, map(self._backend.instance, ids[:most]))
+            node["children"] = [_node(child) for child in found]
+            node["more"] = len(ids) - len(ids[:most])
+            left -= len(node["children"])
+            waiting += [(child, depth + 1) for child in node["children"]]
+        return tree
 
-    def _children(self, instance: Instance) -> Iterator[Instance]:
-        for event in self._backend.history(instance.id):
-            if event["EventType"] == history.SUB_ORCHESTRATION_CREATED:
-                child = self._backend.instance(event["InstanceId"])
-                if child is not None:
-                    yield child
+    def _child_ids(self, instance_id: str) -> list[str]:
+        return [
+            event["InstanceId"]
+            for event in self._backend.history(instance_id)
+            if event["EventType"] == history.SUB_ORCHESTRATION_CREATED
+        ]
+
+
+def _node(instance: Instance) -> Json:
+    return {"id": instance.id, "name": instance.name, "status": instance.status}
 
 
 def _listed(found: Found) -> Json:

@@ -66,8 +66,6 @@ class Dashboard:
         if version and request.headers.get(hdrs.IF_NONE_MATCH) == tag:
             return web.Response(status=304, headers={hdrs.ETAG: tag})
         found = await answer(query_parameters(split_target(request.raw_path)[1]))
-        if found is None:
-            return web.Response(status=404)
         headers = {hdrs.CACHE_CONTROL: "no-store", **({hdrs.ETAG: tag} if version else {})}
         text = json.dumps(found, ensure_ascii=False)
         return web.Response(text=text, content_type="application/json", headers=headers)

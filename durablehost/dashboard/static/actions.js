@@ -43,8 +43,8 @@ export function Actions({ instance, events, awaits, isReadOnly }) {
       ${notice}
     `}
     <div class="actions" role="group" aria-label="Copy">
-      <${CopyButton} name="Copy as curl" text=${asCurl(instance)} />
-      <${CopyButton} name="Copy as pytest test" text=${asPytest(instance, events)} />
+      <${CopyButton} name="Copy as curl" write=${() => asCurl(instance)} />
+      <${CopyButton} name="Copy as pytest test" write=${() => asPytest(instance, events)} />
     </div>
   `;
 }

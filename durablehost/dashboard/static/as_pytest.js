@@ -1,12 +1,13 @@
 /** A test for the fixture `hub` that repeats an instance: the same input, results and events. */
 import { isFailure, tasksOf } from "./tasks.js";
-import { timeOf } from "./words.js";
+import { exact, timeOf } from "./words.js";
 
 /** A JSON value as Python writes it. */
 export function python(value) {
   if (value === null || value === undefined) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
+  if (JSON.isRawJSON?.(value)) return value.rawJSON;
   if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
   if (typeof value === "object") {
     const items = Object.entries(value).map(([key, one]) => `${python(key)}: ${python(one)}`);
@@ -18,7 +19,7 @@ export function python(value) {
 function parsed(text) {
   if (text === null || text === undefined) return null;
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, exact);
   } catch {
     return text;
   }

@@ -2,22 +2,26 @@
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
 import { useNotice } from "./notice.js";
+import { useParts } from "./parts.js";
 import { hub, useAnswer } from "./server.js";
-import { pretty, shownTime } from "./words.js";
+import { Value } from "./value.js";
+import { shownTime } from "./words.js";
 
 export function Entities({ about }) {
   const [entities] = useAnswer("entities");
   const [run, notice] = useNotice();
+  const [shown, parts] = useParts(entities ?? []);
   return html`
     <h1>Entities</h1>
     ${notice}
     ${entities && !entities.length && html`<p>No entity has a state.</p>`}
-    ${entities?.map(
+    ${parts}
+    ${shown.map(
       (entity) => html`
         <section key=${`${entity.name}@${entity.key}`} class="card"
           aria-label=${`${entity.name} ${entity.key}`}>
           <h2>${entity.name} <code>${entity.key}</code></h2>
-          <pre tabindex="0">${pretty(entity.state)}</pre>
+          <${Value} text=${entity.state} />
           <p><small>${entity.operations.join(", ")}
             ${entity.updated && ` · last operation ${shownTime(entity.updated)}`}</small></p>
           ${!about.readOnly && html`<${Signal} entity=${entity} run=${run} />`}

@@ -4,7 +4,7 @@ import { html } from "./html.js";
 import { useNotice } from "./notice.js";
 import { instanceLink, listLink } from "./route.js";
 import { hub, send, useAnswer } from "./server.js";
-import { pretty } from "./words.js";
+import { Value } from "./value.js";
 
 const KINDS = {
   http: "HTTP",
@@ -104,7 +104,7 @@ function CallRoute({ one }) {
     </form>
     ${notice}
     ${answer &&
-    html`<p>Status ${answer.status}</p><pre tabindex="0" aria-label="Answer">${pretty(answer.text)}</pre>`}
+    html`<p>Status ${answer.status}</p><${Value} text=${answer.text} label="Answer" />`}
   `;
 }
 

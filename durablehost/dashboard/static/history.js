@@ -2,7 +2,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { html } from "./html.js";
 import { isFailure, namesOf } from "./tasks.js";
-import { pretty, readable, short, shownTime } from "./words.js";
+import { Value } from "./value.js";
+import { readable, short, shownTime } from "./words.js";
 
 const ROW = 32; // pixels, as in style.css
 const IN_SIGHT = 40;
@@ -96,7 +97,7 @@ function Details({ event, input }) {
       <h3>${event.kind} ${event.name}</h3>
       ${Object.entries(values).map(
         ([name, value]) =>
-          value !== undefined && html`<h4>${name}</h4><pre tabindex="0">${pretty(value)}</pre>`,
+          value !== undefined && html`<h4>${name}</h4><${Value} text=${value} />`,
       )}
     </section>
   `;

@@ -10,7 +10,8 @@ import { useAnswer } from "./server.js";
 import { ENDED, Status } from "./status.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
-import { pretty, shownTime } from "./words.js";
+import { Value } from "./value.js";
+import { shownTime } from "./words.js";
 
 const NO_INPUTS = {};
 const VIEWS = { "": "History", sequence: "Sequence", replay: "Replay" };
@@ -44,10 +45,10 @@ export function Instance({ id, query, about }) {
     <dl class="values">
       ${Object.entries(values).map(
         ([name, value]) =>
-          value && html`<div><dt>${name}</dt><dd><pre tabindex="0">${pretty(value)}</pre></dd></div>`,
+          value && html`<div><dt>${name}</dt><dd><${Value} text=${value} /></dd></div>`,
       )}
     </dl>
-    ${tree && (tree.children.length > 0 || tree.id !== id) &&
+    ${tree && (tree.children.length > 0 || tree.more > 0 || tree.id !== id) &&
     html`<h2>Parents and children</h2><${Tree} node=${tree} current=${id} />`}
     <h2>Timeline</h2>
     <${Timeline} instance=${instance} events=${events} inputs=${inputs} isEnded=${isEnded} />

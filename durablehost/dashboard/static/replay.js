@@ -1,6 +1,7 @@
 /** Today's code, run against the history step by step. */
 import { useState } from "preact/hooks";
 import { html } from "./html.js";
+import { useParts } from "./parts.js";
 import { namesOf } from "./tasks.js";
 
 export function Replay({ replay, events }) {
@@ -19,11 +20,25 @@ export function Replay({ replay, events }) {
     </p>
     ${outcome && html`<p>The code raises: ${outcome}</p>`}
     <div class="replay">
-      <ol class="steps" aria-label="Steps">
-        ${steps.map(
+      <${Steps} steps=${steps} events=${events} names=${names} chosen=${step} choose=${setChosen} />
+      ${step && html`<${Step} step=${step} words=${eventWords(events[step.event], names)} />`}
+    </div>
+    <h3>Recorded and replayed</h3>
+    <${Compared} compared=${compared} first=${differs} />
+  `;
+}
+
+function Steps({ steps, events, names, chosen, choose }) {
+  const [shown, parts, first] = useParts(steps);
+  return html`
+    <div>
+      ${parts}
+      <ol class="steps" aria-label="Steps" start=${first + 1}>
+        ${shown.map(
           (one, place) => html`
-            <li key=${place}>
-              <button type="button" aria-pressed=${one === step} onClick=${() => setChosen(place)}>
+            <li key=${first + place}>
+              <button type="button" aria-pressed=${one === chosen}
+                onClick=${() => choose(first + place)}>
                 ${eventWords(events[one.event], names)}
                 <small>${lastPlace(one)}</small>
               </button>
@@ -31,10 +46,7 @@ export function Replay({ replay, events }) {
           `,
         )}
       </ol>
-      ${step && html`<${Step} step=${step} words=${eventWords(events[step.event], names)} />`}
     </div>
-    <h3>Recorded and replayed</h3>
-    <${Compared} compared=${compared} first=${differs} />
   `;
 }
 
@@ -73,7 +85,9 @@ function Step({ step, words }) {
 }
 
 function Compared({ compared, first }) {
+  const [shown, parts, begin] = useParts(compared, first);
   return html`
+    ${parts}
     <div class="scrolled" tabindex="0" role="region" aria-label="Recorded and replayed">
       <table>
         <thead>
@@ -86,9 +100,9 @@ function Compared({ compared, first }) {
           </tr>
         </thead>
         <tbody>
-          ${compared.map(
+          ${shown.map(
             (row, place) => html`
-              <tr key=${row.event} class=${place === first ? "failed" : ""}>
+              <tr key=${row.event} class=${begin + place === first ? "failed" : ""}>
                 <td>${row.event}</td>
                 <td>${row.recorded}</td>
                 <td>${row.now || "not reached"}</td>

@@ -12,9 +12,18 @@ export function useRoute() {
   const [page, ...rest] = path.split("/");
   return {
     page: page || "instances",
-    id: decodeURIComponent(rest.join("/")),
+    id: decoded(rest.join("/")),
     query: new URLSearchParams(query),
   };
+}
+
+/** An id as it is in the address; somebody may have typed it there. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function instanceLink(id, view = "") {

@@ -32,7 +32,7 @@ export function Sequence({ instance, events }) {
         )}
       </svg>
     </div>
-    <${CopyButton} name="Copy as Mermaid" text=${mermaid(participants, messages)} />
+    <${CopyButton} name="Copy as Mermaid" write=${() => mermaid(participants, messages)} />
   `;
 }
 

@@ -24,7 +24,6 @@ async function ask(path, tag) {
   const response = await fetch(ROOT + path, { headers: headers(known), cache: "no-store" });
   if (response.status === 304) return { tag };
   if (response.status === 401) throw new KeyNeeded();
-  if (response.status === 404) return { value: null };
   if (!response.ok) throw new Error(`durablehost answered ${response.status}.`);
   return { value: await response.json(), tag: response.headers.get("ETag") };
 }

@@ -9,6 +9,7 @@ const TOP = 24;
 const MOST = 300; // tasks that are drawn
 const LONG = 20; // times the usual gap
 const SHORTEST_GAP = 100; // milliseconds
+const APART = 12; // percent of the width between the lengths that are written above gaps
 
 export function Timeline({ instance, events, inputs, isEnded }) {
   if (!events.length) return html`<p>Nothing has happened yet.</p>`;
@@ -26,11 +27,12 @@ export function Timeline({ instance, events, inputs, isEnded }) {
       ${scale.gaps.map(
         ({ from, to, length }) => html`
           <g class="gap">
+            <title>${span(length)} without an event</title>
             <rect x=${`${from}%`} y="0" width=${`${to - from}%`} height=${height} />
-            <text x=${`${(from + to) / 2}%`} y="14" text-anchor="middle">${span(length)}</text>
           </g>
         `,
       )}
+      ${scale.gaps.map((gap) => gap.isNamed && html`<${GapLength} gap=${gap} />`)}
       ${[whole, ...shown].map(
         (task, row) => html`
           <${Bar} task=${task} y=${TOP + row * ROW} scale=${scale} last=${last}
@@ -40,6 +42,15 @@ export function Timeline({ instance, events, inputs, isEnded }) {
     </svg>
     ${tasks.length > MOST &&
     html`<p>${tasks.length - MOST} more tasks are in the history below.</p>`}
+  `;
+}
+
+function GapLength({ gap: { from, to, length } }) {
+  const middle = (from + to) / 2;
+  const [x, anchor] =
+    middle < APART / 2 ? [0, "start"] : middle > 100 - APART / 2 ? [100, "end"] : [middle, "middle"];
+  return html`
+    <text class="gap-length" x=${`${x}%`} y="14" text-anchor=${anchor}>${span(length)}</text>
   `;
 }
 
@@ -86,8 +97,13 @@ export function scaleOf(times) {
     isLong(length) ? [{ from: places[place], to: places[place + 1], length }] : [],
   );
   const known = new Map(sorted.map((time, place) => [time, 1 + places[place]]));
+  let named = -APART;
   return {
     place: (time) => known.get(time) ?? 1,
-    gaps: gaps.map(({ from, to, length }) => ({ from: from + 1, to: to + 1, length })),
+    gaps: gaps.map(({ from, to, length }) => {
+      const isNamed = (from + to) / 2 - named >= APART;
+      if (isNamed) named = (from + to) / 2;
+      return { from: from + 1, to: to + 1, length, isNamed };
+    }),
   };
 }

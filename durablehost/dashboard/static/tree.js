@@ -4,7 +4,11 @@ import { instanceLink } from "./route.js";
 import { Status } from "./status.js";
 
 export function Tree({ node, current }) {
-  return html`<ul class="tree"><${Node} node=${node} current=${current} /></ul>`;
+  return html`
+    ${node.parent &&
+    html`<p>The parent of ${node.id} is <a href=${instanceLink(node.parent)}>${node.parent}</a>.</p>`}
+    <ul class="tree"><${Node} node=${node} current=${current} /></ul>
+  `;
 }
 
 function Node({ node, current }) {
@@ -14,7 +18,7 @@ function Node({ node, current }) {
       <${Status} status=${status} />${" "}
       <a href=${instanceLink(id)} aria-current=${id === current ? "true" : null}>${id}</a>
       ${" "}<small>${name}</small>
-      ${children.length > 0 &&
+      ${(children.length > 0 || more > 0) &&
       html`<ul>
         ${children.map(
           (child) => html`<${Node} key=${child.id} node=${child} current=${current} />`,

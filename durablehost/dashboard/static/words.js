@@ -38,11 +38,17 @@ export function readable(text) {
   }
 }
 
+/** Keeps numbers as they are written: those of browsers have 53 bits. Old browsers cannot. */
+export function exact(key, value, context) {
+  const isNumber = typeof value === "number" && context && JSON.rawJSON;
+  return isNumber ? JSON.rawJSON(context.source) : value;
+}
+
 /** JSON text with indents; other text as it is. */
 export function pretty(text) {
   if (text === undefined || text === null) return "";
   try {
-    return JSON.stringify(JSON.parse(readable(text)), null, 2);
+    return JSON.stringify(JSON.parse(readable(text), exact), null, 2);
   } catch {
     return String(text);
   }

@@ -17,6 +17,7 @@ PAGES = (
     "#/instance/shown-1",
     "#/instance/shown-1?view=sequence",
     "#/instance/shown-1?view=replay",
+    "#/instance/shown-3?view=replay",
     "#/entities",
     "#/functions",
     "#/problems",
@@ -28,6 +29,8 @@ def shown(host: Started) -> str:
     """A hub with something on each page."""
     host.manage("POST", "/orchestrators/lost/shown-2", {})
     host.manage("POST", "/entities/ledger/shown?op=add", "7")
+    long = "an_orchestrator_with_a_name_that_fits_in_no_column_and_on_no_line_of_a_narrow_window"
+    host.manage("POST", f"/orchestrators/{long}/shown-3", {})
     host.manage("POST", "/orchestrators/order/shown-1", {"id": "shown-1"})
     return host.base
 
@@ -93,7 +96,7 @@ async def test_every_page_is_accessible_in_both_themes_and_narrow(
     for place in PAGES:
         await page.goto(f"{shown}/{place}")
         await expect(page.locator("main h1")).to_be_visible()
-        if "shown-1" in place:
+        if "/shown-" in place:
             await expect(page.get_by_text("Waits for")).to_be_visible()
         results = await Axe().run(page)
         found[place] = [one["id"] for one in results.response["violations"]]

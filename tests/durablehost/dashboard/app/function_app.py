@@ -52,6 +52,18 @@ def long_way(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def generations(context):
+    left = context.get_input()["left"]
+    if left:
+        yield context.call_sub_orchestrator("generations", {"left": left - 1})
+
+
+@app.orchestration_trigger(context_name="context")
+def an_orchestrator_with_a_name_that_fits_in_no_column_and_on_no_line_of_a_narrow_window(context):
+    yield context.wait_for_external_event("<b>" + "Approved" * 20)
+
+
+@app.orchestration_trigger(context_name="context")
 def lost(context):
     yield context.call_activity("prise", 1)
 
