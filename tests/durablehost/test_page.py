@@ -15,7 +15,9 @@ from tests.source import ROOT
 PAGE = (ROOT / "docs" / "durablehost.md").read_text("utf-8")
 [APP] = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 REFUSED, LEFT_OUT = re.findall(r"^```text\n(.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
-KINDS = set(re.findall(r'Problem\(\s*"([a-z-]+)"', inspect.getsource(problems)))
+KINDS = set(re.findall(r'Problem\(\s*"([a-z-]+)"', inspect.getsource(problems))) | {
+    problems.DURABLEHOST_FAILED
+}
 
 
 @pytest.fixture
