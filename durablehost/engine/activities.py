@@ -87,7 +87,7 @@ class Activities:
         self._runner = runner
         self._most = most
         self._wake = wake
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[int, asyncio.Task[None]] = {}  # by receipt
         self._ended: list[tuple[ActivityWork, Event]] = []
         self._unsaved: list[tuple[ActivityWork, Event]] = []
 
@@ -101,12 +101,11 @@ class Activities:
             activity = self._backend.next_activity()
             if activity is None:
                 return
-            task = asyncio.create_task(self._run(activity))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._under_way[activity.receipt] = asyncio.create_task(self._run(activity))
 
     async def _run(self, activity: ActivityWork) -> None:
         event = await self._runner.end_of(activity)
+        del self._under_way[activity.receipt]
         # Read `_ended` only now: `take_back` may have replaced it.
         self._ended.append((activity, event))
         self._wake()
@@ -132,6 +131,7 @@ class Activities:
 
     async def cancel(self) -> None:
         """Cancel the activities that run. They run again when durablehost is started again."""
-        for activity in self._under_way:
+        under_way = list(self._under_way.values())
+        for activity in under_way:
             activity.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)

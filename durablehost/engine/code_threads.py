@@ -1,7 +1,8 @@
 """Runs orchestrators and entities on a thread of their own, so that the server always answers.
 
-They run one after another. If one holds the thread for long, another thread takes over the rest.
-Further calls of the same function wait then, so that a loop in it costs one thread and not all.
+They run one after another. The work loop waits for short calls, because that costs less than to be
+woken by each. If one holds the thread for long, another thread takes over the rest. Further calls
+of the same function wait then, so that a loop in it costs one thread and not all.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from durablehost.hub.history import Event
 LONG_SECONDS: Final = 0.25  # then another thread takes over
 _AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
 _BYTES_AT_ONCE: Final = 8_000_000  # of histories
-_TOLD_EVERY: Final = 0.008  # seconds, so that many short calls share a round of the work loop
+_MOMENT: Final = 0.008  # seconds: many short calls share a round of the work loop
 _GRACE_SECONDS: Final = 0.5  # for a call under way, when durablehost stops
 _LARGE: Final = 1_000_000  # bytes of a call whose garbage is collected at once
 
@@ -73,8 +74,10 @@ class CodeThreads:
         self._wake = wake
         self._most = most
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._news = asyncio.Event()
+        self._heard = asyncio.Event()
         self._told_at = 0.0
+        self._is_awaited = False  # the work loop is in `wait`
+        self._news: SimpleQueue[None] = SimpleQueue()  # ends that wait
         self._calls: SimpleQueue[CodeCall | None] = SimpleQueue()
         self._held: list[CodeCall] = []  # their function runs for long in another instance
         self._given_up: list[CodeCall] = []
@@ -103,6 +106,22 @@ class CodeThreads:
         with self._lock:
             self._size += call.size
         self._calls.put(call)
+
+    def wait(self, until: float) -> bool:
+        """Wait for calls that take a moment, until this time at most. Returns whether any ended."""
+        self._is_awaited = True
+        while self._are_short and (left := until - time.perf_counter()) > 0:
+            with contextlib.suppress(Empty):
+                self._news.get(timeout=left)
+        self._is_awaited = False
+        return bool(self._ended)
+
+    @property
+    def _are_short(self) -> bool:
+        """Whether calls wait or run, and none has run for longer than a moment."""
+        running = tuple(self._under_way)
+        is_busy = bool(running) or not self._calls.empty()
+        return is_busy and all(call.seconds < _MOMENT for call in running)
 
     def ended(self) -> Iterator[Commit]:
         """The commits of the calls that have ended, each once."""
@@ -149,8 +168,8 @@ class CodeThreads:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 while self._under_way:
-                    self._news.clear()
-                    await self._news.wait()
+                    self._heard.clear()
+                    await self._heard.wait()
         for call in tuple(self._under_way):
             self.give_up(call)
         self._calls.put(None)
@@ -183,16 +202,19 @@ class CodeThreads:
             goes_on = self._worker is threading.current_thread()
         if call.size > _LARGE:
             gc.collect(1)  # the SDK leaves cycles that hold all values of the history
-        if self._calls.empty() or time.perf_counter() - self._told_at > _TOLD_EVERY:
+        if self._calls.empty() or time.perf_counter() - self._told_at > _MOMENT:
             self._tell()
         return goes_on
 
     def _tell(self) -> None:
         assert self._loop is not None
         self._told_at = time.perf_counter()
+        if self._is_awaited:
+            self._news.put(None)
+            return
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
             self._loop.call_soon_threadsafe(self._hear)
 
     def _hear(self) -> None:
-        self._news.set()
+        self._heard.set()
         self._wake()

@@ -144,16 +144,25 @@ class Engine:
 
     def _round(self) -> bool:
         """Work for a moment. Returns whether more work is ready."""
+        if self._waiting:
+            self._flush()  # requests need not wait for work, nor fail with it
         self._long_calls.look()
         # After a failed write, one piece of work at a time: it may still fit.
         until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
         self._losses = self._backend.losses
-        # Alternately: otherwise entities would wait as long as any orchestration is ready.
-        self._entities_first = not self._entities_first
-        for commit in self._rounds.next_round(self._ended(), entities_first=self._entities_first):
-            commit()
-            if time.perf_counter() > until:
-                return True
+        worked = True
+        while worked:
+            worked = False
+            # Alternately: otherwise entities would wait as long as any orchestration is ready.
+            self._entities_first = not self._entities_first
+            for commit in self._rounds.next_round(
+                self._ended(), entities_first=self._entities_first
+            ):
+                commit()
+                worked = True
+                if time.perf_counter() > until:
+                    return True
+            worked = self._code_threads.wait(until) or worked
         return False
 
     def _ended(self) -> Iterator[Commit]:
@@ -214,8 +223,10 @@ class Engine:
             delays.append(LONG_SECONDS)
         if due is not None:
             delays += [(due - self._clock.now()).total_seconds(), _LONGEST_PAUSE_SECONDS]
-        try:
-            async with asyncio.timeout(max(0.0, min(delays)) if delays else None):
-                await self._wakeup.wait()
-        except TimeoutError:
-            pass
+        alarm = None
+        if delays:
+            loop = asyncio.get_running_loop()
+            alarm = loop.call_later(max(0.0, min(delays)), self._wakeup.set)
+        await self._wakeup.wait()
+        if alarm is not None:
+            alarm.cancel()

@@ -345,9 +345,9 @@ class Backend(Protocol):
         ...
 
     def flush(self) -> bool:
-        """Write all since the last flush in one transaction, and offer the work that it created.
+        """Write all since the last flush in one transaction, and offer its new activities.
 
-        Returns whether more is to be done at once: messages arrived, or space has to be freed.
+        Returns whether more is to be done at once, because space has to be freed.
         """
         ...
 

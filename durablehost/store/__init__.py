@@ -1,7 +1,7 @@
 """The backend in SQLite, in a file or in memory. `hub/backend.py` describes its methods.
 
-It works on one thread. All writes until the next flush share a transaction. The work that they
-create is staged until then. Waiting work is held in memory too, so that nothing is polled.
+It works on one thread. All writes until the next flush share a transaction. Activities start after
+it. Waiting work is held in memory too, so that nothing is polled.
 """
 
 import contextlib
@@ -106,17 +106,13 @@ class SqliteBackend:
                 # First the start, then the events that the generation before has carried over. They
                 # name their execution. Events that arrived meanwhile come after them.
                 wanted.sort(key=lambda one: (not one.is_start, one.execution_id is None))
-                if not wanted[0].is_start:
-                    # The start of the new generation arrives with the next flush.
-                    self._inboxes.leave(instance_id, arrived)
-                    continue
-            self._inboxes.lock(instance_id, arrived)
+            receipt = self._inboxes.lock(instance_id, arrived)
             return OrchestrationWork(
                 record.instance,
                 record.events,
                 record.texts,
                 [self._event(message) for message in wanted],
-                tuple(message.number for message in arrived),
+                receipt,
             )
         return None
 
@@ -136,12 +132,12 @@ class SqliteBackend:
             if not arrived:
                 continue
             record = self._records.find(entity_id)
-            self._inboxes.lock(entity_id, arrived)
+            receipt = self._inboxes.lock(entity_id, arrived)
             return EntityWork(
                 entity_id,
                 record.instance if record else None,
                 [self._event(message) for message in arrived],
-                tuple(message.number for message in arrived),
+                receipt,
             )
         return None
 
@@ -192,7 +188,7 @@ class SqliteBackend:
     def _send(self, message: Message) -> None:
         text = to_text(message.event)
         number = self._tables.add_message(message, text)
-        self._inboxes.stage(stored_message(number, message, len(text)))
+        self._inboxes.arrive(stored_message(number, message, len(text)))
 
     def _event(self, message: StoredMessage) -> Event:
         return message.event or self._tables.event_of_message(message.number)
@@ -270,11 +266,10 @@ class SqliteBackend:
     @_all_or_nothing
     def flush(self) -> bool:
         self._database.commit()
-        more = self._inboxes.flush()
         self._activities.flush()
         if self._is_shrinking:
             self._is_shrinking = self._database.shrink()
-        return more or self._is_shrinking
+        return self._is_shrinking
 
     def _lose(self) -> None:
         self.losses += 1

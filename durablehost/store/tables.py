@@ -138,6 +138,9 @@ class Tables:
         return cursor.lastrowid
 
     def drop_messages(self, numbers: Sequence[int]) -> None:
+        if len(numbers) == 1:
+            self._database.write("DELETE FROM messages WHERE number = ?", numbers)
+            return
         self._database.write(
             "DELETE FROM messages WHERE number IN (SELECT value FROM json_each(?))",
             (json.dumps(numbers),),

@@ -1,14 +1,15 @@
 """Waiting work, in memory, so that nothing is polled.
 
-Work that a transaction creates is staged until the transaction is on disk.
+Messages arrive at once: what they cause is written later than they are. Activities have effects
+outside the hub, so they are staged until the transaction that creates them is on disk.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from durablehost.hub.backend import ActivityWork, Message, is_entity
 from durablehost.hub.history import EXECUTION_STARTED, Event
@@ -46,39 +47,35 @@ def stored_message(number: int, message: Message, size: int) -> StoredMessage:
     )
 
 
+Receipt = tuple[int, ...]  # the numbers of the messages that were taken
+
+
+class _Taken(NamedTuple):
+    receipt: Receipt
+    messages: list[StoredMessage]
+
+
 class Inboxes:
     """The messages of each instance. Taking an instance's messages locks it."""
 
     def __init__(self) -> None:
-        self._staged: list[StoredMessage] = []
         self._purged: set[str] = set()
         self._delayed: list[tuple[datetime, int, StoredMessage]] = []
         self._inboxes: dict[str, list[StoredMessage]] = {}
         self._ready: dict[str, None] = {}
         self._ready_entities: dict[str, None] = {}
-        self._taken: dict[str, list[StoredMessage]] = {}
+        self._taken: dict[str, _Taken] = {}
 
-    # From staged to ready
-
-    def stage(self, message: StoredMessage) -> None:
-        self._staged.append(message)
-
-    def flush(self) -> bool:
-        """Release what was staged, which is on disk now. Returns whether there was any."""
-        staged, self._staged = self._staged, []
-        if self._purged:
-            self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
-            heapq.heapify(self._delayed)
-            self._purged.clear()
-        for message in staged:
-            self.arrive(message)
-        return bool(staged)
+    # Arriving
 
     def arrive(self, message: StoredMessage) -> None:
-        if message.due is not None:
-            heapq.heappush(self._delayed, (message.due, message.number, message))
-        else:
+        """Deliver a message, or keep it until it is due."""
+        if message.due is None:
             self._deliver(message)
+            return
+        if message.target in self._purged:
+            self._forget_purged()
+        heapq.heappush(self._delayed, (message.due, message.number, message))
 
     def _deliver(self, message: StoredMessage) -> None:
         self._inboxes.setdefault(message.target, []).append(message)
@@ -87,11 +84,19 @@ class Inboxes:
 
     def release(self, now: datetime) -> None:
         """Deliver the messages that are due."""
+        self._forget_purged()
         while self._delayed and self._delayed[0][0] <= now:
             self._deliver(heapq.heappop(self._delayed)[2])
 
     def next_due(self) -> datetime | None:
+        self._forget_purged()
         return self._delayed[0][0] if self._delayed else None
+
+    def _forget_purged(self) -> None:
+        if self._purged:
+            self._delayed = [one for one in self._delayed if one[2].target not in self._purged]
+            heapq.heapify(self._delayed)
+            self._purged.clear()
 
     def _offer(self, target: str) -> None:
         (self._ready_entities if is_entity(target) else self._ready)[target] = None
@@ -121,20 +126,19 @@ class Inboxes:
             arrived, self._inboxes[entity_id] = arrived[:_ENTITY_BATCH], rest
         return arrived
 
-    def leave(self, target: str, arrived: list[StoredMessage]) -> None:
-        """Put messages back, until another message arrives."""
-        self._inboxes[target] = arrived
-
     # Locked
 
-    def lock(self, target: str, taken: list[StoredMessage]) -> None:
+    def lock(self, target: str, messages: list[StoredMessage]) -> Receipt:
         """Lock an instance. New messages for it wait for `unlock`."""
-        self._taken[target] = taken
+        receipt = tuple(message.number for message in messages)
+        self._taken[target] = _Taken(receipt, messages)
+        return receipt
 
-    def holds(self, target: str, receipt: Sequence[int]) -> bool:
+    def holds(self, target: str, receipt: Receipt) -> bool:
         """Whether this piece of work is still locked. A loss or a purge ends that."""
         taken = self._taken.get(target)
-        return taken is not None and tuple(message.number for message in taken) == receipt
+        # By identity: after a loss, other messages may get the same numbers.
+        return taken is not None and taken.receipt is receipt
 
     def unlock(self, target: str) -> None:
         """Unlock an instance. The messages that were taken are done."""
@@ -142,7 +146,7 @@ class Inboxes:
         if target in self._inboxes:
             self._offer(target)
 
-    def put_back(self, target: str, receipt: Sequence[int]) -> bool:
+    def put_back(self, target: str, receipt: Receipt) -> bool:
         """Unlock an instance and put its messages back, until another message arrives.
 
         Returns whether this piece of work was locked.
@@ -150,7 +154,7 @@ class Inboxes:
         if not self.holds(target, receipt):
             return False
         arrived = self._inboxes.get(target, [])
-        self._inboxes[target] = self._taken.pop(target) + arrived
+        self._inboxes[target] = self._taken.pop(target).messages + arrived
         if arrived:
             self._offer(target)
         return True
@@ -161,10 +165,9 @@ class Inboxes:
         return any(message.event_type == event_type for message in arrived)
 
     def purge(self, target: str) -> None:
-        """Drop all messages for an instance; the delayed ones with the next flush."""
+        """Drop all messages for an instance; the delayed ones before any other is delivered."""
         for waiting in (self._inboxes, self._taken, self._ready, self._ready_entities):
             waiting.pop(target, None)
-        self._staged = [staged for staged in self._staged if staged.target != target]
         self._purged.add(target)
 
 

@@ -8,7 +8,8 @@ import azure.durable_functions as df
 import pytest
 
 from durablehost.hub.backend import Query
-from tests.durablehost.engine.working import Steps, Working, working
+from durablehost.settings import Settings
+from tests.durablehost.engine.working import PATIENCE, Steps, Working, working
 
 
 class Fetching:
@@ -140,3 +141,25 @@ async def test_an_exception_of_any_kind_fails_its_activity_alone(is_async: bool)
     assert len(told) == len(kinds)
     for words, kind in zip(told, kinds, strict=True):
         assert f"{kind.__name__}: words" in words
+
+
+async def test_activities_beyond_the_maximum_start_when_others_end_without_any_request() -> None:
+    app, all_done = df.DFApp(), asyncio.Event()
+    fetched: list[int] = []
+
+    @app.activity_trigger(input_name="number")
+    async def fetch(number: int) -> None:
+        fetched.append(number)
+        if len(fetched) == 20:
+            all_done.set()
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.task_all([context.call_activity(fetch, number) for number in range(20)])
+
+    async with working(app, settings=Settings(max_concurrent_activities=1)) as work:
+        await work.started("process", "a")
+        async with asyncio.timeout(PATIENCE):
+            await all_done.wait()
+
+    assert fetched == list(range(20))

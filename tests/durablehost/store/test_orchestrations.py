@@ -4,6 +4,7 @@ import pytest
 
 from durablehost.hub.backend import Backend
 from durablehost.hub.history import EXECUTION_STARTED
+from durablehost.store import SqliteBackend
 from tests.durablehost.store.storing import (
     LATER,
     NOW,
@@ -17,13 +18,9 @@ from tests.durablehost.store.storing import (
 )
 
 
-def test_a_start_becomes_work_at_the_flush_and_not_before(backend: Backend) -> None:
+def test_a_start_becomes_work_at_once(backend: Backend) -> None:
     start(backend, "a")
 
-    before = backend.next_orchestration()
-    backend.flush()
-
-    assert before is None
     assert [event["EventType"] for event in take(backend).new] == [EXECUTION_STARTED]
 
 
@@ -160,3 +157,20 @@ def test_an_ended_instance_leaves_no_work_behind(backend: Backend) -> None:
     backend.flush()
 
     assert backend.next_orchestration() is None
+
+
+def test_work_that_was_lost_is_not_taken_for_later_work_with_the_same_numbers(
+    backend: SqliteBackend,
+) -> None:
+    bring(backend, "a", "Running")
+    backend.send(event("a", "Lost"))
+    lost = take(backend)
+    backend.lose_unsaved()
+    backend.send(event("a", "Kept"))
+    work = take(backend)
+
+    backend.commit_orchestration(lost, ended(lost))
+
+    assert lost.receipt == work.receipt
+    assert backend.awaits(work)
+    assert backend.history("a") == work.past
