@@ -220,6 +220,7 @@ async def test_a_number_that_was_used_for_a_different_invoice_is_a_conflict(
     other = await hub.request("POST", "/api/invoices", json=INVOICE | {"amount_cents": 1})
 
     assert (other.status, other.json()["code"]) == (409, "other_work")
+    assert "is Completed: delete it first" in other.json()["detail"]
     assert [posting["amount_cents"] for posting in await sandbox.postings()] == [12_500]
 
 

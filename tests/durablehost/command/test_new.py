@@ -160,6 +160,7 @@ def test_settings_are_ready_to_start(tmp_path: Path):
 
     settings = json.loads((tmp_path / "app" / "local.settings.json").read_text())
     assert settings["Values"]["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert "local.settings.json" in (tmp_path / "app" / ".gitignore").read_text().splitlines()
 
 
 def rules_of(text: str) -> list[str]:
