@@ -605,7 +605,7 @@ async def test_an_invalid_setting_fails_the_approval_with_a_code_and_a_retry_ask
 async def test_without_a_key_nothing_is_started(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DECISION_KEY", "short")
+    monkeypatch.setenv("DECISION_KEY", "31-characters-at-most")
 
     answer = await hub.request("POST", "/api/approvals", json=PAYMENT)
 
