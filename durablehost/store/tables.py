@@ -189,7 +189,7 @@ class Tables:
         """Keep a problem. Returns whether it is the first of its kind and subject."""
         cursor = self._database.write(
             "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?)",
-            (instance_id, problem.kind, problem.subject, problem.text, stamp(at)),
+            (instance_id, problem.kind, *map(_escaped, (problem.subject, problem.text)), stamp(at)),
         )
         return cursor.rowcount > 0
 
@@ -224,6 +224,11 @@ def _instance(row: Row) -> Instance:
         read_stamp(updated),
         Parent(**json.loads(parent)) if parent else None,
     )
+
+
+def _escaped(text: str) -> str:
+    """A text that can be written: half of a surrogate pair, which code can name, cannot."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _values(instance: Instance) -> tuple[Any, ...]:
