@@ -24,7 +24,7 @@ from durablehost.calling.invocation_log import are_calls_logged, logged
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
-from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong
+from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong, WasCancelled
 from durablehost.errors import FunctionDisabled, FunctionFailed, FunctionTimedOut
 
 log = logging.getLogger(__name__)
@@ -152,6 +152,10 @@ class Invoker:
             if self._loop_thread is None:
                 return await coroutine
             return await self._loop_thread.run(coroutine, seconds)
+        except WasCancelled:
+            raise FunctionFailed(
+                "CancelledError", "The app has cancelled the task of this function.", ""
+            ) from None
         except RanTooLong as ran:
             assert self._limit is not None
             if held := self._pool.lost:
