@@ -84,8 +84,13 @@ class Tables:
         """Delete an instance with its history, its messages and its problems."""
         self.drop_history(number)
         self._database.write("DELETE FROM instances WHERE number = ?", (number,))
-        self._database.write("DELETE FROM messages WHERE target = ?", (instance_id,))
+        self.drop_messages_for(instance_id)
         self._database.write("DELETE FROM problems WHERE instance_id = ?", (instance_id,))
+
+    def drop_messages_for(self, target: str) -> bool:
+        """Delete the messages for an instance. Returns whether there were any."""
+        cursor = self._database.write("DELETE FROM messages WHERE target = ?", (target,))
+        return cursor.rowcount > 0
 
     def _instance(self, row: Row) -> Instance:
         try:
