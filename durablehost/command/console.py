@@ -101,11 +101,7 @@ def also_log_to(handler: logging.Handler) -> None:
 
 
 def say(text: str = "") -> None:
-    """Print a text. Whoever read the output may have gone, as `head` does; the work goes on."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(text, flush=True)
 
 
 def complain(error: Exception) -> None:

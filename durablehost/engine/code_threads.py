@@ -78,6 +78,7 @@ class CodeThreads:
         self._told_at = 0.0
         self._is_awaited = False  # the work loop is in `wait`
         self._news: SimpleQueue[None] = SimpleQueue()  # ends that wait
+        self._next: list[CodeCall] = []  # handed over together, because that wakes the thread once
         self._calls: SimpleQueue[CodeCall | None] = SimpleQueue()
         self._held: list[CodeCall] = []  # their function runs for long in another instance
         self._given_up: list[CodeCall] = []
@@ -89,14 +90,14 @@ class CodeThreads:
 
     @property
     def has_room(self) -> bool:
-        return self._calls.qsize() < _AT_ONCE and self._size < _BYTES_AT_ONCE
+        return len(self._next) + self._calls.qsize() < _AT_ONCE and self._size < _BYTES_AT_ONCE
 
     @property
     def is_busy(self) -> bool:
         return bool(self._under_way or self._given_up or not self._calls.empty())
 
     def start(self, call: CodeCall) -> None:
-        """Run it as soon as the thread is free; its commit will be among `ended`."""
+        """Run it from the next `wait` on, when the thread is free. `ended` has its commit then."""
         if any(call.function == long.function for long in self.long()):
             self._held.append(call)
             return
@@ -105,11 +106,17 @@ class CodeThreads:
             self._start_worker()
         with self._lock:
             self._size += call.size
-        self._calls.put(call)
+        self._next.append(call)
 
     def wait(self, until: float) -> bool:
-        """Wait for calls that take a moment, until this time at most. Returns whether any ended."""
+        """Let the calls run. Wait for those that take a moment, until this time at most.
+
+        Returns whether any has ended.
+        """
         self._is_awaited = True
+        for call in self._next:
+            self._calls.put(call)
+        self._next.clear()
         while self._are_short and (left := until - time.perf_counter()) > 0:
             with contextlib.suppress(Empty):
                 self._news.get(timeout=left)

@@ -24,7 +24,6 @@ from durablehost.hub.backend import (
     OrchestrationWork,
     Query,
     Search,
-    is_entity,
 )
 from durablehost.hub.history import (
     EXECUTION_TERMINATED,
@@ -233,13 +232,10 @@ class SqliteBackend:
         return purged
 
     def _purge(self, instance_id: str) -> bool:
-        purged = self._records.purge(instance_id)
-        if not purged and is_entity(instance_id):
-            # Until its first operations have ended, an entity consists of messages only.
-            purged = self._tables.drop_messages_for(instance_id)
-        if purged:
-            self._inboxes.purge(instance_id)
-        return purged
+        if not self._records.purge(instance_id):
+            return False
+        self._inboxes.purge(instance_id)
+        return True
 
     # Problems, and what the host keeps
 

@@ -13,7 +13,7 @@ from durablehost.hub.history import compact, event_raised
 from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
 
-ACTIVITY: Final = ("fails once", "always fails", "runs twice", "times out")
+ACTIVITY: Final = ("fails once", "fails for good", "runs twice", "times out")
 EVENT: Final = ("comes early", "comes late", "comes twice", "never comes", "is malformed")
 CRASH: Final = "the process dies"
 SHUFFLE: Final = "completions of one moment are shuffled"
@@ -84,7 +84,7 @@ class Injected:
         match fault.kind:
             case "fails once":
                 self._hub.fail_activity(fault.name, error, on_call=fault.number)
-            case "always fails":
+            case "fails for good":
                 self._hub.fail_activity(fault.name, error, on_call=fault.number, times=None)
             case "runs twice":
                 self._hub.repeat_activity(fault.name, on_call=fault.number)

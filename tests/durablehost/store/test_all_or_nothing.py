@@ -1,4 +1,4 @@
-"""Changes that were flushed survive a crash; changes that were not leave no trace."""
+"""What has been flushed is there for good, and what has not never happened."""
 
 from pathlib import Path
 
