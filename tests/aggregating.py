@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import azure.functions as func
 
@@ -15,14 +17,37 @@ def an_event(event: str, vendor: str = "acme", amount_cents: int = 100) -> Any:
     return {"event": event, "vendor": vendor, "amount_cents": amount_cents}
 
 
+@dataclass
+class SentEvent:
+    """What was sent, and whether the app has accepted it."""
+
+    content: Any
+    is_accepted: bool = False
+
+
+_sent: WeakKeyDictionary[ManualHub, list[SentEvent]] = WeakKeyDictionary()
+
+
+def sent(hub: ManualHub) -> list[SentEvent]:
+    """The events that `post` and `enqueue` have sent to a hub, the first one first."""
+    return _sent.setdefault(hub, [])
+
+
 async def post(hub: ManualHub, event: str, *args: Any, **more: Any) -> Answer:
-    return await hub.request("POST", "/api/totals", json=an_event(event, *args, **more))
+    noted = SentEvent(an_event(event, *args, **more))
+    sent(hub).append(noted)
+    answer = await hub.request("POST", "/api/totals", json=noted.content)
+    noted.is_accepted = answer.status == 202
+    return answer
 
 
 async def enqueue(hub: ManualHub, content: object) -> None:
     """Give a message to the function, as the queue trigger does."""
+    noted = SentEvent(content)
+    sent(hub).append(noted)
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     await hub.fire(QUEUE_FUNCTION, func.QueueMessage(body=body))
+    noted.is_accepted = True
 
 
 async def total(hub: ManualHub, vendor: str = "acme") -> Any:

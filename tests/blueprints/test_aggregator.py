@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from durablehost.app.functions import FunctionTable
 from durablehost.errors import FunctionFailed
 from durablehost.testing import ManualHub, every_crash
 from http_api.entities import state_of
-from tests.aggregating import an_event, counted, enqueue, post, problem, shards, total
+from tests.aggregating import an_event, counted, enqueue, post, problem, sent, shards, total
 
 # Counting
 
@@ -254,3 +255,34 @@ async def test_an_event_of_a_known_vendor_reads_no_page_of_the_directory(
     await enqueue(hub, an_event("e-22"))
 
     assert read == ["vendor_total", "vendor_total"]
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_every_accepted_event_counts_once(hub: ManualHub) -> None:
+    first: dict[tuple[str, str], int] = {}
+    accepted = set()
+    for each in sent(hub):
+        key = each.content["vendor"], each.content["event"]
+        first.setdefault(key, each.content["amount_cents"])
+        if each.is_accepted:
+            accepted.add(key)
+    assert accepted
+    for vendor in {vendor for vendor, _ in accepted}:
+        states = shards(hub, vendor)
+        marks = [mark for state in states for mark in state["seen"]]
+        assert len(marks) == len(set(marks)) == sum(state["events"] for state in states)
+        counted_ones = {
+            event for name, event in first if name == vendor and mark_of(event) in marks
+        }
+        assert {event for name, event in accepted if name == vendor} <= counted_ones
+        assert len(counted_ones) == len(marks)
+        amounts = [first[vendor, event] for event in counted_ones]
+        assert sum(state["amount_cents"] for state in states) == sum(amounts)
+        assert vendor in hub.entity_state("vendor_directory", str(page_of(vendor)))["vendors"]
+
+
+def mark_of(event: str) -> str:
+    """What a shard remembers of an event."""
+    return sha256(event.encode()).hexdigest()[:16]

@@ -248,3 +248,18 @@ async def test_a_message_that_fails_becomes_a_poisoned_message_is_reported_and_c
     await hub.request("POST", f"/api/operations/{listed['instanceId']}/retry")
 
     assert (await counted(hub), await counted(hub, "globex")) == ((1, 100), (1, 100))
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_poisoned_event_is_counted_or_listed_with_its_reason(hub: ManualHub) -> None:
+    poisoned = hub.instances("poison:")
+    assert poisoned
+    for each in poisoned:
+        if each.status == "Completed":
+            event = json.loads(each.input["text"])
+            assert (await counted(hub, event["vendor"]))[0] == 1
+    listed = {each["instanceId"]: each["output"]["code"] for each in await failed(hub)}
+    assert listed.keys() == {each.id for each in poisoned if each.status == "Failed"}
+    assert all(listed.values())

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import azure.durable_functions as df
 import pytest
@@ -18,8 +19,18 @@ from tests.source import ROOT
 VISITS = "/api/counters/visits"
 
 
+# The additions that a hub has been sent, and whether it has accepted them.
+_sent: WeakKeyDictionary[ManualHub, list[tuple[str, int, bool]]] = WeakKeyDictionary()
+
+
 async def add(hub: ManualHub, amount: Any, path: str = VISITS) -> Answer:
-    return await hub.request("POST", path, json={"amount": amount})
+    is_accepted = False
+    try:
+        answer = await hub.request("POST", path, json={"amount": amount})
+        is_accepted = answer.status == 202
+    finally:
+        _sent.setdefault(hub, []).append((path.rpartition("/")[2], amount, is_accepted))
+    return answer
 
 
 async def value(hub: ManualHub, path: str = VISITS) -> int:
@@ -270,3 +281,15 @@ async def test_a_lease_that_expired_can_be_acquired(lease: Callable[..., Any]) -
     late = await lease("acquire", "b", now="10:00", until="11:00")
 
     assert (early, late) == (False, True)
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_a_counter_holds_the_additions_that_were_accepted(hub: ManualHub) -> None:
+    sent = _sent.get(hub, [])
+    assert sent
+    for key in {key for key, _, _ in sent}:
+        accepted = sum(amount for name, amount, is_accepted in sent if name == key and is_accepted)
+        at_most = sum(amount for name, amount, _ in sent if name == key)
+        assert accepted <= hub.entity_state("counter", key)["value"] <= min(at_most, LIMIT)

@@ -327,3 +327,16 @@ async def test_the_body_of_an_event_is_checked(
 
     assert answer.status == status
     assert GOODS_EVENT not in [event.get("Name") for event in hub.history(ID)]
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_an_operation_shows_how_it_ended_and_nothing_of_the_host(hub: ManualHub) -> None:
+    operations = [each for each in hub.instances() if not each.id.startswith("@")]
+    assert operations
+    for each in operations:
+        answer = await hub.request("GET", f"/api/operations/{each.id}")
+        assert answer.status == (200 if each.ended else 202)
+        assert answer.json()["runtimeStatus"] == each.status
+        assert not SECRETS.search(answer.text)

@@ -228,3 +228,15 @@ async def test_an_invalid_query_is_refused(hub: ManualHub, query: str) -> None:
     answer = await hub.request("GET", f"/api/operations/{ID}/children?{query}")
 
     assert (answer.status, answer.json()["code"]) == (422, "invalid_query")
+
+
+# What holds whatever goes wrong: `make faults` checks it after each faulty run.
+
+
+async def invariant_the_tree_names_every_child_and_how_it_ended(hub: ManualHub) -> None:
+    parents = [each for each in hub.instances() if each.parent_id is None and each.id[0] != "@"]
+    assert parents
+    for parent in parents:
+        below = [each for each in hub.instances(f"{parent.id}:") if each.parent_id]
+        shown = await tree(hub, parent.id, "?top=100")
+        assert shown == [(each.parent_id, each.id, str(each.status)) for each in below]

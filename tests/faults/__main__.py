@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", default=["tests/blueprints"], help="files of tests")
     parser.add_argument("-k", dest="chosen", default="", help="only tests with these names")
     parser.add_argument("--most", type=int, default=6, help="faults for each test")
-    parser.add_argument("--only", default="", help="only faults with this text, of those chosen")
+    parser.add_argument("--only", default="", help="only faults with this text")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
@@ -51,7 +51,7 @@ def main() -> int:
     if not results:
         print(said)
         return 1
-    return _show(results, time.monotonic() - began)
+    return _show(results, seed, time.monotonic() - began)
 
 
 def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
@@ -73,18 +73,37 @@ def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
     return ran.stdout
 
 
-def _show(results: list[Result], seconds: float) -> int:
-    runs = [each for each in results if "fault" in each]
+def _show(results: list[Result], seed: int, seconds: float) -> int:
+    all_runs = [each for each in results if "fault" in each]
+    runs = [each for each in all_runs if each["has_happened"] or each["wrong"]]
     wrong = [each for each in runs if each["wrong"]]
     for each in wrong[:_SHOWN]:
-        print(f"{each['test']}\n  fault: {each['fault']}")
+        fault = each["fault"]
+        print(f"\n{each['test']}\n  fault: {fault}")
         print("\n".join(f"  wrong: {words}" for words in each["wrong"]))
+        arguments = f"'{each['test']}' --only '{fault}' --seed {seed}"
+        print(f'  again: make faults ARGS="{arguments}"')
+    left_out = Counter(each["left_out"] for each in results if "left_out" in each)
+    for why, tests in left_out.items():
+        print(f"{tests} tests were left out: {why}")
+    _show_orchestrators(runs)
+    _show_kinds(runs)
+    paths = len({each["test"] for each in runs})
+    print(
+        f"\n{len(runs)} runs of {paths} tests in {seconds:.0f} s, {len(wrong)} wrong;"
+        f" {len(all_runs) - len(runs)} more runs did not come to the place of their fault"
+    )
+    return 1 if wrong else 0
+
+
+def _show_orchestrators(runs: list[Result]) -> None:
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for each in runs:
-        for name in {name for name, _ in each["instances"]}:
+        names = {name for name, _ in each["instances"]}
+        for name in names or {"(entities alone)"}:
             table[name]["runs"] += 1
-            table[name]["invariants"] += len(each.get("held", ()))
-            table[name]["broken"] += bool(each["wrong"])
+            table[name]["invariants"] += len(each["held"])
+            table[name]["wrong runs"] += bool(each["wrong"])
         for name, end in each["instances"]:
             table[name][end.partition(":")[0]] += 1
     print(f"\n{'orchestrator':22} {'runs':>6} {'instances':>9}", end="")
@@ -93,14 +112,15 @@ def _show(results: list[Result], seconds: float) -> int:
         instances = sum(row[end] for end in _ENDS)
         print(f"{name:22} {row['runs']:>6} {instances:>9}", end="")
         print("".join(f" {row[end]:>18}" for end in _ENDS), end="")
-        print(f" {row['invariants']:>16} {row['broken']:>11}")
-    paths = len({each["test"] for each in runs})
-    left_out = len({each["test"] for each in results} - {each["test"] for each in runs})
-    print(
-        f"\n{len(runs)} runs of {paths} tests in {seconds:.0f} s, {len(wrong)} wrong;"
-        f" {left_out} tests were left out"
-    )
-    return 1 if wrong else 0
+        print(f" {row['invariants']:>16} {row['wrong runs']:>11}")
+
+
+def _show_kinds(runs: list[Result]) -> None:
+    print(f"\n{'fault':40} {'runs':>6} {'wrong runs':>11}")
+    counts = Counter(each["kind"] for each in runs)
+    wrong = Counter(each["kind"] for each in runs if each["wrong"])
+    for kind, count in sorted(counts.items()):
+        print(f"{kind:40} {count:>6} {wrong[kind]:>11}")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ functions `invariant_…` in the file of the test.
 """
 
 import asyncio
-import contextlib
 import inspect
 import json
 import os
-import random
 from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, Final, cast
@@ -41,28 +39,29 @@ _judged: pytest.StashKey[Judged | None] = pytest.StashKey()
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run the test without a fault, then with each of its faults."""
-    if not isinstance(item, pytest.Function) or "hub" not in item.fixturenames:
-        return True
-    if not inspect.iscoroutinefunction(item.obj):
-        return True
-    clean = _run(item, None)
-    usual = item.stash.get(_judged, None)
-    injected = item.stash.get(_injected, None)
-    if usual is None or injected is None or not _passed(clean):
-        _write(item, {"left_out": "it does not pass, or was left out"})
-    else:
-        for fault in _chosen(item, injected):
-            item.stash[_judged] = None
-            _write(item, _result(item, fault, usual, _run(item, fault)))
+    is_path = isinstance(item, pytest.Function) and "hub" in item.fixturenames
+    if is_path and inspect.iscoroutinefunction(item.obj):
+        _run_with_faults(item)
     item.session._setupstate.teardown_exact(nextitem)
     return True
 
 
+def _run_with_faults(item: pytest.Function) -> None:
+    clean = _run(item, None)
+    usual = item.stash.get(_judged, None)
+    injected = item.stash.get(_injected, None)
+    if usual is None or injected is None or not _passed(clean):
+        _write(item, {"left_out": _why(clean)})
+    else:
+        _write(item, {"held": sorted(usual.held), "broken": usual.broken})
+        for fault in _chosen(item, injected):
+            item.stash[_judged] = None
+            _write(item, _result(item, fault, usual, _run(item, fault)))
+
+
 def _chosen(item: pytest.Item, injected: Injected) -> list[Fault]:
-    chance = random.Random(f"{os.environ[SEED]} {item.nodeid}")
-    faults = faults_of(injected, chance)
-    chosen = chance.sample(faults, min(len(faults), int(os.environ[MOST])))
-    return [fault for fault in chosen if os.environ[ONLY] in str(fault)]
+    seed, only = os.environ[SEED], os.environ[ONLY]
+    return faults_of(injected, f"{seed} {item.nodeid}", only, int(os.environ[MOST]))
 
 
 def _run(item: pytest.Function, fault: Fault | None) -> list[pytest.TestReport]:
@@ -76,18 +75,30 @@ def _passed(reports: list[pytest.TestReport]) -> bool:
     return all(report.passed for report in reports)
 
 
+def _why(reports: list[pytest.TestReport]) -> str:
+    failed = next((report for report in reports if report.failed), None)
+    if failed is not None:
+        return f"it fails without a fault: {str(failed.longrepr)[-300:]}"
+    return "skipped" if any(report.skipped for report in reports) else "it was not judged"
+
+
 def _result(
     item: pytest.Item, fault: Fault, usual: Judged, reports: list[pytest.TestReport]
 ) -> dict[str, Any]:
     judged = item.stash.get(_judged, None)
     wrong = [str(report.longrepr)[-2000:] for report in reports if report.failed]
+    result = {
+        "fault": str(fault),
+        "kind": fault.kind,
+        "has_happened": item.stash[_injected].has_happened,
+    }
     if judged is None:
-        return {"fault": str(fault), "wrong": wrong or ["it was not judged"], "instances": []}
+        return result | {"wrong": wrong or ["it was not judged"], "instances": [], "held": []}
     # What does not hold without a fault either is a matter of what the test has replaced.
     held = sorted(usual.held & judged.held)
     wrong += [f"{name}: {judged.broken[name]}" for name in sorted(usual.held - judged.held)]
     wrong += sorted(set(judged.wrong) - set(usual.wrong))
-    return {"fault": str(fault), "wrong": wrong, "instances": judged.instances, "held": held}
+    return result | {"wrong": wrong, "instances": judged.instances, "held": held}
 
 
 def _write(item: pytest.Item, result: dict[str, Any]) -> None:
@@ -128,11 +139,20 @@ def _with_fault(
         sandbox = item.funcargs.get("sandbox")
         if isinstance(sandbox, Sandbox):
             await sandbox.mend()
-        with contextlib.suppress(TimeoutError):  # it is judged where it stands then
-            async with asyncio.timeout(_SETTLE_SECONDS):
-                await settle(hub)
-        item.stash[_judged] = await judge(hub, item.funcargs, item.module)
+        is_settled = await _settled(hub)
+        item.stash[_judged] = judged = await judge(hub, item.funcargs, item.module)
+        if not is_settled:
+            judged.wrong.append(f"it took over {_SETTLE_SECONDS} s, and is judged where it stands")
         await hub.disconnect()
 
     path.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # what pytest reads
     return path
+
+
+async def _settled(hub: ManualHub) -> bool:
+    try:
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            await settle(hub)
+    except TimeoutError:
+        return False
+    return True

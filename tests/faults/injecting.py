@@ -1,14 +1,17 @@
 """Puts one fault into a hub, and counts where faults can happen."""
 
 import json
-import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, count, islice, zip_longest
+from random import Random
 from typing import Any, Final
 
-from durablehost.hub.backend import Message
+from durablehost.episodes.scheduled import HTTP_ACTIVITY
+from durablehost.errors import FunctionFailed, FunctionTimedOut
+from durablehost.hub.backend import ActivityWork, Message
 from durablehost.hub.history import compact, event_raised
 from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
@@ -19,11 +22,10 @@ CRASH: Final = "the process dies"
 SHUFFLE: Final = "completions of one moment are shuffled"
 _SHUFFLES: Final = 2
 _NEVER: Final = 10**9
-_LONG: Final = timedelta(hours=1)  # longer than any function may run
 _LATE: Final = timedelta(days=1)
 _MALFORMED: Final = "{no json"
 
-Event = tuple[str, str, Any]  # instance, name, value
+Event = tuple[str, str, Any]  # orchestrator, name, value
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,31 @@ class Injected:
         self._hub = hub
         self._fault = fault
         machinery = hub._machinery
+        self._limit = machinery.settings.function_timeout or timedelta(hours=1)
         self._work, self._client, self._backend = (
             machinery.work,
             machinery.client,
             machinery.backend,
         )
+        self.calls: Counter[str] = Counter()  # of activities, and of `call_http`
+        self.moments = 0  # at which more than one thing happened
         self.events: list[Event] = []
+        self.has_happened = False  # whether the run came to the place of the fault
+        self._late: set[int] = set()  # the calls that take too long
+        self._run_activity, self._next_activity = (
+            self._work._run_activity,
+            self._backend.next_activity,
+        )
+        self._work._run_activity = self._on_activity
+        self._shuffle = machinery.shuffle
+        self._in_some_order = self._shuffle.in_some_order
+        self._shuffle.in_some_order = self._on_order  # type: ignore[method-assign]  # to count
         self._raise_event = self._client.raise_event
         self._client.raise_event = self._on_event  # type: ignore[method-assign]  # to see events
         if fault is None:
             self._work.crash_after(_NEVER)
-        elif fault.kind in ACTIVITY:
-            self._fail_activity(fault)
+        elif fault.kind == "times out":
+            self._slow_down(fault)
         elif fault.kind == CRASH:
             self._crash(fault)
         elif fault.kind == SHUFFLE:
@@ -75,21 +90,53 @@ class Injected:
         """How often the hub has committed; 0 if the test crashes it itself."""
         return _NEVER - (self._work._commits_left or _NEVER)
 
-    @property
-    def calls(self) -> Counter[str]:
-        return Counter(call.name for call in self._hub.calls(kind="activity"))
+    async def _on_activity(self, activity: ActivityWork) -> str:
+        self.calls[activity.name] += 1
+        fault = self._fault
+        if fault is None or fault.name != activity.name or not self._is_meant(fault, activity):
+            return await self._run_activity(activity)
+        self.has_happened = True
+        if fault.kind in ("fails once", "fails for good"):
+            raise self._failure(activity)
+        await self._run_activity(activity)
+        if fault.kind == "times out":
+            raise self._timeout(activity)
+        return await self._run_activity(activity)
 
-    def _fail_activity(self, fault: Fault) -> None:
-        error = Failure("injected", "this fault was injected", retriable=True)
+    def _is_meant(self, fault: Fault, activity: ActivityWork) -> bool:
+        call = self.calls[activity.name]
         match fault.kind:
-            case "fails once":
-                self._hub.fail_activity(fault.name, error, on_call=fault.number)
             case "fails for good":
-                self._hub.fail_activity(fault.name, error, on_call=fault.number, times=None)
-            case "runs twice":
-                self._hub.repeat_activity(fault.name, on_call=fault.number)
+                return call >= fault.number
+            case "times out":
+                return activity.receipt in self._late
             case _:
-                self._hub.slow_activity(fault.name, _LONG)
+                return call == fault.number
+
+    def _failure(self, activity: ActivityWork) -> Exception:
+        if activity.name == HTTP_ACTIVITY:
+            return OSError("this fault was injected")
+        error = Failure("injected", "this fault was injected", retriable=True)
+        return FunctionFailed(type(error).__name__, str(error), "")
+
+    def _timeout(self, activity: ActivityWork) -> Exception:
+        if activity.name == HTTP_ACTIVITY:
+            return OSError("this call timed out")
+        return FunctionTimedOut(activity.name, self._limit)
+
+    def _slow_down(self, fault: Fault) -> None:
+        """Let a call take `functionTimeout`. It does its work, and its result is lost."""
+        taken = count(1)
+
+        def next_activity() -> ActivityWork | None:
+            activity = self._next_activity()
+            if activity is not None and activity.name == fault.name:
+                is_late = next(taken) == fault.number
+                self._work.slow_down(fault.name, self._limit if is_late else timedelta())
+                self._late.update([activity.receipt] if is_late else [])
+            return activity
+
+        self._backend.next_activity = next_activity  # type: ignore[method-assign]  # to slow it
 
     def _crash(self, fault: Fault) -> None:
         until_idle = self._work.until_idle
@@ -99,27 +146,39 @@ class Injected:
             try:
                 await until_idle()
             except Crashed:
+                self.has_happened = True
                 self._hub.crash()
                 await until_idle()
 
         self._work.until_idle = going_on_after_a_crash  # type: ignore[method-assign]  # see name
 
-    def _on_start(self, *given: Any, **named: Any) -> str:
-        started = self._start(*given, **named)
+    def _on_order(self, items: list[Any]) -> list[Any]:
+        if len(items) > 1:
+            self.moments += 1
+            self.has_happened |= self._fault is not None and self._fault.kind == SHUFFLE
+        return self._in_some_order(items)
+
+    def _on_start(self, name: str, *given: Any, **named: Any) -> str:
+        started = self._start(name, *given, **named)
         assert self._fault is not None
         assert self._fault.event is not None
-        instance_id, name, value = self._fault.event
-        if instance_id == started:
-            self._raise_event(instance_id, name, value)
+        orchestrator, event, value = self._fault.event
+        if name == orchestrator and not self.has_happened:
+            self.has_happened = True
+            self._raise_event(started, event, value)
         return started
 
     def _on_event(self, instance_id: str, name: str, value: Any) -> None:
-        self.events.append((instance_id, name, value))
+        orchestrator = self._client.status(instance_id).name
+        self.events.append((orchestrator, name, value))
         fault = self._fault
         if fault is None or fault.event is None or len(self.events) != fault.number:
             self._raise_event(instance_id, name, value)
             return
         match fault.kind:
+            case "comes early":  # it has come
+                self._raise_event(instance_id, name, value)
+                return
             case "comes late":
                 self._client._going(instance_id)
                 when = self._hub.clock.now() + _LATE
@@ -130,27 +189,33 @@ class Injected:
                 self._raise_event(instance_id, name, value)
             case "is malformed":
                 self._raise_event(instance_id, name, _MALFORMED)
-            case "never comes":
+            case _:
                 self._client._going(instance_id)
-            case _:  # early: it has come
-                self._raise_event(instance_id, name, value)
+        self.has_happened = True
 
 
-def faults_of(injected: Injected, chance: random.Random) -> list[Fault]:
-    """All faults that can happen in a run like this one."""
-    return [*_faults_of(injected, chance)]
+def faults_of(injected: Injected, seed: str, only: str, most: int) -> list[Fault]:
+    """Some faults that can happen in a run like this one, as many of each kind as possible."""
+    by_kind: dict[str, list[Fault]] = defaultdict(list)
+    for fault in _all_faults_of(injected, Random(seed)):
+        if only in str(fault):
+            by_kind[fault.kind].append(fault)
+    # Each kind has its own order: it does not change when there is one more commit.
+    kinds = [Random(f"{seed} {kind}").sample(all_, len(all_)) for kind, all_ in by_kind.items()]
+    Random(seed).shuffle(kinds)
+    in_turn = chain.from_iterable(zip_longest(*kinds))
+    return [*islice((fault for fault in in_turn if fault is not None), most)]
 
 
-def _faults_of(injected: Injected, chance: random.Random) -> Iterator[Fault]:
+def _all_faults_of(injected: Injected, chance: Random) -> Iterator[Fault]:
+    for _ in range(_SHUFFLES if injected.moments else 0):
+        yield Fault(SHUFFLE, chance.randrange(1_000_000))
     for name, calls in injected.calls.items():
-        yield Fault("times out", 1, name)
         for call in range(1, calls + 1):
-            for kind in ACTIVITY[:3]:
+            for kind in ACTIVITY:
                 yield Fault(kind, call, name)
     for number in range(1, injected.commits + 1):
         yield Fault(CRASH, number)
     for number, event in enumerate(injected.events, 1):
         for kind in EVENT:
             yield Fault(kind, number, event=json.loads(json.dumps(event)))
-    for _ in range(_SHUFFLES):
-        yield Fault(SHUFFLE, chance.randrange(1_000_000))
