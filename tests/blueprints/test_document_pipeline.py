@@ -528,8 +528,8 @@ async def invariant_a_document_is_posted_exactly_if_its_outcome_says_so(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     outcomes = [each.output for each in completed(hub, "document_intake")]
-    posted = [each for each in await sandbox.postings() if not each["reversed"]]
+    made = await sandbox.postings()  # a test reverses some of them
     said = [each["posting"] for each in outcomes if each["outcome"] == "posted"]
-    assert {each["id"] for each in said} <= {each["id"] for each in posted}
-    assert len(posted) <= len(hub.instances("document:"))
+    assert {each["id"] for each in said} <= {each["id"] for each in made}
+    assert sum(not each["reversed"] for each in made) <= len(hub.instances("document:"))
     assert all(each["posting"] is None for each in outcomes if each["outcome"] != "posted")

@@ -75,7 +75,12 @@ def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
 
 def _show(results: list[Result], seed: int, seconds: float) -> int:
     all_runs = [each for each in results if "fault" in each]
-    runs = [each for each in all_runs if each["has_happened"] or each["wrong"]]
+    held_up = sum("held_up" in each for each in all_runs)
+    runs = [
+        each
+        for each in all_runs
+        if "held_up" not in each and (each["has_happened"] or each["wrong"])
+    ]
     wrong = [each for each in runs if each["wrong"]]
     for each in wrong[:_SHOWN]:
         fault = each["fault"]
@@ -91,7 +96,8 @@ def _show(results: list[Result], seed: int, seconds: float) -> int:
     paths = len({each["test"] for each in runs})
     print(
         f"\n{len(runs)} runs of {paths} tests in {seconds:.0f} s, {len(wrong)} wrong;"
-        f" {len(all_runs) - len(runs)} more runs did not come to the place of their fault"
+        f" not counted: {len(all_runs) - len(runs) - held_up} runs that did not come to the place"
+        f" of their fault, and {held_up} in which an activity waits for the test"
     )
     return 1 if wrong else 0
 

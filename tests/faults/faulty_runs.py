@@ -28,7 +28,7 @@ SEED: Final = "FAULTS_SEED"
 MOST: Final = "FAULTS_MOST"  # faults for each test
 ONLY: Final = "FAULTS_ONLY"  # a text that is in the faults to run
 
-_TEST_SECONDS: Final = 20  # a test may wait for what its fault prevents
+_TEST_SECONDS: Final = 10  # a test may wait for what its fault prevents
 _SETTLE_SECONDS: Final = 120
 
 _fault: pytest.StashKey[Fault | None] = pytest.StashKey()
@@ -39,11 +39,14 @@ _judged: pytest.StashKey[Judged | None] = pytest.StashKey()
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """Run the test without a fault, then with each of its faults."""
-    is_path = isinstance(item, pytest.Function) and "hub" in item.fixturenames
-    if is_path and inspect.iscoroutinefunction(item.obj):
+    if isinstance(item, pytest.Function) and _is_path(item):
         _run_with_faults(item)
     item.session._setupstate.teardown_exact(nextitem)
     return True
+
+
+def _is_path(item: pytest.Function) -> bool:
+    return "hub" in item.fixturenames and inspect.iscoroutinefunction(item.obj)
 
 
 def _run_with_faults(item: pytest.Function) -> None:
@@ -57,6 +60,7 @@ def _run_with_faults(item: pytest.Function) -> None:
         for fault in _chosen(item, injected):
             item.stash[_judged] = None
             _write(item, _result(item, fault, usual, _run(item, fault)))
+    item.stash = pytest.Stash()  # it holds the hub
 
 
 def _chosen(item: pytest.Item, injected: Injected) -> list[Fault]:
@@ -94,6 +98,8 @@ def _result(
     }
     if judged is None:
         return result | {"wrong": wrong or ["it was not judged"], "instances": [], "held": []}
+    if judged.is_held_up:
+        return result | {"held_up": True, "wrong": [], "instances": [], "held": []}
     # What does not hold without a fault either is a matter of what the test has replaced.
     held = sorted(usual.held & judged.held)
     wrong += [f"{name}: {judged.broken[name]}" for name in sorted(usual.held - judged.held)]
@@ -128,30 +134,33 @@ def _with_fault(
 ) -> Callable[..., Awaitable[None]]:
     async def path(*args: Any, **kwargs: Any) -> None:
         item.stash[_injected] = Injected(hub, fault)
+        is_cut = False
         try:
             async with asyncio.timeout(_TEST_SECONDS if fault else None):
                 await test(*args, **kwargs)
         except Skipped:
             raise
-        except (Exception, OutcomeException):  # also a test that waits for what the fault prevents
+        except (Exception, OutcomeException) as error:
             if fault is None:
                 raise
+            is_cut = isinstance(error, TimeoutError)  # the test waits for what the fault prevents
         sandbox = item.funcargs.get("sandbox")
         if isinstance(sandbox, Sandbox):
             await sandbox.mend()
-        is_settled = await _settled(hub)
+        is_settled = await _settled(hub, _TEST_SECONDS if is_cut else _SETTLE_SECONDS)
         item.stash[_judged] = judged = await judge(hub, item.funcargs, item.module)
-        if not is_settled:
-            judged.wrong.append(f"it took over {_SETTLE_SECONDS} s, and is judged where it stands")
+        judged.is_held_up = is_cut and not is_settled  # by an activity that waits for the test
+        if not is_settled and not is_cut:
+            judged.wrong.append(f"it has not come to its end within {_SETTLE_SECONDS} s")
         await hub.disconnect()
 
     path.__signature__ = inspect.signature(test)  # type: ignore[attr-defined]  # what pytest reads
     return path
 
 
-async def _settled(hub: ManualHub) -> bool:
+async def _settled(hub: ManualHub, seconds: float) -> bool:
     try:
-        async with asyncio.timeout(_SETTLE_SECONDS):
+        async with asyncio.timeout(seconds):
             await settle(hub)
     except TimeoutError:
         return False

@@ -21,7 +21,6 @@ EVENT: Final = ("comes early", "comes late", "comes twice", "never comes", "is m
 CRASH: Final = "the process dies"
 SHUFFLE: Final = "completions of one moment are shuffled"
 _SHUFFLES: Final = 2
-_NEVER: Final = 10**9
 _LATE: Final = timedelta(days=1)
 _MALFORMED: Final = "{no json"
 
@@ -59,9 +58,11 @@ class Injected:
             machinery.backend,
         )
         self.calls: Counter[str] = Counter()  # of activities, and of `call_http`
+        self.commits = 0
         self.moments = 0  # at which more than one thing happened
         self.events: list[Event] = []
         self.has_happened = False  # whether the run came to the place of the fault
+        self._is_crashing = False
         self._late: set[int] = set()  # the calls that take too long
         self._run_activity, self._next_activity = (
             self._work._run_activity,
@@ -73,22 +74,19 @@ class Injected:
         self._shuffle.in_some_order = self._on_order  # type: ignore[method-assign]  # to count
         self._raise_event = self._client.raise_event
         self._client.raise_event = self._on_event  # type: ignore[method-assign]  # to see events
+        self._count_commit, self._until_idle = self._work._count_commit, self._work.until_idle
+        self._work._count_commit = self._on_commit  # type: ignore[method-assign]  # to count
         if fault is None:
-            self._work.crash_after(_NEVER)
-        elif fault.kind == "times out":
+            return
+        if fault.kind == "times out":
             self._slow_down(fault)
         elif fault.kind == CRASH:
-            self._crash(fault)
+            self._work.until_idle = self._go_on_after_the_crash  # type: ignore[method-assign]  # see name
         elif fault.kind == SHUFFLE:
             hub.shuffle(fault.number)
         elif fault.kind == "comes early":
             self._start = self._client.start
             self._client.start = self._on_start  # type: ignore[method-assign]  # to come first
-
-    @property
-    def commits(self) -> int:
-        """How often the hub has committed; 0 if the test crashes it itself."""
-        return _NEVER - (self._work._commits_left or _NEVER)
 
     async def _on_activity(self, activity: ActivityWork) -> str:
         self.calls[activity.name] += 1
@@ -138,19 +136,23 @@ class Injected:
 
         self._backend.next_activity = next_activity  # type: ignore[method-assign]  # to slow it
 
-    def _crash(self, fault: Fault) -> None:
-        until_idle = self._work.until_idle
-        self._work.crash_after(fault.number)
+    def _on_commit(self) -> None:
+        self.commits += 1
+        fault = self._fault
+        if fault is not None and (fault.kind, fault.number) == (CRASH, self.commits):
+            self._is_crashing = self.has_happened = True
+            raise Crashed
+        self._count_commit()
 
-        async def going_on_after_a_crash() -> None:
-            try:
-                await until_idle()
-            except Crashed:
-                self.has_happened = True
-                self._hub.crash()
-                await until_idle()
-
-        self._work.until_idle = going_on_after_a_crash  # type: ignore[method-assign]  # see name
+    async def _go_on_after_the_crash(self) -> None:
+        try:
+            await self._until_idle()
+        except Crashed:
+            if not self._is_crashing:  # the test crashes the hub by itself
+                raise
+            self._is_crashing = False
+            self._hub.crash()
+            await self._until_idle()
 
     def _on_order(self, items: list[Any]) -> list[Any]:
         if len(items) > 1:

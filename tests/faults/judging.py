@@ -38,6 +38,7 @@ class Judged:
     wrong: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)  # the names of invariants
     broken: dict[str, str] = field(default_factory=dict)
+    is_held_up: bool = False  # by the test, and not by the app
 
 
 async def settle(hub: ManualHub) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import requests
 from azure.core.exceptions import ResourceExistsError
@@ -30,31 +30,35 @@ from deployment.smoke import CHECKS, Check, Seen, Smoke
 from tests.azurite import running_azurite, why_not
 from tests.bound_settings import bound_settings
 from tests.durablehost_process import Started, running
+from tests.load.audit import Sent, audit
 from tests.processes import PARTIES, Site
 from tests.source import ROOT, copy_app
 
 _FAULTS: Final = ("bank.debits", "bank.credits", "postings", "mail", "orders", "reader", "rates")
 _ONE_IN: Final = 20
-_ENDED: Final = {"Completed", "Failed", "Terminated"}
-_SETTLES_WITHIN: Final = 120.0
 _A_SAMPLE: Final = 5.0  # seconds between two looks at the memory
+_PARTS: Final = (50, 90, 99)  # percentiles
 
 
 class Caller(Smoke):
     """Sends requests as the smoke test does, and notes how long each start takes."""
 
-    starts: dict[str, list[float]]
-    locations: list[str]
+    load: "Load"
 
     def _post(
         self, session: requests.Session, check: Check, names: Mapping[str, str]
     ) -> requests.Response:
         began = time.monotonic()
         answer = super()._post(session, check, names)
-        self.starts[check.pattern].append(time.monotonic() - began)
+        self.load.starts[check.pattern].append(time.monotonic() - began)
         if not check.read and "Location" in answer.headers:
-            self.locations.append(answer.headers["Location"])
+            self.load.accepted.append(_id_in(answer.headers["Location"]))
         return answer
+
+    def check(self, check: Check, kept: str = "") -> Seen:
+        seen = super().check(check, kept)
+        self.load.note(check, seen)
+        return seen
 
 
 class Load:
@@ -65,19 +69,31 @@ class Load:
         self.starts: dict[str, list[float]] = defaultdict(list)
         self.ends: dict[str, list[float]] = defaultdict(list)
         self.unlike: Counter[str] = Counter()  # ended otherwise than the smoke test wants
-        self.locations: list[str] = []
+        self.why_unlike: dict[str, str] = {}  # the last of each pattern
+        self.accepted: list[str] = []
+        self.ended: list[str] = []
+        self.read: dict[str, Mapping[str, Any]] = {}
 
     def call_until(self, end: float) -> None:
         while time.monotonic() < end:
             app, sandbox = self._addresses
             caller = Caller(app, key="", sandbox=sandbox, within=60.0, pause=0.2)
-            caller.starts, caller.locations = self.starts, self.locations
-            for seen in caller.checks():
-                self._note(seen)
+            caller.load = self
+            caller.checks()
 
-    def _note(self, seen: Seen) -> None:
+    def note(self, check: Check, seen: Seen) -> None:
         self.ends[seen.pattern].append(seen.seconds)
-        self.unlike[seen.pattern] += bool(seen.wrong)
+        if seen.wrong:
+            self.unlike[seen.pattern] += 1
+            self.why_unlike[seen.pattern] = seen.wrong
+        elif check.read:
+            self.read[urlsplit(seen.what).path] = check.ends
+        elif not check.deletes:
+            self.ended.append(_id_in(seen.what))
+
+
+def _id_in(location: str) -> str:
+    return unquote(location.rpartition("/")[2].partition("?")[0])
 
 
 def main() -> int:
@@ -107,13 +123,12 @@ def main() -> int:
                 each.result()
         seconds = time.monotonic() - began
         sandbox.send("DELETE", "/faults")
-        wrong = _audit(app, sandbox, load)
+        found = audit(app, sandbox, Sent(load.accepted, load.ended, load.read))
         done.set()
         watch.join()
     _show(load, seconds, memory)
-    for words in wrong:
-        print(f"wrong: {words}")
-    return 1 if wrong else 0
+    found.show()
+    return 1 if found.wrong else 0
 
 
 @contextlib.contextmanager
@@ -148,75 +163,20 @@ def _watch_memory(pid: int, memory: list[float], done: threading.Event) -> None:
             memory.append(int(found[1]) / 1024)
 
 
-def _audit(app: Site, sandbox: Site, load: Load) -> list[str]:
-    """What was lost, doubled, or has not ended."""
-    wrong = []
-    until = time.monotonic() + _SETTLES_WITHIN
-    while (states := _states(app)) and time.monotonic() < until:
-        if not any(state in ("Running", "Pending") for state in states.values()):
-            break
-        time.sleep(1)
-    answered = {location.rpartition("/")[2].partition("?")[0] for location in load.locations}
-    # The check of the eternal pattern deletes what it has stopped.
-    if lost := [
-        each for each in map(unquote, answered) if each not in states and "sweep" not in each
-    ]:
-        wrong.append(f"{len(lost)} operations that were answered with 202 are gone: {lost[:3]}")
-    ended = sum(state in _ENDED for state in states.values())
-    waiting = len(states) - ended
-    print(
-        f"started {len(states)} instances: {ended} ended, {waiting} wait",
-        dict(Counter(states.values())),
-    )
-    audit = sandbox.send("GET", "/bank/audit").json()
-    if not audit["balanced"]:
-        wrong.append("the ledger of the bank does not balance")
-    odd = [name for name, each in audit["payments"].items() if each["in_suspense_cents"]]
-    if odd:
-        wrong.append(f"money is in suspense for {odd[:3]}")
-    postings = [
-        (each.get("kind"), each.get("vendor"), each.get("number"))
-        for each in sandbox.send("GET", "/postings").json()["postings"]
-        if not each["reversed"]
-    ]
-    if doubled := [each for each, count in Counter(postings).items() if count > 1]:
-        wrong.append(f"posted twice: {doubled[:3]}")
-    return wrong
-
-
-def _states(app: Site) -> dict[str, str]:
-    """The state of each instance, by its id."""
-    states: dict[str, str] = {}
-    token = ""
-    while True:
-        address = f"{app.base}/runtime/webhooks/durabletask/instances?top=1000"
-        headers = {"x-ms-continuation-token": token} if token else {}
-        answer = requests.get(address, headers=headers, timeout=60)
-        states |= {
-            each["instanceId"]: each["runtimeStatus"]
-            for each in answer.json()
-            if not each["instanceId"].startswith("@")
-        }
-        token = answer.headers.get("x-ms-continuation-token", "")
-        if not token:
-            return states
-
-
 def _show(load: Load, seconds: float, memory: list[float]) -> None:
     count = sum(map(len, load.starts.values()))
     print(f"{count} requests started work in {seconds:.0f} s on {os.cpu_count()} cores")
-    print(
-        f"{'pattern':20} {'sent':>6} {'start ms p50':>13} {'p99':>7} {'end s p50':>10} {'p99':>7}"
-        f" {'ended otherwise':>16}"
-    )
+    starts_and_ends = " ".join(f"{f'p{part}':>7}" for part in _PARTS)
+    print(f"{'':20} {'':>6}   start, ms {'':11}   end, s")
+    print(f"{'pattern':20} {'sent':>6} {starts_and_ends} {starts_and_ends} {'other end':>10}")
     for pattern in [check.pattern for check in CHECKS]:
         starts, ends = load.starts[pattern], load.ends[pattern]
         if starts and ends:
-            print(
-                f"{pattern:20} {len(starts):>6} {1000 * _part(starts, 50):>13.0f}"
-                f" {1000 * _part(starts, 99):>7.0f} {_part(ends, 50):>10.1f}"
-                f" {_part(ends, 99):>7.1f} {load.unlike[pattern]:>16}"
-            )
+            figures = [f"{1000 * _part(starts, part):>7.0f}" for part in _PARTS]
+            figures += [f"{_part(ends, part):>7.1f}" for part in _PARTS]
+            print(f"{pattern:20} {len(starts):>6} {' '.join(figures)} {load.unlike[pattern]:>10}")
+    for pattern, why in load.why_unlike.items():
+        print(f"the last other end of {pattern}: {why}")
     if memory:
         step = max(1, len(memory) // 10)
         print("memory of durablehost in MB:", " ".join(f"{each:.0f}" for each in memory[::step]))
