@@ -5,10 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from durablehost.__main__ import main
 from durablehost.replaying.recording import read, start_of
 from tests.durablehost_process import running
 
 APP = """\
+import datetime
+import random
+import uuid
+
 import azure.durable_functions as df
 
 app = df.DFApp()
@@ -19,25 +26,6 @@ def approval(context):
     yield context.call_activity("ask", context.get_input())
     print("has asked")
     return (yield context.wait_for_external_event("Decided"))
-
-
-@app.activity_trigger(input_name="order")
-def ask(order):
-    return order
-
-
-@app.activity_trigger(input_name="order")
-def ask_twice(order):
-    return order
-"""
-UNSTABLE = """\
-import datetime
-import random
-import uuid
-
-import azure.durable_functions as df
-
-app = df.DFApp()
 
 
 @app.orchestration_trigger(context_name="context")
@@ -68,11 +56,24 @@ def vendors(context):
 @app.activity_trigger(input_name="order")
 async def ask(order):
     return order
+
+
+@app.activity_trigger(input_name="order")
+def ask_twice(order):
+    return order
 """
-TESTS_OF_UNSTABLE = """\
+TESTS = """\
 from datetime import timedelta
 
 import pytest
+
+
+async def test_an_approval_waits(hub):
+    approval = await hub.start("approval", {"id": "o-1"})
+
+    hub.record(approval, "waiting")
+
+    assert hub.status(approval) == "Running"
 
 
 @pytest.mark.parametrize("name", ["year", "day", "guid", "dice", "vendors"])
@@ -80,14 +81,7 @@ async def test_it_waits(hub, name):
     hub.slow_activity("ask", timedelta(hours=1))
     hub.record(await hub.start(name), "waiting")
 """
-TESTS = """\
-async def test_an_approval_waits(hub):
-    approval = await hub.start("approval", {"id": "o-1"})
-
-    hub.record(approval, "waiting")
-
-    assert hub.status(approval) == "Running"
-"""
+WAITS = APP.index("def approval"), APP.index("def year")  # where approvals begin and end
 
 
 def durablehost(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,60 +89,74 @@ def durablehost(folder: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def write_app(folder: Path, text: str = APP) -> None:
+def write_app(folder: Path, old: str = "", new: str = "") -> None:
+    """The app; `old` is replaced in approvals alone."""
+    begin, end = WAITS
     (folder / "host.json").write_text('{"version": "2.0"}')
-    (folder / "function_app.py").write_text(text)
+    (folder / "function_app.py").write_text(
+        APP[:begin] + APP[begin:end].replace(old, new) + APP[end:]
+    )
 
 
-def record_by_pytest(folder: Path, app: str, tests: str) -> Path:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An app whose tests have left recordings."""
-    write_app(folder, app)
-    (folder / "test_app.py").write_text(tests)
+    folder = tmp_path_factory.mktemp("recorded")
+    write_app(folder)
+    (folder / "test_app.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--record"]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout
-    return folder / "tests" / "histories"
+    return folder
 
 
-def test_a_test_records_and_a_changed_app_is_found_out(tmp_path: Path) -> None:
-    file = record_by_pytest(tmp_path, APP, TESTS) / "approval" / "waiting.json"
-    assert json.loads(file.read_text())["steps"] == ["activity 'ask'", "the event 'Decided'"]
+def test_changed_code_and_code_that_differs_between_two_replays_are_found_out(
+    recorded: Path,
+) -> None:
+    write_app(recorded, 'call_activity("ask"', 'call_activity("ask_twice"')
 
-    write_app(tmp_path, APP.replace('call_activity("ask"', 'call_activity("ask_twice"'))
-    fails = durablehost(tmp_path, "replay", "tests/histories")
-    write_app(tmp_path, APP.replace('"Decided"', '"Approved"'))
-    accepted = durablehost(tmp_path, "replay", "--update")
+    ran = durablehost(recorded, "replay", "tests/histories")
 
-    assert fails.returncode == 1
-    assert "now       activity 'ask_twice' in this place (function_app.py:8)" in fails.stdout
-    assert (accepted.returncode, json.loads(file.read_text())["accepted"]) == (0, ["asked 1"])
-
-
-def test_code_that_differs_between_two_replays_is_found_out(tmp_path: Path) -> None:
-    record_by_pytest(tmp_path, UNSTABLE, TESTS_OF_UNSTABLE)
-
-    ran = durablehost(tmp_path, "replay")
-
-    assert "5 histories: 5 unstable" in ran.stdout, ran.stderr
-    for line in (12, 17, 22, 27, 32):
+    assert ran.returncode == 1
+    assert "now       activity 'ask_twice' in this place (function_app.py:12)" in ran.stdout
+    assert "6 histories: 1 fails, 5 unstable" in ran.stdout, ran.stderr
+    for line in (19, 24, 29, 34, 39):
         assert f"(function_app.py:{line})" in ran.stdout
 
 
-def test_running_instances_of_a_host_are_checked_and_recorded(tmp_path: Path) -> None:
+def test_a_harmless_change_is_accepted_in_the_file(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_app(recorded, '"Decided"', '"Approved"')
+    file = recorded / "tests" / "histories" / "approval" / "waiting.json"
+    before = json.loads(file.read_text())
+    monkeypatch.chdir(recorded)
+
+    code = main(["replay", "--update", "tests/histories/approval"])
+
+    assert before["steps"] == ["activity 'ask'", "the event 'Decided'"]
+    assert (code, json.loads(file.read_text())["accepted"]) == (0, ["asked 1"])
+
+
+def test_running_instances_of_a_host_are_checked_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_app(tmp_path)
     with running(tmp_path, "--data", tmp_path / "hub.db") as host:
         host.manage("POST", "/orchestrators/approval/o-1", {"id": "o-1"})
         host.output.wait_for("has asked")
-        write_app(tmp_path, APP.replace('call_activity("ask"', 'call_activity("ask_twice"'))
-        ran = durablehost(tmp_path, "replay", "--against", host.base)
+        write_app(tmp_path, 'call_activity("ask"', 'call_activity("ask_twice"')
+        monkeypatch.chdir(tmp_path)
+        code = main(["replay", "--against", host.base])
+    checked = capsys.readouterr().out
     write_app(tmp_path)
 
-    kept = durablehost(tmp_path, "record", "--data", "hub.db", "--redact", "id")
+    main(["record", "--data", "hub.db", "--redact", "id"])
 
-    assert ran.returncode == 1, ran.stderr
-    assert "o-1 (approval, " in ran.stdout
-    assert "reconstructed: timers are not compared" in ran.stdout
-    assert "fails: the host would end the instance as Failed" in ran.stdout
-    assert "o-1 (Running): " in kept.stdout, kept.stderr
+    assert code == 1
+    assert "o-1 (approval, " in checked
+    assert "reconstructed: timers are not compared" in checked
+    assert "fails: the host would end the instance as Failed" in checked
+    assert "o-1 (Running): " in capsys.readouterr().out
     file = tmp_path / "tests" / "histories" / "approval" / "o-1.json"
     assert start_of(read(file).events)["Input"] == '{"id": "redacted"}'
