@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from datetime import timedelta
 from pathlib import Path
 
 import azure.durable_functions as df
@@ -163,3 +165,30 @@ async def test_activities_beyond_the_maximum_start_when_others_end_without_any_r
             await all_done.wait()
 
     assert fetched == list(range(20))
+
+
+async def test_an_activity_that_times_out_is_reported_with_its_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    release = threading.Event()
+    app = df.DFApp()
+
+    @app.activity_trigger(input_name="given")
+    def blocks(given: str) -> None:
+        release.wait(60)
+
+    @app.orchestration_trigger(context_name="context")
+    def process(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_activity("blocks", None))
+
+    async with working(app, settings=Settings(function_timeout=timedelta(seconds=0.2))) as work:
+        await work.started("process", "a")
+        failed = await work.ended("a")
+    release.set()
+
+    assert failed.status == "Failed"
+    [line] = [one.message for one in caplog.records if one.message.startswith("activity blocks")]
+    assert line.startswith(
+        "activity blocks of a failed at tests/durablehost/engine/test_activities"
+    )
+    assert line.endswith("Timeout value of 00:00:00 was exceeded by function: Functions.blocks")

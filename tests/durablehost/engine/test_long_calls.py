@@ -205,34 +205,76 @@ async def test_an_entity_that_times_out_fails_its_caller_in_the_words_of_the_hos
     )
 
 
-@pytest.mark.parametrize("events", [0, 400])
-@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError])
-async def test_an_exception_of_any_kind_fails_its_instance_alone(
-    kind: type[BaseException], events: int
+KINDS: list[type[BaseException]] = [
+    BaseException,
+    SystemExit,
+    KeyboardInterrupt,
+    GeneratorExit,
+    asyncio.CancelledError,
+    RecursionError,
+    MemoryError,
+]
+
+
+@pytest.mark.parametrize("events", [0, 150])  # none is kept between episodes, or all are
+async def test_an_exception_of_any_kind_fails_its_instance_alone_and_once(
+    events: int, tmp_path: Path
 ) -> None:
     app = df.DFApp()
+    runs: list[str] = []
 
     @app.orchestration_trigger(context_name="context")
     def raises(context: df.DurableOrchestrationContext) -> Steps:
         for _ in range(events):
             yield context.wait_for_external_event("Word")
-        raise kind("words")
+        runs.append(context.instance_id)
+        raise next(kind for kind in KINDS if kind.__name__ == context.instance_id)("words")
 
     @app.orchestration_trigger(context_name="context")
     def quick(context: df.DurableOrchestrationContext) -> str:
         return "done"
 
-    async with working(app) as work:
-        work.client.start("raises", "a")
-        for number in range(events):
-            work.client.raise_event("a", "Word", number)
-        failed = await work.ended("a")
-        await work.started("quick", "b")
-        other = await work.ended("b")
+    names = [kind.__name__ for kind in KINDS]
+    async with working(app, tmp_path / "hub.db") as work:
+        for name in names:
+            work.client.start("raises", name)
+            for number in range(events):
+                work.client.raise_event(name, "Word", number)
+        failed = [await work.ended(name) for name in names]
+    runs_before = list(runs)
+    async with working(app, tmp_path / "hub.db") as work:
+        await work.started("quick", "other")
+        other = await work.ended("other")
+        after = [work.client.status(name).status for name in names]
 
-    assert failed.status == "Failed"
-    assert "words" in str(failed.output)
+    assert [one.status for one in failed] == after == ["Failed"] * len(KINDS)
+    assert all("words" in str(one.output) for one in failed)
     assert other.status == "Completed"
+    assert runs == runs_before
+
+
+async def test_a_loop_after_a_long_history_is_reported_and_can_be_terminated() -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def loops_late(context: df.DurableOrchestrationContext) -> Steps:
+        for _ in range(100):
+            yield context.wait_for_external_event("Word")
+        while True:
+            pass
+
+    stuck = Stuck()
+    async with working(app) as work:
+        work.client.start("loops_late", "a")
+        for _ in range(100):
+            await work.told("a", "Word")
+        text = await stuck.reported(work, "a", "runs-long")
+        work.client.terminate("a", "enough")
+        ended = await work.ended("a")
+
+    assert "in loops_late" in text
+    assert ended.status == "Terminated"
+    threads_end()
 
 
 async def test_an_exception_without_a_readable_message_fails_only_its_instance() -> None:
