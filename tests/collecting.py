@@ -1,7 +1,7 @@
 """A collector of OpenTelemetry, which receives spans and log lines over HTTP."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+_PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,27 @@ class Collector:
     endpoint: str
     spans: list[Span] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)  # as they arrived
+    news: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_for(self, fits: Callable[[Span], bool]) -> Span:
+        """The first span that fits, once it has arrived."""
+
+        def found() -> Span | None:
+            return next(filter(fits, self.spans), None)
+
+        with self.news:
+            span = self.news.wait_for(found, timeout=_PATIENCE)
+        assert span, f"no such span in {_PATIENCE} seconds"
+        return span
+
+    def below(self, trace_id: str, name: str) -> set[str]:
+        """The names of all spans of a trace that are below a span of this name."""
+        return {
+            span.name
+            for span in self.spans
+            if span.trace_id == trace_id and name in self.path_of(span)[:-1]
+        }
 
     def path_to(self, name: str) -> list[str]:
         """The names of the spans from the first one of the trace to the only one of this name."""
@@ -66,10 +89,13 @@ def collecting() -> Iterator[Collector]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path == "/v1/traces":
-                collector.spans += _spans_in(body)
-            elif self.path == "/v1/logs":
-                collector.lines += _lines_in(body)
+            with collector.news:
+                collector.bodies.append(body)
+                if self.path == "/v1/traces":
+                    collector.spans += _spans_in(body)
+                else:
+                    collector.lines += _lines_in(body)
+                collector.news.notify_all()
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()

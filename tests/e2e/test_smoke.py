@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from deployment import smoke
+from tests.collecting import Collector, Line, Span, collecting
 from tests.durablehost_process import Started, running
 from tests.processes import PARTIES, PATIENCE, Site
 from tests.scanning import id_of, scanned
@@ -46,10 +47,11 @@ SECRETS = {
 
 
 class Host(NamedTuple):
-    """A running durablehost, and the folder with its hub."""
+    """A running durablehost, the folder with its hub, and where its telemetry goes."""
 
     started: Started
     folder: Path
+    collector: Collector
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +69,11 @@ def host(
     environ |= SECRETS
     environ |= {"AzureWebJobsStorage": azurite_connection, "SCANS_BY_EVENT_GRID": "true"}
     options = ("--data", folder / "hub.db", "--auth", folder / "keys.json")
-    with running(app_folder, *options, environ=environ) as started:
-        yield Host(started, folder)
+    environ |= {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BLRP_SCHEDULE_DELAY": "100"}  # ms
+    with collecting() as collector:
+        environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+        with running(app_folder, *options, environ=environ) as started:
+            yield Host(started, folder, collector)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +120,9 @@ def test_no_secret_is_in_the_hub_in_the_log_or_in_an_answer(
     kept = b"".join(path.read_bytes() for path in host.folder.glob("hub.db*"))
     listed = guarded.send("GET", f"/api/operations?children=true&top=100&code={key}")
     assert listed.status_code == 200
+    exported = b"".join(host.collector.bodies)
     assert b"document_intake" in kept
+    assert b"document_intake" in exported
 
     found = {
         (place, name)
@@ -123,12 +130,56 @@ def test_no_secret_is_in_the_hub_in_the_log_or_in_an_answer(
             ("hub", kept),
             ("log", host.started.text.encode()),
             ("answer", listed.content),
+            ("telemetry", exported),
         )
         for name, secret in SECRETS.items()
         if secret.encode() in text or quote(secret, safe="").encode() in text
     }
 
     assert found == set()
+
+
+@pytest.mark.parametrize(
+    ("orchestrator", "request_", "partners"),
+    [
+        ("invoice_intake", "POST /api/invoices", {"GET orders", "POST postings"}),
+        ("invoice_payment", "POST /api/payments", {"POST bank", "POST postings", "POST mail"}),
+    ],
+)
+def test_calls_of_partners_are_in_the_trace_of_the_request(
+    host: Host, smoked: Smoked, orchestrator: str, request_: str, partners: set[str]
+) -> None:
+    name = f"orchestration:{orchestrator}@(2.0)"
+
+    whole = host.collector.wait_for(lambda span: span.name == name and not span.error)
+
+    path = host.collector.path_of(whole)
+    assert path == [request_, f"create_orchestration:{orchestrator}@(2.0)", name]
+    assert host.collector.below(whole.trace_id, name) >= partners
+
+
+def is_of_instance_in(line: Line) -> Callable[[Span], bool]:
+    """Whether a span belongs to the instance that a line names, in the trace of the line."""
+    instance = line.text.partition(": ")[0]
+
+    def fits(span: Span) -> bool:
+        return (span.trace_id, span.attributes.get("durabletask.task.instance_id")) == (
+            line.trace_id,
+            instance,
+        )
+
+    return fits
+
+
+def test_each_line_of_the_app_has_the_id_of_its_instance_and_the_trace_of_its_request(
+    host: Host, smoked: Smoked
+) -> None:
+    folders = ("activities", "blueprints", "http_api", "orchestration")
+    lines = [each for each in host.collector.lines if each.logger.partition(".")[0] in folders]
+    assert len(lines) > 5
+
+    for line in lines:
+        host.collector.wait_for(is_of_instance_in(line))
 
 
 def test_the_smoke_test_names_what_does_not_work_and_fails(
