@@ -75,6 +75,11 @@ def counter(context):
     logging.info("counts")
 
 
+@app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *", run_on_startup=True)
+def ticks(timer: func.TimerRequest) -> None:
+    logging.info("ticks")
+
+
 @app.route(route="called")
 def called(req: func.HttpRequest, context: func.Context) -> str:
     return context.trace_context.trace_parent
@@ -82,7 +87,7 @@ def called(req: func.HttpRequest, context: func.Context) -> str:
 )
 TRACE, EVENT_TRACE = "a" * 32, "e" * 32
 ROOT = ["POST /api/start/{name}", "create_orchestration:everything", "orchestration:everything"]
-SERVER, PRODUCER = 2, 4
+SERVER, PRODUCER, CONSUMER = 2, 4, 5
 
 
 def header_of(trace: str) -> dict[str, str]:
@@ -185,6 +190,15 @@ def test_a_request_without_a_trace_begins_one(run: Run) -> None:
 
     assert orchestration.trace_id not in (TRACE, EVENT_TRACE)
     assert run.collector.path_of(orchestration)[0] == "POST /api/start/{name}"
+
+
+def test_a_function_with_another_trigger_begins_a_trace(run: Run) -> None:
+    spans = [span for span in run.collector.spans if span.name == "ticks"]
+
+    assert [(span.kind, span.parent_id) for span in spans] == [(CONSUMER, "")] * 2
+    assert {span.trace_id for span in spans} == {
+        line.trace_id for line in run.collector.lines if line.text == "ticks"
+    }
 
 
 def test_each_log_line_of_the_app_belongs_to_the_span_that_logged_it(run: Run) -> None:
