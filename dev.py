@@ -428,7 +428,7 @@ def test(chosen: argparse.Namespace) -> int:
 
 
 def check(chosen: argparse.Namespace) -> int:
-    """Check style, format, types and infra/, lint the app and the templates, replay histories."""
+    """Check style, types, infra/ and queries, lint the app and the templates, replay histories."""
     set_up_python()
     failed = []
     templates = [str(app.parent.relative_to(ROOT)) for app in TEMPLATES.glob("*/function_app.py")]
@@ -439,6 +439,7 @@ def check(chosen: argparse.Namespace) -> int:
         f"durablehost lint . {' '.join(sorted(templates))}",
         "durablehost replay",
         "deployment.bicep",
+        "deployment.kql",
     ):
         if subprocess.run([PYTHON, "-m", *tool.split()], cwd=ROOT, check=False).returncode:
             failed.append(tool)

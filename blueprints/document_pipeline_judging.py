@@ -23,7 +23,7 @@ from activities.reviews import ReviewRequest, ReviewTerms, request_document_revi
 from blueprints.document_pipeline_reviews import Choice, Review, reviewed_event
 from http_api.bodies import read_event
 from orchestration.deadlines import wait_any
-from orchestration.failures import failure_of
+from orchestration.failures import Failure, failure_of
 from orchestration.retrying import PATIENT, pause_after, retried
 
 STEPS: Final = (
@@ -152,7 +152,11 @@ def _ask_reviewer(
         pause = until - context.current_utc_datetime
         if isinstance(mail.result, Exception):  # so a failed call ends in `task_any`
             failure = failure_of(mail.result)
-            pause = min(pause, pause_after(context, failure, PATIENT, attempt, give_up))
+            try:
+                pause = min(pause, pause_after(context, failure, PATIENT, attempt, give_up))
+            except Failure:
+                show_step(context, "failed")  # no decision is accepted from now on
+                raise
             attempt += 1
         yield from wait_any(context, [decision], pause)
     # A decision that was accepted in time may arrive later, for example in a suspended document.

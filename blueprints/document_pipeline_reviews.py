@@ -149,8 +149,10 @@ async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient)
     document = await find(client, grant.operation)
     status: dict[str, Any] = document.custom_status or {}
     name = f"document {grant.operation!r}"
-    if document.has_ended:
-        how = status.get("step") if document.state == "Completed" else document.state
+    is_failing = status.get("step") == "failed"
+    if document.has_ended or is_failing:
+        is_shown = is_failing or document.state == "Completed"
+        how = status.get("step") if is_shown else document.state
         raise Problem(410, "review_ended", f"{name} is {how}: it is too late to decide")
     if status.get("step") != "reviewing" or grant.role != role_of_round(status["round"]):
         detail = f"{name} was already decided by this link: use the link in the latest message"

@@ -7,7 +7,7 @@ The host sends the requests (`call_http`), so no token of the app may be in them
 
 import logging
 from collections.abc import Generator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final, NotRequired, TypedDict, cast
 
@@ -20,7 +20,7 @@ from activities.clock import time_text
 from activities.ids import tax_check_id
 from activities.outside import refusal_of, unavailable
 from activities.tax import Access, Applicant, obtain_tax_access
-from http_api.bodies import Body, read_body
+from http_api.bodies import Body, Day, read_body
 from http_api.problems import answers_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
@@ -39,7 +39,7 @@ class TaxCheckBody(Body):
     """The number, the day that the answer is evidence for, and the time limit."""
 
     vat_id: str = Field(pattern=r"^[A-Z]{2}[A-Z0-9]{2,13}$")
-    day: date
+    day: Day
     within_minutes: int = Field(60, ge=1, le=limits.TAX_MINUTES.most)
 
 

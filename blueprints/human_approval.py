@@ -183,6 +183,8 @@ def _mail(
     ballot.step = "waiting" if ballot.step == "asking" else ballot.step
     unreached = mails.unreached(ballot.undecided)
     if len(ballot.asked) - len(unreached) < ballot.needed:
+        ballot.step = "failed"  # no vote is accepted while the failure is being mailed
+        context.set_custom_status(ballot.as_status())
         raise unreached[0]
 
 

@@ -78,7 +78,7 @@ async def _open_for(grant: DecisionGrant, client: df.DurableOrchestrationClient)
     approval = await find(client, grant.operation)
     known: dict[str, Any] = approval.custom_status or {}
     name = f"approval {grant.operation!r}"
-    is_settled = known.get("step") in get_args(Result)
+    is_settled = known.get("step") in (*get_args(Result), "failed")
     if approval.has_ended or is_settled:
         how = known["step"] if is_settled else approval.state
         raise Problem(410, "approval_ended", f"{name} is {how}: it is too late to decide")

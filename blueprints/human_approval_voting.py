@@ -51,7 +51,7 @@ class Ballot:
     until: datetime
     asked: dict[str, str]
     decisions: list[Decision] = field(default_factory=list)
-    step: str = "asking"  # then "waiting", "escalated", and the result
+    step: str = "asking"  # then "waiting", "escalated", and the result or "failed"
 
     @property
     def expires(self) -> str:

@@ -7,7 +7,7 @@ there is none. GET /api/breakers/{key} shows the circuit breaker of a partner.
 
 import logging
 from collections.abc import Generator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, TypedDict, cast
 
 import azure.durable_functions as df
@@ -18,7 +18,7 @@ from activities import limits
 from activities.ids import child_id, rates_id
 from activities.rates import PartnerOrder, Rate, RateOrder, ask_for_rate
 from http_api.answers import json_answer
-from http_api.bodies import Body, read_body
+from http_api.bodies import Body, Day, read_body
 from http_api.entities import state_of
 from http_api.problems import Problem, answers_problems
 from http_api.starting import start_once
@@ -45,7 +45,7 @@ def _sorted_set(currencies: list[str]) -> list[str]:
 class RatesBody(Body):
     """The currencies, and the day."""
 
-    date: date
+    date: Day
     currencies: Annotated[
         list[Currency],
         Field(min_length=1, max_length=limits.CURRENCIES.most),

@@ -57,7 +57,7 @@ SETTINGS: Final = (
         advised=True,
     ),
     Setting(
-        "PYTHON_ENABLE_OPENTELEMETRY",
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
         "true, so that calls of other systems go on with the trace of the request",
         "true",
         advised=True,

@@ -50,7 +50,7 @@ def accepted(
 def trace_of_request() -> dict[str, str]:
     """The id of the trace, `operation_Id` in Application Insights; empty without telemetry.
 
-    The worker has the host's trace if the setting PYTHON_ENABLE_OPENTELEMETRY is true.
+    The worker has the host's trace if PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY is true.
     """
     span = trace.get_current_span().get_span_context()
     return {"traceId": trace.format_trace_id(span.trace_id)} if span.is_valid else {}

@@ -1,16 +1,19 @@
 """Validate bodies and queries of requests before anything is started."""
 
 import json
-from typing import Any, Final, TypeVar
+import re
+from datetime import date
+from typing import Annotated, Any, Final, TypeVar
 
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from http_api.problems import FieldError, Problem
 
 BODY_BYTES: Final = 64 * 1024
 ERRORS_NAMED: Final = 20
 _KEYS: Final = ("code", "clientid")  # how the platform receives a function key, in any case
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Body(BaseModel):
@@ -24,6 +27,15 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+def _day(value: object) -> date:
+    """Pydantic itself also reads a number in a text, such as "1767225600", as a day."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise ValueError("send a date such as 2026-01-31")
+    return date.fromisoformat(value)
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 B = TypeVar("B", bound=Body)
 M = TypeVar("M", bound=BaseModel)

@@ -70,9 +70,12 @@ async def ensure_started(
                 return None
             existing = started
     if existing.asked != work:
+        advice = (
+            "delete it first" if existing.has_ended else "wait until it has ended, or cancel it"
+        )
         detail = (
-            f"operation {instance_id!r} was started with another body: "
-            "look at its status, or send yours under another name"
+            f"operation {instance_id!r} was started with another body and is {existing.state}: "
+            f"{advice}, or send yours under another name"
         )
         raise Problem(409, "other_work", detail)
     return existing

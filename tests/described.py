@@ -1,6 +1,7 @@
 """Every answer of the app in a test is compared with openapi.json."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -8,11 +9,23 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jsonschema import Draft202012Validator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from durablehost.testing import Answer
 from tests.source import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "openapi.json").read_text("utf-8"))
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+# What the worker makes current before it calls a function, if there is telemetry.
+SPAN = NonRecordingSpan(
+    SpanContext(int(TRACE, 16), 0xB7AD6B7169203331, is_remote=True, trace_flags=TraceFlags(1))
+)
+SECRETS = {
+    "DECISION_KEY": "planted-decision-key-0123456789abcdef",
+    "DECISION_KEY_BEFORE": "planted-key-before-0123456789abcdef",
+    "LINK_KEY": "planted-link-key",
+    "TAX_TOKEN": "planted-tax-token",
+}
 PLACE = re.compile(r"\{\w+\}")
 
 
@@ -47,6 +60,25 @@ def _validator(operation: str, status: str, kind: str) -> Draft202012Validator:
         if each["operationId"] == operation
     ]
     return validator(found["responses"][status]["content"][kind]["schema"])
+
+
+def untraced(method: str, url: str, answer: Answer) -> Iterator[str]:
+    """What an answer lacks if it has to say its trace: a 202, or a problem."""
+    operation = operation_of(method, url)
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    speaks = kind == "application/problem+json" or (
+        answer.status == 202 and kind == "application/json"
+    )
+    if operation and speaks and answer.json().get("traceId") != TRACE:
+        yield f"{operation['operationId']} returned {answer.status} without its traceId"
+
+
+def revealed(answer: Answer) -> Iterator[str]:
+    """The settings whose secret is in an answer."""
+    text = f"{answer.text} {answer.headers}"
+    for name in SECRETS:
+        if (secret := os.environ.get(name)) and secret in text:
+            yield name
 
 
 def undescribed(method: str, url: str, answer: Answer) -> Iterator[str]:

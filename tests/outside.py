@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer as Server
 from activities import outside, storage_account
 from durablehost.testing import ManualHub
 from sandbox.app import create_app
+from tests.described import SECRETS
 
 _PARTIES = ("bank", "reader", "mail", "tax", "rates", "centralbank", "orders", "postings")
 
@@ -68,3 +69,10 @@ async def sandbox(hub: ManualHub, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
             yield Sandbox(session)
         await outside.close()
         await storage_account.close()
+
+
+@pytest.fixture
+def secrets(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets in all settings that have one. `hub` looks for them in every answer."""
+    for setting, secret in SECRETS.items():
+        monkeypatch.setenv(setting, secret)

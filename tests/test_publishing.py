@@ -13,9 +13,18 @@ import pytest
 from packaging.requirements import Requirement
 
 import dev
+from durablehost.command import new
 from durablehost.settings.host_json import read_host_json
 from durablehost.settings.unused_settings import unused_settings
-from tests.source import APP_FILES, APP_FOLDERS, ROOT, imports_of, modules_below, tracked_files
+from tests.source import (
+    APP_FILES,
+    APP_FOLDERS,
+    ROOT,
+    imports_of,
+    modules_below,
+    patterns,
+    tracked_files,
+)
 
 PUBLISHED_FILES = {*APP_FILES, "requirements.txt"}
 
@@ -41,19 +50,24 @@ print(*(function.get_function_name() for function in app.get_functions()))
 NEVER_SENT = {".funcignore", ".gitignore", "local.settings.json", "project.lock.json"}
 
 TRACKED = {str(path.relative_to(ROOT)) for path in tracked_files()}
-LINES = (ROOT / ".funcignore").read_text("utf-8").splitlines()
+SHARED = "durablehost/templates/shared/.funcignore"
 
 
-def sent_by_core_tools(paths: Iterable[str], boundary: str = r"\b") -> set[str]:
+def sent_by_core_tools(
+    paths: Iterable[str], boundary: str = r"\b", ignored: str = ".funcignore"
+) -> set[str]:
     """What `func azure functionapp publish` sends: `GitIgnoreParser.cs` in Python.
 
     Older releases lack the word boundary at the end of a line.
     """
-    lines = [line.strip().removeprefix("/") for line in LINES]
+    text = (ROOT / ignored).read_text("utf-8")
+    lines = [line.strip().removeprefix("/") for line in text.splitlines()]
     patterns = [_as_core_tools_does(line) for line in lines if line and not line.startswith("#")]
     assert not [line for line in lines if line.startswith("!")], "the model has no such lines"
-    ignored = re.compile(f"^(({')|('.join(patterns)})){boundary}", re.ASCII)
-    return {path for path in paths if Path(path).name not in NEVER_SENT and not ignored.match(path)}
+    left_out = re.compile(f"^(({')|('.join(patterns)})){boundary}", re.ASCII)
+    return {
+        path for path in paths if Path(path).name not in NEVER_SENT and not left_out.match(path)
+    }
 
 
 def _as_core_tools_does(line: str) -> str:
@@ -122,6 +136,16 @@ def test_each_publishing_tool_sends_the_whole_app_and_nothing_else(tmp_path):
     assert sent_by_core_tools(TRACKED) == PUBLISHED_FILES | code
     assert sent_by_core_tools(TRACKED, boundary="") == PUBLISHED_FILES | code
     assert sent_by_git_rules(TRACKED, tmp_path) == PUBLISHED_FILES | code
+
+
+@pytest.mark.parametrize("pattern", patterns())
+def test_each_publishing_tool_sends_only_the_app_of_a_template(tmp_path, pattern):
+    new.create(tmp_path / "app", pattern)
+    made = {path.name for path in (tmp_path / "app").iterdir()} | {"__pycache__/a.pyc"}
+    app = {"function_app.py", "host.json", "requirements.txt"}
+
+    assert sent_by_core_tools(made, ignored=SHARED) == app
+    assert sent_by_git_rules(made, tmp_path, SHARED) - NEVER_SENT == app
 
 
 def test_the_published_sandbox_is_its_package_and_what_it_needs(tmp_path):

@@ -25,8 +25,8 @@ _ODD_VALUES = ("NaN", "Infinity", "\\ud")  # the last is part of a surrogate pai
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a function: the value of its trigger and of its other parameters."""
+class Invocation:
+    """One invocation of a function: the value of its trigger and of its other parameters."""
 
     value: object
     client_payload: str
@@ -79,37 +79,41 @@ class FunctionBindings:
             encode=_encoder(function),
         )
 
-    async def read(self, storage: Storage, call: Call) -> dict[str, Any]:
+    async def read(self, storage: Storage, invocation: Invocation) -> dict[str, Any]:
         """The values of the blob inputs. Raises StorageFailed, ValueError."""
         if not self.stored_inputs:
             return {}
-        data = binding_data(self.function, call.value, call.instance_id)
+        data = binding_data(self.function, invocation.value, invocation.instance_id)
         return {each.name: await each.read(storage, data) for each in self.stored_inputs}
 
-    async def deliver(self, storage: Storage, call: Call, deliveries: Sequence[Delivery]) -> None:
+    async def deliver(
+        self, storage: Storage, invocation: Invocation, deliveries: Sequence[Delivery]
+    ) -> None:
         """Send and write the values of the outputs. Raises StorageFailed, ValueError."""
         if not deliveries:
             return
-        data = binding_data(self.function, call.value, call.instance_id)
+        data = binding_data(self.function, invocation.value, invocation.instance_id)
         for binding, bodies in deliveries:
             await binding.deliver(storage, data, bodies)
 
-    def arguments(self, call: Call, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, invocation: Invocation, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments for a call, by parameter."""
         if self.unread:
             raise NotImplementedError(f"durablehost does not read the input binding {self.unread}")
-        arguments = {self.function.trigger["name"]: self.decode(call.value), **inputs}
+        arguments = {self.function.trigger["name"]: self.decode(invocation.value), **inputs}
         for name in self.client_names:
-            arguments[name] = call.client_payload
+            arguments[name] = invocation.client_payload
         for name in self.out_names:
             arguments[name] = _Out()
         if self.function.takes_context:
             arguments["context"] = InvocationContext(
-                self.function, call.value, call.retry, call.invocation_id
+                self.function, invocation.value, invocation.retry, invocation.invocation_id
             )
         return arguments
 
-    def result(self, returned: object, arguments: dict[str, Any], call: Call) -> Returned:
+    def result(
+        self, returned: object, arguments: dict[str, Any], invocation: Invocation
+    ) -> Returned:
         """Convert the returned value as the host does. Raises what the worker raises."""
         deliveries: list[Delivery] = []
         for name in self.out_names:
@@ -117,19 +121,21 @@ class FunctionBindings:
             if name == self.response_name:
                 returned = value
             elif value is not None:
-                self._put_out(name, value, deliveries, call)
+                self._put_out(name, value, deliveries, invocation)
         encoded = self.encode(returned)
         if _RETURN in self.stored_outputs or (_RETURN in self.lost and returned is not None):
-            self._put_out(_RETURN, returned, deliveries, call)
+            self._put_out(_RETURN, returned, deliveries, invocation)
         return Returned(encoded, deliveries)
 
-    def _put_out(self, name: str, value: Any, deliveries: list[Delivery], call: Call) -> None:
+    def _put_out(
+        self, name: str, value: Any, deliveries: list[Delivery], invocation: Invocation
+    ) -> None:
         if binding := self.stored_outputs.get(name):
             deliveries.append((binding, binding.bodies(value)))
             return
         caller = self.function.name
-        if call.instance_id:
-            caller += f" of {call.instance_id}"
+        if invocation.instance_id:
+            caller += f" of {invocation.instance_id}"
         log.warning(
             "%s set its output binding %s, which durablehost does not serve: the value is lost",
             caller,

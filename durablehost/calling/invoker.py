@@ -17,14 +17,14 @@ import azure.functions as func
 
 from durablehost import sdk_patches
 from durablehost.app.functions import Function
-from durablehost.calling.bindings import Call, FunctionBindings, Returned
+from durablehost.calling.bindings import FunctionBindings, Invocation, Returned
 from durablehost.calling.interrupting import Interrupted, place_in
 from durablehost.calling.invocation_context import RetryContext, RpcException
 from durablehost.calling.invocation_log import are_calls_logged, logged
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
-from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong
+from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong, WasCancelled
 from durablehost.errors import FunctionDisabled, FunctionFailed, FunctionTimedOut
 
 log = logging.getLogger(__name__)
@@ -79,30 +79,34 @@ class Invoker:
         """
         if function.is_disabled:
             raise FunctionDisabled(function.durable_name)
-        return cast(str, await self._run(function, Call(input_text, client_payload, instance_id)))
+        return cast(
+            str, await self._run(function, Invocation(input_text, client_payload, instance_id))
+        )
 
     async def http(
         self, function: Function, request: func.HttpRequest, client_payload: str
     ) -> func.HttpResponse:
         """Call an HTTP function with a request."""
-        return cast(func.HttpResponse, await self._run(function, Call(request, client_payload)))
+        return cast(
+            func.HttpResponse, await self._run(function, Invocation(request, client_payload))
+        )
 
     async def trigger(self, function: Function, value: object, client_payload: str) -> None:
         """Call a function with the value of its timer, queue or blob trigger."""
-        await self._run(function, Call(value, client_payload))
+        await self._run(function, Invocation(value, client_payload))
 
-    async def _run(self, function: Function, call: Call) -> object:
+    async def _run(self, function: Function, invocation: Invocation) -> object:
         """Call a function, with the retries of its `@app.retry`. Raises FunctionFailed."""
         policy, retries = function.retry, 0
         needs_id = function.takes_context or are_calls_logged()
         if policy is not None:
-            call = replace(call, retry=RetryContext(0, policy.most))
+            invocation = replace(invocation, retry=RetryContext(0, policy.most))
         while True:
             if needs_id:
-                call = replace(call, invocation_id=str(uuid.uuid4()))
+                invocation = replace(invocation, invocation_id=str(uuid.uuid4()))
             try:
-                with logged(function, call.invocation_id):
-                    return await self._run_once(function, call)
+                with logged(function, invocation.invocation_id):
+                    return await self._run_once(function, invocation)
             except FunctionFailed as failure:
                 if policy is None or retries == policy.most:
                     raise
@@ -117,37 +121,41 @@ class Invoker:
                     failure,
                 )
                 error = RpcException(failure.message, failure.kind, failure.stack)
-                call = replace(call, retry=RetryContext(retries, policy.most, error))
+                invocation = replace(invocation, retry=RetryContext(retries, policy.most, error))
             await self._pause(pause)
 
-    async def _run_once(self, function: Function, call: Call) -> object:
+    async def _run_once(self, function: Function, invocation: Invocation) -> object:
         bindings = self._bindings.get(id(function))
         if bindings is None:
             bindings = self._bindings[id(function)] = FunctionBindings.of(function)
         try:
-            inputs = await bindings.read(self._storage, call)
+            inputs = await bindings.read(self._storage, invocation)
         except (StorageFailed, ValueError) as error:
             raise _failure_of_binding(function, "read an input", error) from error
-        returned = await self._call(bindings, call, inputs)
+        returned = await self._call(bindings, invocation, inputs)
         try:
-            await bindings.deliver(self._storage, call, returned.deliveries)
+            await bindings.deliver(self._storage, invocation, returned.deliveries)
         except (StorageFailed, ValueError) as error:
             raise _failure_of_binding(function, "deliver an output", error) from error
         return returned.result
 
     async def _call(
-        self, bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
+        self, bindings: FunctionBindings, invocation: Invocation, inputs: Mapping[str, Any]
     ) -> Returned:
         seconds = self._limit.total_seconds() if self._limit else None
         try:
             if not bindings.function.is_async:
                 within = contextvars.copy_context()  # with the trace, if there is one
-                called = partial(within.run, _call_sync, bindings, call, inputs)
+                called = partial(within.run, _call_sync, bindings, invocation, inputs)
                 return await self._pool.run(called, seconds)
-            coroutine = _call_async(bindings, call, inputs)
+            coroutine = _call_async(bindings, invocation, inputs)
             if self._loop_thread is None:
                 return await coroutine
             return await self._loop_thread.run(coroutine, seconds)
+        except WasCancelled:
+            raise FunctionFailed(
+                "CancelledError", "The app has cancelled the task of this function.", ""
+            ) from None
         except RanTooLong as ran:
             assert self._limit is not None
             if held := self._pool.lost:
@@ -201,25 +209,27 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _call_sync(bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]) -> Returned:
+def _call_sync(
+    bindings: FunctionBindings, invocation: Invocation, inputs: Mapping[str, Any]
+) -> Returned:
     try:
         with runs(bindings.function.name):
-            arguments = bindings.arguments(call, inputs)
-            return bindings.result(bindings.function.handler(**arguments), arguments, call)
+            arguments = bindings.arguments(invocation, inputs)
+            return bindings.result(bindings.function.handler(**arguments), arguments, invocation)
     except BaseException as error:  # sys.exit() in a function must not end the host
         raise _failure_of(error) from error
 
 
 async def _call_async(
-    bindings: FunctionBindings, call: Call, inputs: Mapping[str, Any]
+    bindings: FunctionBindings, invocation: Invocation, inputs: Mapping[str, Any]
 ) -> Returned:
     task = asyncio.current_task()
     assert task is not None
     try:
         with runs(bindings.function.name):
-            arguments = bindings.arguments(call, inputs)
+            arguments = bindings.arguments(invocation, inputs)
             returned = await bindings.function.handler(**arguments)
-            return bindings.result(returned, arguments, call)
+            return bindings.result(returned, arguments, invocation)
     except GeneratorExit as error:
         if asyncio.current_task(task.get_loop()) is not task:
             raise  # this coroutine is being closed

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _LOOK_EVERY: Final = 1.0  # seconds, whether a call has begun
 _ANSWERS_WITHIN: Final = 1.0  # seconds, an event loop that is not blocked
+_LOOKED_AT_AFTER: Final = 2.0  # seconds, a call that may wait for a blocked loop
 
 
 class _Returns:
@@ -53,6 +54,10 @@ class _Returns:
 
 class RanTooLong(Exception):
     """A function ran for longer than allowed. The message is the line of the app."""
+
+
+class WasCancelled(Exception):
+    """Code of the app has cancelled the task of a function."""
 
 
 @dataclass(eq=False, slots=True)
@@ -218,6 +223,8 @@ class LoopThread:
     def __init__(self) -> None:
         self._is_closed = False
         self._unblocking: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._is_reported = False  # that the loop is blocked
         self._start()
 
     def _start(self) -> None:
@@ -227,13 +234,14 @@ class LoopThread:
         )
         self._thread.start()
 
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         while True:
             try:
                 loop.run_forever()
-                break
+                if self._is_closed:
+                    break
+                log.error("A function of the app stopped the event loop. It runs again.")
             except (SystemExit, KeyboardInterrupt, Interrupted) as error:
                 # Raised in a task that the app created; other functions continue.
                 log.error("a task of the app raised %s", type(error).__name__)
@@ -243,13 +251,15 @@ class LoopThread:
     async def run(self, coroutine: Coroutine[Any, Any, T], limit: float | None = None) -> T:
         """Run a coroutine on the thread's loop and wait for it here. Cancellation is passed on.
 
-        If it runs for longer than `limit` seconds, cancels it and raises RanTooLong.
+        If it runs for longer than `limit` seconds, cancels it and raises RanTooLong. Raises
+        WasCancelled if code of the app has cancelled it.
         """
         if self._is_closed:
             coroutine.close()
             raise RuntimeError("durablehost is stopping and starts no more functions")
         start = _Start(self._loop)
         running = asyncio.wrap_future(start.schedule(coroutine))
+        looking = asyncio.get_running_loop().call_later(_LOOKED_AT_AFTER, self._look)
         try:
             while not running.done():
                 await asyncio.wait([running], timeout=limit and _left(start.began, limit))
@@ -257,22 +267,46 @@ class LoopThread:
                     running = asyncio.wrap_future(start.schedule(coroutine))
                 elif limit and start.began and _left(start.began, limit) <= 0:
                     raise RanTooLong(where_is(self._thread.ident or 0))
+            if running.cancelled() and not self._is_closed:
+                raise WasCancelled
             return running.result()
         except (asyncio.CancelledError, RanTooLong) as error:
             running.cancel()
             if isinstance(error, RanTooLong):
                 self._unblocking = asyncio.create_task(self._unblock())
             raise
+        finally:
+            looking.cancel()
+
+    def _look(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._report_if_blocked())
+
+    async def _report_if_blocked(self) -> None:
+        """Report a function that blocks the loop, once until the loop answers again."""
+        thread = self._thread
+        if await self._answers():
+            self._is_reported = False
+        elif thread is self._thread and not (self._is_reported or self._is_closed):
+            self._is_reported = True
+            log.warning(
+                "An async function blocks the thread of all async functions, at %s. As on Azure"
+                " no other async function runs until it goes on. Use `await`, or remove `async`.",
+                where_is(thread.ident or 0),
+            )
+
+    async def _answers(self) -> bool:
+        """Whether the loop is not blocked."""
+        answered = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop)
+        await asyncio.wait([asyncio.wrap_future(answered)], timeout=_ANSWERS_WITHIN)
+        return answered.done() or not answered.cancel()
 
     async def _unblock(self) -> None:
         """If a function blocks the loop, end the function or replace the thread."""
-        thread, loop = self._thread, self._loop
+        thread = self._thread
         for remedy in (lambda: interrupt(thread.ident or 0), self._replace):
-            answered = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop)
-            await asyncio.wait([asyncio.wrap_future(answered)], timeout=_ANSWERS_WITHIN)
-            if answered.done() or self._is_closed or thread is not self._thread:
+            if await self._answers() or self._is_closed or thread is not self._thread:
                 return
-            answered.cancel()
             remedy()
 
     def _replace(self) -> None:
@@ -289,8 +323,9 @@ class LoopThread:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._unblocking is not None:
-            self._unblocking.cancel()
+        for task in (self._unblocking, self._looking):
+            if task is not None:
+                task.cancel()
         ending = asyncio.run_coroutine_threadsafe(self._cancel_all(last), self._loop)
         ending.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
 

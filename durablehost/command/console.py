@@ -101,7 +101,11 @@ def also_log_to(handler: logging.Handler) -> None:
 
 
 def say(text: str = "") -> None:
-    print(text, flush=True)
+    """Print a text. Whoever read the output may have gone, as `head` does; the work goes on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(error: Exception) -> None:

@@ -1,6 +1,7 @@
 """`durablehost new`: copies one of the templates, a small app for one pattern and its tests."""
 
 import ast
+import shlex
 import shutil
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
@@ -59,7 +60,7 @@ def show_created(folder: Path, pattern: str) -> None:
     """Print what was created, and the next commands."""
     console.say(f"Created {folder} ({pattern}). Next:")
     console.say("")
-    console.say(f"  cd {folder}")
+    console.say(f"  cd {shlex.quote(str(folder))}")
     console.say("  python -m durablehost start     serves the app; README.md has a request to send")
     console.say("  python -m pytest                runs its tests")
 

@@ -34,7 +34,12 @@ class LongCalls:
                 self._time_out(call, self._limit)
             elif call.seconds > _REPORTED_AFTER and not call.is_reported:
                 call.is_reported = True
-                problem = problems.runs_long(call.function, call.seconds, call.place)
+                problem = problems.runs_long(
+                    call.function,
+                    call.seconds,
+                    call.place,
+                    is_entity=isinstance(call.work, EntityWork),
+                )
                 self._rounds.note(call.work, [problem])
 
     def _time_out(self, call: CodeCall, limit: timedelta) -> None:

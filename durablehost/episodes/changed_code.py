@@ -7,41 +7,11 @@ child, with what the code schedules. It compares nothing else.
 from typing import Final
 
 from durablehost.episodes.scheduled import KINDS, CallActivity, CallChild, Scheduled
-from durablehost.hub import history
 from durablehost.hub.history import Event
 
 _CHANGED: Final = (
     "Was a change made to the orchestrator code after this instance had already started running?"
 )
-# Where DurableTask.Core 3.11.2 throws: the method, and its line if the code schedules nothing in
-# that place, another kind of task, or a task of another name.
-_THROWN: Final[dict[int, tuple[str, int, int, int]]] = {
-    history.TASK_SCHEDULED: (
-        "HandleTaskScheduledEvent(TaskScheduledEvent scheduledEvent)",
-        332,
-        342,
-        351,
-    ),
-    history.TIMER_CREATED: (
-        "HandleTimerCreatedEvent(TimerCreatedEvent timerCreatedEvent)",
-        372,
-        381,
-        0,  # a timer has no name
-    ),
-    history.SUB_ORCHESTRATION_CREATED: (
-        "HandleSubOrchestrationCreatedEvent(SubOrchestrationInstanceCreatedEvent"
-        " subOrchestrationCreateEvent)",
-        396,
-        406,
-        416,
-    ),
-    history.EVENT_SENT: (
-        "HandleEventSentEvent(EventSentEvent eventSentEvent)",
-        432,
-        442,
-        0,  # all requests to entities have one name
-    ),
-}
 
 
 class NonDeterministic(Exception):
@@ -58,7 +28,7 @@ class NonDeterministic(Exception):
 
     def details(self) -> str:
         """What a parent receives as the details of the failure: the host's stack trace."""
-        method = _THROWN[self.event["EventType"]][0]
+        method = KINDS[self.event["EventType"]].thrown.method
         stack = (
             f"   at DurableTask.Core.TaskOrchestrationContext.{method}"
             f" in /_/src/DurableTask.Core/TaskOrchestrationContext.cs:line {self._line}\n"
@@ -76,19 +46,18 @@ class NonDeterministic(Exception):
 def compare(event: Event, scheduled: Scheduled | None) -> Scheduled:
     """Return what the code schedules in the place of this event. Raises NonDeterministic."""
     kind = KINDS[event["EventType"]]
-    _, if_missing, if_replaced, if_renamed = _THROWN[event["EventType"]]
     if scheduled is None:
         words = (
             f"{kind.host_words_if_missing(event)} but the current replay execution hasn't (yet?)"
             " scheduled this task."
         )
-        raise NonDeterministic(words, event, None, if_missing)
+        raise NonDeterministic(words, event, None, kind.thrown.if_missing)
     if not isinstance(scheduled, kind):
         words = kind.host_words_if_replaced(event, scheduled.host_class)
-        raise NonDeterministic(words, event, scheduled, if_replaced)
+        raise NonDeterministic(words, event, scheduled, kind.thrown.if_replaced)
     if isinstance(scheduled, CallActivity | CallChild) and _differ(event["Name"], scheduled.name):
         words = scheduled.host_words_if_renamed(event)
-        raise NonDeterministic(words, event, scheduled, if_renamed)
+        raise NonDeterministic(words, event, scheduled, kind.thrown.if_renamed)
     return scheduled
 
 

@@ -6,7 +6,10 @@ failure, events of other kinds, and a history that has doubled since the last wh
 that is not deterministic is still found.
 """
 
+import asyncio
+import contextlib
 import json
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -51,6 +54,13 @@ class KeptOrchestrator:
         self._replay_at = 2 * length
         self._payload: list[Any] = executor.context._action_payload_v2
         self._timers = _timers_in(self._payload)
+
+    def __del__(self) -> None:
+        """End the orchestrator beside the server: its `finally` blocks run then, and can block."""
+        executor = [self.__dict__.pop("_executor", None)]
+        with contextlib.suppress(RuntimeError):  # this is no thread of a server, or Python ends
+            asyncio.get_running_loop()
+            threading.Thread(target=executor.clear, name="finally", daemon=True).start()
 
     @property
     def custom_status(self) -> Any:

@@ -32,6 +32,16 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Thrown:
+    """Where DurableTask.Core 3.11.2 throws: the method, and its line in each case."""
+
+    method: str
+    if_missing: int  # the code schedules nothing in the place of the event
+    if_replaced: int  # a task of another kind
+    if_renamed: int = 0  # a task of another name, for the kinds that have one
+
+
+@dataclass(frozen=True, slots=True)
 class CallActivity:
     """A call of an activity, or an HTTP request as the built-in activity."""
 
@@ -42,6 +52,9 @@ class CallActivity:
 
     recorded_by: ClassVar[int] = history.TASK_SCHEDULED
     host_class: ClassVar[str] = "ScheduleTaskOrchestratorAction"
+    thrown: ClassVar[Thrown] = Thrown(
+        "HandleTaskScheduledEvent(TaskScheduledEvent scheduledEvent)", 332, 342, 351
+    )
 
     def event(self, now: datetime, instance: Instance) -> Event:
         event = history.task_scheduled(now, self.id, self.name)
@@ -97,6 +110,13 @@ class CallChild:
 
     recorded_by: ClassVar[int] = history.SUB_ORCHESTRATION_CREATED
     host_class: ClassVar[str] = "CreateSubOrchestrationAction"
+    thrown: ClassVar[Thrown] = Thrown(
+        "HandleSubOrchestrationCreatedEvent(SubOrchestrationInstanceCreatedEvent"
+        " subOrchestrationCreateEvent)",
+        396,
+        406,
+        416,
+    )
 
     def event(self, now: datetime, instance: Instance) -> Event:
         event = history.sub_orchestration_created(
@@ -172,6 +192,9 @@ class CreateTimer:
 
     recorded_by: ClassVar[int] = history.TIMER_CREATED
     host_class: ClassVar[str] = "CreateTimerOrchestratorAction"
+    thrown: ClassVar[Thrown] = Thrown(
+        "HandleTimerCreatedEvent(TimerCreatedEvent timerCreatedEvent)", 372, 381
+    )
 
     def event(self, now: datetime, instance: Instance) -> Event:
         return history.timer_created(now, self.id, self.fire_at)
@@ -221,6 +244,9 @@ class SendRequest:
 
     recorded_by: ClassVar[int] = history.EVENT_SENT
     host_class: ClassVar[str] = "SendEventOrchestratorAction"
+    thrown: ClassVar[Thrown] = Thrown(
+        "HandleEventSentEvent(EventSentEvent eventSentEvent)", 432, 442
+    )
 
     def event(self, now: datetime, instance: Instance) -> Event:
         signal = {"signal": True} if self.signal else {}

@@ -179,13 +179,14 @@ def replay_cut_short(raised: str) -> Problem:
     )
 
 
-def runs_long(function: str, seconds: float, place: str) -> Problem:
+def runs_long(function: str, seconds: float, place: str, *, is_entity: bool) -> Problem:
+    end_it = "Purge the entity, whose operations are then lost" if is_entity else "Terminate it"
     return Problem(
         "runs-long",
         function,
         f"has run for {seconds:.0f} s without a pause, at {place}. The code of {function} loops or"
         " blocks: look for a loop without a `yield`, or for a call that waits. Meanwhile no other"
-        f" instance of {function} goes on; all else does. Terminate it, or correct the code and"
+        f" instance of {function} goes on; all else does. {end_it}, or correct the code and"
         " start durablehost again (with --reload it does so itself).",
     )
 

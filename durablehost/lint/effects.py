@@ -11,6 +11,18 @@ DIFFERS: Final = "It differs in each replay"
 MAY_DIFFER: Final = "It may differ in a later replay"
 
 _GROUPS: Final = {"task_all", "task_any"}
+_REPORTS: Final = frozenset(
+    {
+        "critical",
+        "debug",
+        "error",
+        "exception",
+        "info",
+        "log",
+        "set_custom_status",
+        "warning",
+    }
+)
 _DEPTH: Final = 6
 
 
@@ -39,12 +51,16 @@ class Effects:
         inner = node
         for outer in self._source.ancestors(node):
             match outer:
-                case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
-                    return inner is test and self._decided(function, seen, depth)
-                case ast.Match(subject=subject):
-                    return inner is subject and self._decided(function, seen, depth)
-                case ast.For(iter=iterated):
-                    return inner is iterated and self._decided(function, seen, depth)
+                case ast.IfExp(test=test) if inner is test:
+                    return self._decided(function, seen, depth)
+                case (
+                    ast.If(test=decided)
+                    | ast.While(test=decided)
+                    | ast.Match(subject=decided)
+                    | ast.For(iter=decided)
+                ):
+                    acts = inner is decided and not _only_reports(outer)
+                    return acts and self._decided(function, seen, depth)
                 case ast.Assert():
                     return True
                 case ast.comprehension(iter=iterated, ifs=tests):
@@ -109,6 +125,22 @@ class Effects:
                     if any(self._decides(load, called, seen, depth + 1) for load in loads):
                         return True
         return False
+
+
+def _only_reports(node: ast.AST) -> bool:
+    """Whether a statement at most logs, or sets the custom status."""
+    match node:
+        case ast.Pass():
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
+            return True
+        case ast.Expr(value=value):
+            return method_of(value) in _REPORTS
+        case ast.If(body=body, orelse=more) | ast.For(body=body, orelse=more):
+            return all(map(_only_reports, [*body, *more]))
+        case ast.Match(cases=cases):
+            return all(_only_reports(each) for case in cases for each in case.body)
+    return False
 
 
 def _is_name(given: ast.AST, call: ast.Call) -> bool:

@@ -1,10 +1,11 @@
 """Loads the app as `durablehost start` does, and keeps what that says of it."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
@@ -43,7 +44,7 @@ def load(folder: Path) -> Loading:
     """Import the app, which runs its top-level code; what it prints goes to stderr."""
     began_in = Path.cwd()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _quiet_log():
             read_local_settings(folder, os.environ)
             table = load_app(folder)
     except AppDoesNotLoad as error:
@@ -66,6 +67,17 @@ def load(folder: Path) -> Loading:
     return Loading(
         left_out=complaints, names=names, files=[PurePath(place.file) for place in places]
     )
+
+
+@contextlib.contextmanager
+def _quiet_log() -> Iterator[None]:
+    """Drop log lines, such as a warning of the SDK about every app without HTTP functions."""
+    nowhere = logging.NullHandler()
+    logging.getLogger().addHandler(nowhere)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(nowhere)
 
 
 def _is_own(name: str | None, folder: Path) -> bool:

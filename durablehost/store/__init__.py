@@ -24,6 +24,7 @@ from durablehost.hub.backend import (
     OrchestrationWork,
     Query,
     Search,
+    is_entity,
 )
 from durablehost.hub.history import (
     EXECUTION_TERMINATED,
@@ -232,10 +233,13 @@ class SqliteBackend:
         return purged
 
     def _purge(self, instance_id: str) -> bool:
-        if not self._records.purge(instance_id):
-            return False
-        self._inboxes.purge(instance_id)
-        return True
+        purged = self._records.purge(instance_id)
+        if not purged and is_entity(instance_id):
+            # Until its first operations have ended, an entity consists of messages only.
+            purged = self._tables.drop_messages_for(instance_id)
+        if purged:
+            self._inboxes.purge(instance_id)
+        return purged
 
     # Problems, and what the host keeps
 

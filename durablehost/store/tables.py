@@ -84,8 +84,13 @@ class Tables:
         """Delete an instance with its history, its messages and its problems."""
         self.drop_history(number)
         self._database.write("DELETE FROM instances WHERE number = ?", (number,))
-        self._database.write("DELETE FROM messages WHERE target = ?", (instance_id,))
+        self.drop_messages_for(instance_id)
         self._database.write("DELETE FROM problems WHERE instance_id = ?", (instance_id,))
+
+    def drop_messages_for(self, target: str) -> bool:
+        """Delete the messages for an instance. Returns whether there were any."""
+        cursor = self._database.write("DELETE FROM messages WHERE target = ?", (target,))
+        return cursor.rowcount > 0
 
     def _instance(self, row: Row) -> Instance:
         try:
@@ -189,7 +194,7 @@ class Tables:
         """Keep a problem. Returns whether it is the first of its kind and subject."""
         cursor = self._database.write(
             "INSERT OR IGNORE INTO problems VALUES (?, ?, ?, ?, ?)",
-            (instance_id, problem.kind, problem.subject, problem.text, stamp(at)),
+            (instance_id, problem.kind, *map(_escaped, (problem.subject, problem.text)), stamp(at)),
         )
         return cursor.rowcount > 0
 
@@ -224,6 +229,11 @@ def _instance(row: Row) -> Instance:
         read_stamp(updated),
         Parent(**json.loads(parent)) if parent else None,
     )
+
+
+def _escaped(text: str) -> str:
+    """A text that can be written: half of a surrogate pair, which code can name, cannot."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _values(instance: Instance) -> tuple[Any, ...]:

@@ -11,9 +11,9 @@ from durablehost.testing.manual_hub import ManualHub
 from durablehost.testing.manual_work import Crashed
 
 Run = Callable[[ManualHub], Awaitable[object]]
-FaultKind = Literal["fails once", "fails for good", "runs twice"]
+FaultKind = Literal["fails once", "always fails", "runs twice"]
 
-FAULTS: Final[tuple[FaultKind, ...]] = ("fails once", "fails for good", "runs twice")
+FAULTS: Final[tuple[FaultKind, ...]] = ("fails once", "always fails", "runs twice")
 
 
 @dataclass(frozen=True)

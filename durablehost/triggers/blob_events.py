@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from durablehost.calling.azure_storage import describe
 from durablehost.triggers.blob_runs import BlobRuns, ReadBlob
 from durablehost.triggers.options import TriggerOptions
-from durablehost.triggers.running import Tasks
+from durablehost.triggers.running import RunningWork
 from durablehost.triggers.state import TriggerState
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class BlobEventTrigger:
         self._left = list(self._events)
         self._next = len(self._events)
         self._slots = asyncio.Semaphore(options.max_parallel_blobs)
-        self._running = Tasks()
+        self._running = RunningWork()
         self._stopped = asyncio.Event()
 
     async def serve(self) -> None:

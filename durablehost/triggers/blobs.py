@@ -13,7 +13,7 @@ from durablehost.calling.blob_path import BlobPath
 from durablehost.triggers.blob_runs import BlobRuns, plain_etag
 from durablehost.triggers.options import TriggerOptions
 from durablehost.triggers.polling import Polling
-from durablehost.triggers.running import Tasks
+from durablehost.triggers.running import RunningWork
 from durablehost.triggers.state import TriggerState
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class BlobTrigger:
         self._receipts: dict[str, Receipt] = {}
         self._at_work: set[str] = set()
         self._troubled: set[str] = set()  # blobs that the storage did not return
-        self._running = Tasks()
+        self._running = RunningWork()
         self._longest_pause = options.queues.max_polling_interval
         self._polling = Polling(self._function.name, self._container.url, self._longest_pause)
 

@@ -20,7 +20,7 @@ from durablehost.app.functions import Function
 from durablehost.calling.azure_storage import describe, send_message
 from durablehost.triggers.options import QueueOptions
 from durablehost.triggers.polling import Polling
-from durablehost.triggers.running import Invoke, Tasks, succeeds
+from durablehost.triggers.running import Invoke, RunningWork, succeeds
 from durablehost.triggers.storage_values import overrides, queue_message
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class QueueTrigger:
         self._poison = service.get_queue_client(queue + _POISON) if has_poison else None
         self._invoke = invoke
         self._options = options
-        self._running = Tasks()
+        self._running = RunningWork()
         self._polling = Polling(function.name, self._queue.url, options.max_polling_interval)
         self._told_of_overrides = False
 

@@ -33,7 +33,7 @@ async def succeeds(
     return False
 
 
-class Tasks:
+class RunningWork:
     """Running work, which gets some time to end when durablehost stops."""
 
     def __init__(self) -> None:

@@ -427,7 +427,7 @@ async def test_settings_give_the_confidence_and_the_time_for_a_review(
     [
         ("REVIEW_SURE_PERCENT", "very"),
         ("REVIEW_HOURS", "0"),
-        ("DECISION_KEY", "short"),
+        ("DECISION_KEY", "31-characters-at-most"),
         ("AzureWebJobsStorage", ""),
         ("AzureWebJobsStorage", "nonsense"),
     ],

@@ -397,6 +397,22 @@ async def test_a_mail_that_cannot_be_sent_fails_the_document(
     assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "bad_request")
 
 
+async def test_no_decision_is_accepted_while_the_failure_of_the_document_is_mailed(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.slow_activity("send_message", timedelta(minutes=1))
+    await sandbox.fault("mail", method="POST", lose_answer_next=1)
+    document = await in_doubt(hub)  # the mail arrived, and its answer was lost
+    mine = await link(sandbox)
+    monkeypatch.setenv("REVIEWER", "nobody")
+    await hub.advance(timedelta(seconds=10))
+
+    late = await decide(hub, mine)
+
+    assert hub.status(document) == "Running"  # the mail about the failure is being sent
+    assert code(late) == (410, "review_ended")
+
+
 async def test_a_decision_for_an_earlier_run_changes_nothing(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:

@@ -466,6 +466,7 @@ async def test_another_day_is_another_check(hub: ManualHub, sandbox: Sandbox) ->
         ({"vat_id": "DE12/../34"}, "vat_id"),
         ({"day": "2026-02-30"}, "day"),
         ({"day": 20260101}, "day"),
+        ({"day": "1767225600"}, "day"),
         ({"within_minutes": 0}, "within_minutes"),
         ({"within_minutes": 1441}, "within_minutes"),
         ({"token": "x"}, "token"),

@@ -439,6 +439,20 @@ async def test_refused_addresses_fail_an_approval_if_too_few_people_are_left(
     assert len(await sandbox.mails(PAYABLES)) == (status == "Failed")
 
 
+async def test_no_vote_is_accepted_while_the_failure_of_the_approval_is_mailed(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APPROVER_CONTROLLER", "nobody")
+    monkeypatch.setenv("APPROVER_DIRECTOR", "nobody")
+    hub.slow_activity("send_message", timedelta(minutes=1))
+    await ask(hub, **LARGE)
+
+    late = await decide(hub, await link(sandbox, LEAD))
+
+    assert hub.status(ID) == "Running"  # the mail about the failure is being sent
+    assert (late.status, late.json()["code"]) == (410, "approval_ended")
+
+
 async def test_two_of_three_decide_although_the_third_has_no_address(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -605,7 +619,7 @@ async def test_an_invalid_setting_fails_the_approval_with_a_code_and_a_retry_ask
 async def test_without_a_key_nothing_is_started(
     hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DECISION_KEY", "short")
+    monkeypatch.setenv("DECISION_KEY", "31-characters-at-most")
 
     answer = await hub.request("POST", "/api/approvals", json=PAYMENT)
 

@@ -21,7 +21,7 @@ OF_THE_PLATFORM = {
     "AzureWebJobsStorage__queueServiceUri",
     "AzureWebJobsStorage__tableServiceUri",
     "DURABLE_TASK_SCHEDULER_CONNECTION_STRING",
-    "PYTHON_ENABLE_OPENTELEMETRY",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
 }
 # Ways to name a storage account, of which the deployment takes one; and what the plan knows.
 IN_OTHER_PLACES = {"AzureWebJobsStorage", "AzureWebJobsStorage__accountName"}

@@ -5,12 +5,20 @@ import re
 
 import pytest
 
-from durablehost.app.functions import FunctionTable
+from activities.ids import (
+    approval_id,
+    child_id,
+    document_id,
+    intake_id,
+    month_end_id,
+    payment_id,
+    settlement_id,
+    sweep_id,
+)
 from tests.deployment.test_infra import SNAPSHOTS, of_type
 from tests.source import ROOT
 
 QUERIES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs" / "queries").glob("*.kql")}
-OF_LIFECYCLE = [name for name, query in QUERIES.items() if "lifecycle" in query]
 ALERTS = ("failed_instances", "failed_business", "poisoned_messages", "dead_monitors")
 
 
@@ -22,25 +30,38 @@ def test_the_page_names_each_query() -> None:
     )
 
 
-@pytest.mark.parametrize("name", OF_LIFECYCLE)
-def test_a_query_reads_the_lifecycle_of_every_version_of_the_extension(name: str) -> None:
-    levels = json.loads((ROOT / "host.json").read_text("utf-8"))["logging"]["logLevel"]
+@pytest.mark.parametrize("host", ["host.json", "infra/host.scheduler.json"])
+def test_the_host_exports_the_lines_that_the_queries_read(host: str) -> None:
+    """The host leaves lines of the category `Function…` to the Python worker."""
+    levels = json.loads((ROOT / host).read_text("utf-8"))["logging"]["logLevel"]
 
-    assert '"Host.Triggers.DurableTask"' in QUERIES[name]
-    assert r'@"^Function\..+\.User$"' in QUERIES[name]
-    assert {levels["Host.Triggers.DurableTask"], levels["Function"]} == {"Information"}
+    assert levels["DurableTask.Core"] == "Information"
 
 
-def test_a_query_names_orchestrators_of_the_app(durable_app: FunctionTable) -> None:
-    named = {
-        name
-        for query in QUERIES.values()
-        for names in re.findall(r"name in \(([^)]*)\)", query)
-        for name in re.findall(r'"(\w+)"', names)
+WATCHED = {
+    "failed_business": [
+        payment_id("acme", "INV-1"),
+        approval_id("acme", "INV-1"),
+        document_id("0123abcd"),
+    ],
+    "dead_monitors": [settlement_id("transfer-1"), sweep_id()],
+}
+NOT_WATCHED = [
+    intake_id("acme", "INV-1"),
+    child_id(document_id("0123abcd"), "intake-1"),
+    month_end_id("2026-10"),
+]
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_a_query_finds_the_instances_that_it_is_about_and_no_others(name: str) -> None:
+    [pattern] = re.findall(r'instance matches regex @"([^"]+)"', QUERIES[name])
+
+    found = {
+        each for ids in (*WATCHED.values(), NOT_WATCHED) for each in ids if re.search(pattern, each)
     }
 
-    assert len(named) == 5
-    assert named <= set(durable_app.durable_names("orchestration"))
+    assert found == set(WATCHED[name])
 
 
 def test_each_alert_runs_a_query_of_the_docs_and_tells_whoever_is_to_be_told() -> None:

@@ -1,7 +1,7 @@
 """Run the tests of the patterns with one fault at a time: `make faults`.
 
-Each test is a path through its orchestrators. A run has one fault: an activity fails once, fails
-for good, runs twice or times out; the process dies after a commit; an event comes early, late,
+Each test is a path through its orchestrators. A run has one fault: an activity fails once, always
+fails, runs twice or times out; the process dies after a commit; an event comes early, late,
 twice, never or malformed; completions of one moment are shuffled. `--seed` repeats the runs.
 """
 

@@ -16,7 +16,7 @@ from durablehost.hub.history import compact, event_raised
 from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
 
-ACTIVITY: Final = ("fails once", "fails for good", "runs twice", "times out")
+ACTIVITY: Final = ("fails once", "always fails", "runs twice", "times out")
 EVENT: Final = ("comes early", "comes late", "comes twice", "never comes", "is malformed")
 CRASH: Final = "the process dies"
 SHUFFLE: Final = "completions of one moment are shuffled"
@@ -94,7 +94,7 @@ class Injected:
         if fault is None or fault.name != activity.name or not self._is_meant(fault, activity):
             return await self._run_activity(activity)
         self.has_happened = True
-        if fault.kind in ("fails once", "fails for good"):
+        if fault.kind in ("fails once", "always fails"):
             raise self._failure(activity)
         await self._run_activity(activity)
         if fault.kind == "times out":
@@ -104,7 +104,7 @@ class Injected:
     def _is_meant(self, fault: Fault, activity: ActivityWork) -> bool:
         call = self.calls[activity.name]
         match fault.kind:
-            case "fails for good":
+            case "always fails":
                 return call >= fault.number
             case "times out":
                 return activity.receipt in self._late

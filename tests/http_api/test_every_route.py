@@ -19,6 +19,8 @@ SECRETS = re.compile(
 )
 PLACE = re.compile(r"\{[^}]*\}")
 
+pytestmark = pytest.mark.usefixtures("secrets")
+
 # Right as they are, without a parameter.
 NEEDS_NOTHING = {"list_operations", "show_openapi", "show_retiring_versions"}
 

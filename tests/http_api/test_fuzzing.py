@@ -1,6 +1,6 @@
 """Requests made up from openapi.json: nothing breaks or leaks, and what is refused starts nothing.
 
-The fixture `hub` compares every answer with the document.
+The fixture `hub` compares every answer with the document, and looks for secrets of the settings.
 """
 
 import json
@@ -16,12 +16,6 @@ from durablehost.testing import ManualHub
 from tests.described import DOCUMENT, validator
 from tests.outside import Sandbox
 
-PLANTED = {
-    "DECISION_KEY": "planted-decision-key-0123456789abcdef",
-    "DECISION_KEY_BEFORE": "planted-key-before-0123456789abcdef",
-    "LINK_KEY": "planted-link-key",
-    "TAX_TOKEN": "planted-tax-token",
-}
 OPERATIONS = {
     operation["operationId"]: (method.upper(), path, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -127,10 +121,8 @@ def made_up(name: str) -> list[MadeUp]:
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - WITH_STORAGE))
 async def test_generated_requests_cause_no_500_leak_no_secret_and_start_nothing_if_refused(
-    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+    hub: ManualHub, sandbox: Sandbox, secrets: None, name: str
 ) -> None:
-    for setting, secret in PLANTED.items():
-        monkeypatch.setenv(setting, secret)
     method, _, operation = OPERATIONS[name]
     schema = body_schema(operation)
     for url, body in made_up(name):
@@ -144,7 +136,7 @@ async def test_generated_requests_cause_no_500_leak_no_secret_and_start_nothing_
         )
 
         assert answer.status < 500, f"{url} {body!r}: {answer.text}"
-        assert not re.search("planted-|Traceback|site-packages", f"{answer.text} {answer.headers}")
+        assert not re.search("Traceback|site-packages", f"{answer.text} {answer.headers}")
         if answer.status >= 400:
             assert [each.id for each in hub.instances()] == before, f"{url} {body!r}"
         elif schema is not None:

@@ -6,17 +6,13 @@ import azure.functions as func
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer as Server
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+from opentelemetry.trace import use_span
 
 from activities import outside
 from http_api.answers import accepted, json_answer
 from http_api.problems import Problem
+from tests.described import SPAN, TRACE
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-# What the worker makes current before it calls a function.
-SPAN = NonRecordingSpan(
-    SpanContext(int(TRACE, 16), 0xB7AD6B7169203331, is_remote=True, trace_flags=TraceFlags(1))
-)
 REQUEST = func.HttpRequest(method="POST", url="https://payables.example/api/invoices", body=b"")
 
 

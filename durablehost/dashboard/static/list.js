@@ -104,6 +104,7 @@ function Counts({ counts, chosen, go }) {
   `;
 }
 
+/** Buttons without a choice stay in the tab order: whoever has pressed one does not lose the place. */
 function Bulk({ chosen, clear }) {
   const [run, notice] = useNotice();
   const act = (name, action) =>
@@ -125,8 +126,8 @@ function Bulk({ chosen, clear }) {
     <div class="actions" role="group" aria-label="Actions on the chosen instances">
       ${ACTIONS.map(
         ([name, action]) => html`
-          <button key=${name} type="button" disabled=${!chosen.size}
-            onClick=${() => act(name, action)}>${name}</button>
+          <button key=${name} type="button" aria-disabled=${!chosen.size}
+            onClick=${() => chosen.size && act(name, action)}>${name}</button>
         `,
       )}
       <span>${chosen.size} chosen</span>

@@ -15,10 +15,10 @@ export function useParts(rows, around = 0) {
     rows.length > MOST &&
     html`
       <div class="actions" role="group" aria-label="Parts">
-        <button type="button" disabled=${first === 0}
-          onClick=${() => setChosen(first - MOST)}>Earlier</button>
-        <button type="button" disabled=${first === last}
-          onClick=${() => setChosen(first + MOST)}>Later</button>
+        <button type="button" aria-disabled=${first === 0}
+          onClick=${() => setChosen(Math.max(0, first - MOST))}>Earlier</button>
+        <button type="button" aria-disabled=${first === last}
+          onClick=${() => setChosen(Math.min(last, first + MOST))}>Later</button>
         <span>${first + 1} to ${first + shown.length} of ${rows.length.toLocaleString("en")}</span>
       </div>
     `;

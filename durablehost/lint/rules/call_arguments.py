@@ -13,11 +13,19 @@ from durablehost.lint.tasks import method_of
 
 # How many arguments a call takes before the one that names a type.
 _TAKES: Final = {"call_activity": 2, "call_activity_with_retry": 3}
+# Where the id of a child stands.
+_ID_AT: Final = {"call_sub_orchestrator": 2, "call_sub_orchestrator_with_retry": 3}
 
 
 def check(app: App) -> Iterator[Found]:
     for step in app.replayed:
         for call in app.in_context(step.function):
+            if _has_value_for_id(call):
+                says = (
+                    f"{step.path} gives {method_of(call)} a second input, which stands where the "
+                    "id of the child does. Put all values into one dictionary or list."
+                )
+                yield app.found(call, step.function, says)
             most = _TAKES.get(method_of(call))
             if most is None or any(isinstance(each, ast.Starred) for each in call.args):
                 continue
@@ -29,6 +37,18 @@ def check(app: App) -> Iterator[Found]:
                     "first one only. Put all values into one dictionary or list."
                 )
                 yield app.found(call, step.function, says)
+
+
+def _has_value_for_id(call: ast.Call) -> bool:
+    at = _ID_AT.get(method_of(call))
+    if at is None or len(call.args) <= at:
+        return False
+    match call.args[at]:
+        case (
+            ast.Dict() | ast.List() | ast.Tuple() | ast.Set() | ast.Constant(value=int() | float())
+        ):
+            return True
+    return False
 
 
 def _is_type(app: App, node: ast.expr, function: Function) -> bool:
@@ -46,15 +66,17 @@ def _is_type(app: App, node: ast.expr, function: Function) -> bool:
 RULE = Rule(
     code="DUR504",
     name="call-arguments",
-    sentence="An orchestrator gives an activity more than one input.",
+    sentence="An orchestrator gives an activity or a child more than one input.",
     why="""\
 `call_activity(name, input)` takes one input. The SDK takes the next argument for the type of the
-result, so a second value is dropped, and nothing says so. Put them into one dictionary.""",
+result, so a second value is dropped, and nothing says so. For `call_sub_orchestrator` it takes the
+next argument for the id of the child. Put them into one dictionary.""",
     valid=[
         Example("""\
 @app.orchestration_trigger(context_name="context")
 def order(context):
     yield context.call_activity("ship", {"item": "tea", "count": 2})
+    yield context.call_sub_orchestrator("order", {"item": "tea"}, "order-2")
 """),
     ],
     invalid=[
@@ -62,6 +84,11 @@ def order(context):
 @app.orchestration_trigger(context_name="context")
 def order(context):
     yield context.call_activity("ship", "tea", 2)  # here
+"""),
+        Example("""\
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    yield context.call_sub_orchestrator("order", "tea", 2)  # here
 """),
     ],
     check=check,

@@ -20,6 +20,8 @@ def check(app: App) -> Iterator[Found]:
         for call in app.in_context(function):
             if method_of(call) != "get_input" or _is_in_branch(app, call, function):
                 continue
+            if _is_after_a_guard(app, call, function):
+                continue
             if not _all_operations_use_it(app, call, function):
                 says = (
                     f"{step.path} reads the input before it looks at the operation. An operation "
@@ -41,6 +43,18 @@ def _is_in_branch(app: App, call: ast.Call, function: Function) -> bool:
         if isinstance(outer, (ast.If, ast.IfExp, ast.match_case, ast.Try, ast.Lambda)):
             return True
     return False
+
+
+def _is_after_a_guard(app: App, call: ast.Call, function: Function) -> bool:
+    """Whether `if` the operation is another one, the function has returned or raised before."""
+    operations = _operations(app, function)
+    return any(
+        isinstance(statement, ast.If)
+        and statement.lineno < call.lineno
+        and _tests_operation(statement.test, operations)
+        and isinstance(statement.body[-1], (ast.Return, ast.Raise))
+        for statement in function.definition.body
+    )
 
 
 def _all_operations_use_it(app: App, call: ast.Call, function: Function) -> bool:
@@ -76,11 +90,7 @@ def _names(node: ast.AST) -> set[str]:
 
 def _branches(app: App, function: Function) -> Iterator[list[ast.stmt]]:
     """What is done for each operation; a branch that only raises is for none."""
-    operations = {
-        name
-        for node in function.nodes
-        if _is_operation(node) and (name := app.tasks.assigned_name(node))
-    }
+    operations = _operations(app, function)
     for node in function.nodes:
         match node:
             case ast.If(test=test, body=body):
@@ -91,6 +101,15 @@ def _branches(app: App, function: Function) -> Iterator[list[ast.stmt]]:
                     yield from (
                         each.body for each in cases if not isinstance(each.body[-1], ast.Raise)
                     )
+
+
+def _operations(app: App, function: Function) -> set[str]:
+    """The names that hold the operation."""
+    return {
+        name
+        for node in function.nodes
+        if _is_operation(node) and (name := app.tasks.assigned_name(node))
+    }
 
 
 def _tests_operation(test: ast.expr, operations: set[str]) -> bool:
@@ -130,6 +149,14 @@ def counter(context):
             context.set_state(context.get_state(lambda: 0) - amount)
         case unknown:
             raise ValueError(f"there is no operation {unknown}")
+"""),
+        Example("""\
+@app.entity_trigger(context_name="context")
+def counter(context):
+    if context.operation_name == "reset":
+        context.set_state(0)
+        return
+    context.set_state(context.get_state(lambda: 0) + context.get_input())
 """),
     ],
     invalid=[

@@ -13,8 +13,7 @@ import azure.functions as func
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=5000, max_number_of_attempts=5)
-SURE = 0.8
-WAIT = timedelta(days=2)
+SURE, WAIT = 0.8, timedelta(days=2)
 KINDS = ("invoice", "letter")
 
 
@@ -43,7 +42,7 @@ async def review(req: func.HttpRequest, client) -> func.HttpResponse:
     is_running = status and status.runtime_status == df.OrchestrationRuntimeStatus.Running
     if not is_running or status.custom_status != "in review":
         return func.HttpResponse("no document is in review under this id", status_code=404)
-    await client.raise_event(req.route_params["id"], "Reviewed", kind)
+    await client.raise_event(req.route_params["id"], "Reviewed", {"kind": kind})
     return func.HttpResponse(status_code=202)
 
 
@@ -68,14 +67,15 @@ def document(context: df.DurableOrchestrationContext):
 def reviewed(context: df.DurableOrchestrationContext, scan: dict):
     """Ask a person what the document is; None if nobody answers in time."""
     # Listen before anyone is asked: an early answer must not be lost.
-    answer = context.wait_for_external_event("Reviewed", expected_type=str)
+    answer = context.wait_for_external_event("Reviewed", expected_type=object)
     context.set_custom_status("in review")
     yield context.call_activity_with_retry(ask_reviewer, RETRY, scan["name"])
     deadline = context.create_timer(context.current_utc_datetime + WAIT)
     if (yield context.task_any([answer, deadline])) == deadline:
         return None
     deadline.cancel()
-    return json.loads(answer.result)
+    review = answer.result  # JSON text from the SDK's client, the value itself by plain HTTP
+    return (json.loads(review) if isinstance(review, str) else review)["kind"]
 
 
 @app.activity_trigger(input_name="scan")

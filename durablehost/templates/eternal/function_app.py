@@ -35,7 +35,7 @@ async def stop_sweeping(req: func.HttpRequest, client) -> func.HttpResponse:
 
 @app.orchestration_trigger(context_name="context")
 def ledger_sweep(context: df.DurableOrchestrationContext):
-    stop = context.wait_for_external_event("Stop", expected_type=str)
+    stop = context.wait_for_external_event("Stop", expected_type=object)
     yield context.call_activity(sweep)
     timer = context.create_timer(context.current_utc_datetime + EVERY)
     if (yield context.task_any([stop, timer])) == stop:

@@ -44,14 +44,14 @@ async def decide(req: func.HttpRequest, client) -> func.HttpResponse:
 @app.orchestration_trigger(context_name="context", input_type=dict)
 def approval(context: df.DurableOrchestrationContext):
     # Listen before anyone is asked: an early decision must not be lost.
-    decision = context.wait_for_external_event("Decision", expected_type=str)
+    decision = context.wait_for_external_event("Decision", expected_type=object)
     yield context.call_activity(ask_approver, {**context.get_input(), "id": context.instance_id})
     deadline = context.create_timer(context.current_utc_datetime + WAIT)
-    winner = yield context.task_any([decision, deadline])
-    if winner == deadline:
+    if (yield context.task_any([decision, deadline])) == deadline:
         return "expired"
     deadline.cancel()  # otherwise the instance keeps running until the timer fires
-    answer = json.loads(decision.result)  # the SDK's client delivers an event as JSON text
+    answer = decision.result  # JSON text from the SDK's client, the value itself by plain HTTP
+    answer = json.loads(answer) if isinstance(answer, str) else answer
     return "approved" if answer["approved"] else "rejected"
 
 

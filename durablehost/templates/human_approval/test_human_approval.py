@@ -25,7 +25,7 @@ async def test_a_decision_while_the_question_is_on_its_way_counts(hub):
     hub.slow_activity("ask_approver", timedelta(minutes=1))
     approval = await hub.start("approval", REQUEST)
 
-    await hub.raise_event(approval, "Decision", {"approved": False})
+    await hub.raise_event(approval, "Decision", {"approved": False}, as_http=True)
 
     assert await hub.result(approval) == "rejected"
 

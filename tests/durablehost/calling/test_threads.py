@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from durablehost.calling import threads
 from durablehost.calling.invoker import Invoker
 from durablehost.calling.threads import DaemonPool
-from durablehost.errors import FunctionTimedOut
+from durablehost.errors import FunctionFailed, FunctionTimedOut
 from tests.durablehost.calling.declared import activity
 
 
@@ -195,6 +196,70 @@ async def test_no_function_starts_once_closed(own_loop: bool) -> None:
 
     with pytest.raises(RuntimeError, match="durablehost is stopping"):
         await invoker.activity(activity(lambda x: x), "1", "i")
+
+
+async def test_a_function_that_stops_the_loop_ends_no_other() -> None:
+    invoker = Invoker(own_loop=True)
+
+    async def stops(x: Any) -> str:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0)
+        return "stopped"
+
+    first = await invoker.activity(activity(stops), "null", "i")
+    second = await invoker.activity(activity(where), "null", "i")
+    await invoker.close()
+
+    assert first == '"stopped"'
+    assert json.loads(second)
+
+
+async def test_functions_whose_tasks_the_app_cancels_fail() -> None:
+    invoker = Invoker(own_loop=True)
+    begun = threading.Event()
+
+    async def waits(x: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def cancels_all(x: Any) -> None:
+        for task in asyncio.all_tasks():
+            task.cancel()
+        await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(invoker.activity(activity(waits), "null", "i"))
+    await asyncio.to_thread(begun.wait, 60)
+    for cancelled in (invoker.activity(activity(cancels_all), "null", "i"), waiting):
+        with pytest.raises(FunctionFailed, match="The app has cancelled the task") as failed:
+            await cancelled
+        assert failed.value.kind == "CancelledError"
+    await invoker.close()
+
+
+async def test_an_async_function_that_blocks_all_others_is_reported(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_LOOKED_AT_AFTER", 0.0)
+    monkeypatch.setattr(threads, "_ANSWERS_WITHIN", 0.2)
+    invoker = Invoker(own_loop=True)
+    release = threading.Event()
+
+    async def blocks(x: Any) -> None:
+        release.wait(60)
+
+    class Releasing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            release.set()
+
+    handler = Releasing()
+    threads.log.addHandler(handler)
+    calls = [invoker.activity(activity(function), "null", "i") for function in (blocks, where)]
+    await asyncio.gather(*calls)
+    threads.log.removeHandler(handler)
+    await invoker.close()
+
+    [reported] = [one.getMessage() for one in caplog.records if one.name == threads.log.name]
+    assert "in blocks. As on Azure no other async function runs until it goes on." in reported
 
 
 # Time-outs

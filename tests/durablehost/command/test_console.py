@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,3 +193,13 @@ def test_a_text_the_console_cannot_encode_is_escaped(
         console.say("✓ \udcff")
 
     assert (tmp_path / "out").read_text() == "\\u2713 \\udcff\n"
+
+
+def test_a_reader_that_has_gone_does_not_end_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open(writes, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+
+        console.say("a rule")
+        console.say("another rule")

@@ -130,6 +130,14 @@ def test_a_template_starts_and_answers_the_request_of_its_readme(pattern, tmp_pa
     assert answer.status == (404 if path == "/api/sweep/stop" else 202)
 
 
+def test_the_next_command_can_be_pasted_whatever_the_name_of_the_folder(tmp_path: Path):
+    code, said = outcome("new", tmp_path / "my first app")
+
+    assert code == 0, said
+    [command] = [line for line in said.splitlines() if line.startswith("  cd ")]
+    assert shlex.split(command) == ["cd", str(tmp_path / "my first app")]
+
+
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("mine")
 
@@ -160,6 +168,7 @@ def test_settings_are_ready_to_start(tmp_path: Path):
 
     settings = json.loads((tmp_path / "app" / "local.settings.json").read_text())
     assert settings["Values"]["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert "local.settings.json" in (tmp_path / "app" / ".gitignore").read_text().splitlines()
 
 
 def rules_of(text: str) -> list[str]:

@@ -271,6 +271,28 @@ async def test_a_replay_that_was_undone_meanwhile_is_run_again(tmp_path: Path) -
     assert instance.output == "400"
 
 
+async def test_a_problem_that_cannot_be_written_as_it_is_ends_nothing() -> None:
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def lost(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.call_activity(UNWRITABLE, None)
+
+    @app.orchestration_trigger(context_name="context")
+    def good(context: df.DurableOrchestrationContext) -> str:
+        return "done"
+
+    async with working(app) as work:
+        await work.started("lost", "a")
+        await work.until("a", lambda _: work.client.problems("a") != [])
+        [problem] = work.client.problems("a")
+        await work.started("good", "b")
+        ended = await work.ended("b")
+
+    assert (problem.kind, problem.subject) == ("unknown-function", "activity \\ud800")
+    assert ended.status == "Completed"
+
+
 async def test_an_instance_at_which_durablehost_fails_can_be_terminated_and_purged() -> None:
     app = df.DFApp()
 

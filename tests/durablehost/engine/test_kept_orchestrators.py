@@ -1,11 +1,14 @@
 """Orchestrators with long histories are kept between episodes, and replayed now and then."""
 
+import asyncio
+import threading
 from datetime import timedelta
 from typing import Any
 
 import azure.durable_functions as df
 import pytest
 
+from durablehost.engine import kept_orchestrators
 from tests.durablehost.engine.working import Steps, working
 
 ROUNDS = 60  # four events each
@@ -98,6 +101,34 @@ async def test_a_long_history_is_replayed_a_few_times_and_ends_as_it_should(
     assert (instance.status, instance.output) == ("Completed", str(output))
     assert len(begun) < REPLAYED
     assert work.reported == []
+
+
+async def test_the_finally_block_of_an_orchestrator_never_runs_on_the_thread_of_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept_orchestrators, "_MOST_BYTES", 0)  # each one is dropped when it is kept
+    ended_on: set[threading.Thread] = set()
+    app = df.DFApp()
+
+    @app.orchestration_trigger(context_name="context")
+    def cleans_up(context: df.DurableOrchestrationContext) -> Steps:
+        try:
+            for _ in range(ROUNDS):
+                yield context.wait_for_external_event("Go")
+        finally:
+            ended_on.add(threading.current_thread())
+
+    async with working(app) as work:
+        await work.started("cleans_up", "a")
+        for _ in range(ROUNDS):
+            await work.told("a", "Go")
+        await work.ended("a")
+        for thread in threading.enumerate():
+            if thread.name == "finally":
+                await asyncio.to_thread(thread.join)
+
+    assert threading.current_thread() not in ended_on
+    assert {thread.name for thread in ended_on} == {"orchestrators", "finally"}
 
 
 async def test_code_that_changes_is_found_at_the_latest_at_the_end(

@@ -21,6 +21,7 @@ class Stuck:
         self.app = df.DFApp()
         self.hold = Hold()
         self.runs: list[str] = []
+        self.turns_end = False
 
         @self.app.orchestration_trigger(context_name="context")
         def loops(context: df.DurableOrchestrationContext) -> None:
@@ -51,7 +52,7 @@ class Stuck:
 
         @self.app.entity_trigger(context_name="context")
         def turns(context: df.DurableEntityContext) -> None:
-            while True:
+            while not self.turns_end:
                 pass
 
     async def block(self, work: Working, instance_id: str) -> None:
@@ -176,6 +177,23 @@ async def test_a_restart_does_not_begin_with_the_instance_that_blocked(tmp_path:
             await work.ended(name)
 
     assert stuck.runs == ["b", "a"]
+
+
+async def test_an_entity_that_loops_can_be_purged_and_used_again() -> None:
+    stuck = Stuck()
+    async with working(stuck.app) as work:
+        await work.started("calls", "a")
+        text = await stuck.reported(work, "@turns@x", "runs-long")
+        purged = work.client.purge("@turns@x")
+        await work.engine.saved()
+        stuck.turns_end = True
+        await work.started("calls", "b")
+        other = await work.ended("b")
+        waiting = work.client.status("a").status
+
+    assert "Purge the entity" in text
+    assert (purged, other.status, waiting) == (1, "Completed", "Running")
+    threads_end()
 
 
 async def test_an_orchestrator_that_times_out_stays_running_until_it_is_terminated() -> None:

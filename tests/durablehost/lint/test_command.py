@@ -1,6 +1,7 @@
 """`durablehost lint`: what it prints, and how it ends."""
 
 import json
+import logging
 import tomllib
 from pathlib import Path
 
@@ -288,3 +289,11 @@ def test_a_rule_is_explained(capsys):
     assert capsys.readouterr().out.startswith("# DUR101 clock\n")
     assert main(["lint", "--explain"]) == 0
     assert "DUR603  entity-io" in capsys.readouterr().out
+
+
+def test_warnings_of_the_sdk_at_import_are_not_printed(folder, capsys, monkeypatch):
+    write(folder, "")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+
+    assert main(["lint", str(folder)]) == 0
+    assert capsys.readouterr().err == ""

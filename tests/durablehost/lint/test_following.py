@@ -267,7 +267,13 @@ def order(context):
     ("line", "effect"),
     [
         ('if hour > 12:\n        yield context.call_activity("price", None)', "changes which task"),
-        ("for _ in range(hour):\n        pass", "changes which task"),
+        (
+            'for _ in range(hour):\n        yield context.call_activity("ship", 1)',
+            "changes which task",
+        ),
+        ("for _ in range(hour):\n        pass", "value is not safe"),
+        ('if hour > 12:\n        context.set_custom_status("late")', "value is not safe"),
+        ("if hour > 12:\n        order = 1", "changes which task"),
         ('yield context.call_activity("ship", hour)', "value is not safe"),
         ("context.set_custom_status(hour)", "value is not safe"),
         (
@@ -387,3 +393,20 @@ def order(context):
     assert [note.message for note in lint_text(code).notes] == [
         "Cannot tell what book.close(...) calls."
     ]
+
+
+def test_a_setting_that_a_module_keeps_may_decide_what_is_logged():
+    code = """\
+import os
+
+VERBOSE = os.environ.get("VERBOSE")
+
+
+@app.orchestration_trigger(context_name="context")
+def order(context):
+    if VERBOSE and not context.is_replaying:
+        print("an order")
+    yield context.call_activity("ship", VERBOSE)
+"""
+
+    assert messages(code) == []

@@ -1,4 +1,4 @@
-"""What has been flushed is there for good, and what has not never happened."""
+"""Changes that were flushed survive a crash; changes that were not leave no trace."""
 
 from pathlib import Path
 

@@ -113,14 +113,14 @@ async def test_each_call_of_each_activity_fails_once_fails_always_and_runs_twice
         seen[str(fault)] = (str(hub.status("p")), hub.output("p"), list(ledger))
 
     charge, ship = ("charge {}, at its call 1".format, "ship {}, at its call 1".format)
-    failed, output, charged = seen.pop(charge("fails for good"))
+    failed, output, charged = seen.pop(charge("always fails"))
     assert (failed, charged) == ("Failed", [])
-    assert "charge fails for good" in output
+    assert "charge always fails" in output
     assert seen == {
         charge("fails once"): ("Completed", "shipped", ["p"]),
         charge("runs twice"): ("Completed", "shipped", ["p", "p"]),
         ship("fails once"): ("Completed", "refunded", []),
-        ship("fails for good"): ("Completed", "refunded", []),
+        ship("always fails"): ("Completed", "refunded", []),
         ship("runs twice"): ("Completed", "shipped", ["p"]),
     }
 
@@ -131,9 +131,9 @@ async def test_a_run_that_a_fault_ends_names_the_fault() -> None:
         await hub.result("p")
 
     with pytest.raises(AssertionError) as caught:
-        [fault async for _, fault in every_fault(app, pay_or_raise, kinds=["fails for good"])]
+        [fault async for _, fault in every_fault(app, pay_or_raise, kinds=["always fails"])]
 
-    fault = Fault("charge", "fails for good", 1)
+    fault = Fault("charge", "always fails", 1)
     assert caught.value.__notes__ == [f"The fault of this run: {fault}"]
 
 

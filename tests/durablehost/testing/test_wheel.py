@@ -126,7 +126,8 @@ def test_the_wheel_has_the_package_its_types_and_nothing_else(wheel: Path) -> No
         metadata = Parser().parsestr(content.read(about).decode())
 
     required = [text for text in metadata.get_all("Requires-Dist", []) if "extra ==" not in text]
-    assert "durablehost/py.typed" in names
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "durablehost").rglob("*.*")}
+    assert {name for name in files if "__pycache__" not in name} <= set(names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"durablehost"}
     assert [re.split(r"[<>=]", text)[0] for text in required] == [
         "azure-functions",

@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import azure.durable_functions as df
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 
+from durablehost.settings import Settings
+from durablehost.web.app import RPC, rpc_app
+from durablehost.web.management import Management
 from tests.durablehost.apps import write_app
+from tests.durablehost.engine.working import working
 from tests.durablehost_process import Started, running
 
 INSTANCES = "/runtime/webhooks/durabletask/instances"
@@ -64,6 +70,23 @@ def test_own_pages_allowed_origins_links_and_routes_of_the_app_are_served(host: 
     answers = [host.ask(method, path, headers=headers).status for method, path, headers in asked]
 
     assert answers == [200] * len(asked)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}]
+)
+async def test_pages_of_other_sites_cannot_use_the_endpoint_of_the_durable_clients(
+    headers: dict[str, str],
+) -> None:
+    settings = Settings()
+    async with working(df.DFApp()) as work:
+        management = Management(work.client, work.engine.saved, "Hub", "Storage", "")
+        async with TestClient(TestServer(rpc_app(settings, management))) as caller:
+            answer = await caller.get(f"{RPC}/instances", headers=headers)
+            foreign = await caller.get(f"{RPC}/instances", headers={"Host": "evil.example"})
+
+    assert answer.status == (403 if headers else 200)
+    assert foreign.status == 421
 
 
 def test_a_refusal_is_logged_without_the_key(host: Started) -> None:

@@ -221,7 +221,7 @@ async def test_an_order_under_every_fault(durable_app):
 
     assert ended == {
         "ask_approver fails once, at its call 1": "Failed",
-        "ask_approver fails for good, at its call 1": "Failed",
+        "ask_approver always fails, at its call 1": "Failed",
         "ask_approver runs twice, at its call 1": "Completed",
     }
 
