@@ -99,5 +99,9 @@ function ending({ status, output }) {
       `    assert hub.status(instance) == "Failed"`,
     ];
   }
-  return [`    assert hub.status(instance) == ${python(status)}`];
+  const act = { Terminated: "terminate", Suspended: "suspend" }[status];
+  return [
+    ...(act ? [`    await hub.${act}(instance)`] : []),
+    `    assert hub.status(instance) == ${python(status)}`,
+  ];
 }

@@ -147,6 +147,26 @@ async def test_the_copied_request_starts_such_an_instance(order: str, at: Open) 
     assert "-H 'Content-Type: application/json' -d '" in text
 
 
+@pytest.mark.parametrize("action", ["terminate", "suspend"])
+async def test_the_copied_test_of_a_stopped_instance_passes(
+    host: Started, at: Open, action: str
+) -> None:
+    name = f"stopped-{action}"
+    host.manage("POST", f"/orchestrators/quote/{name}", {"id": name})
+    host.manage("POST", f"/instances/{name}/{action}")
+    page = await at(f"#/instance/{name}")
+    await expect(page.locator("main p.id")).to_contain_text(action.title())
+
+    await page.get_by_role("button", name="Copy as pytest test").click()
+    text = await page.get_by_label("Copy as pytest test").last.inner_text()
+
+    scope: dict[str, Any] = {}
+    exec(text, scope)
+    async with ManualHub(load_app(APP)) as hub:
+        await scope["test_quote"](hub)
+    assert f"await hub.{action}(instance)" in text
+
+
 async def test_the_copied_test_passes(
     host: Started, at: Open, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
