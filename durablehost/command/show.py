@@ -52,6 +52,7 @@ async def _serve(what: str, table: FunctionTable, port: int) -> None:
         if "://" in what:
             session = await ends.enter_async_context(aiohttp.ClientSession())
             source = DeployedSource(what, table, invoker.orchestrate, session)
+            ends.callback(source.close)
         else:
             backend = ends.enter_context(opened(Path(what), table))
             about = {"hub": Path(what).name, "readOnly": True}

@@ -3,25 +3,28 @@
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import aiohttp
 
 from durablehost.app.functions import FunctionTable
+from durablehost.calling.threads import DaemonPool
 from durablehost.dashboard.functions_shown import shown_functions
 from durablehost.dashboard.hub_source import shown_of
 from durablehost.dashboard.opened import instance_of
 from durablehost.dashboard.rows import row_of
 from durablehost.dashboard.source import Json
-from durablehost.dashboard.stepping import Orchestrate, replayed
+from durablehost.dashboard.stepping import Orchestrate, replayed, run_within_limit
 from durablehost.errors import CannotStart
 from durablehost.hub import history
 from durablehost.hub.backend import Instance, Search
 from durablehost.hub.clock import SystemClock
 from durablehost.hub.history import Event, stamp
 from durablehost.replaying.asking_host import KEY
-from durablehost.replaying.reconstructing import reconstruct
+from durablehost.replaying.reconstructing import reconstruct, reconstruct_without_code
+from durablehost.replaying.recording import Recording
 
 _WEBHOOKS: Final = "/runtime/webhooks/durabletask"
 _TOKEN: Final = "x-ms-continuation-token"
@@ -47,6 +50,7 @@ class DeployedSource:
         self._table = table
         self._orchestrate = orchestrate
         self._session = session
+        self._pool = DaemonPool(1)  # for replays, because an orchestrator may loop
         self._tokens: list[str] = []  # of further pages; the dashboard asks by their place here
 
     def version(self) -> str:
@@ -75,10 +79,10 @@ class DeployedSource:
         }
 
     async def instance(self, instance_id: str) -> Json | None:
-        read = await self._read(instance_id)
-        if read is None:
+        shown = await self._ask(instance_id)
+        if shown is None:
             return None
-        instance, events = read
+        instance, events = _read(shown, reconstruct_without_code(shown))
         return {
             "instance": shown_of(instance),
             "events": [row_of(event) for event in events],
@@ -87,9 +91,13 @@ class DeployedSource:
         }
 
     async def replay(self, instance_id: str) -> Json | None:
-        read = await self._read(instance_id)
-        if read is None:
+        shown = await self._ask(instance_id)
+        if shown is None:
             return None
+        return await run_within_limit(self._pool, partial(self._replay, shown))
+
+    def _replay(self, shown: Json) -> Json:
+        read = _read(shown, reconstruct(self._table, shown))
         return replayed(self._table, self._orchestrate, *read, SystemClock().now())
 
     async def entities(self) -> list[Json]:
@@ -114,21 +122,14 @@ class DeployedSource:
     async def functions(self) -> Json:
         return shown_functions(self._table, "api")
 
-    async def _read(self, instance_id: str) -> tuple[Instance, list[Event]] | None:
-        """An instance with its history; ids of tasks are guesses, because the API shows none."""
+    def close(self) -> None:
+        self._pool.close()
+
+    async def _ask(self, instance_id: str) -> Json | None:
+        """The status of an instance with its history."""
         flags = dict.fromkeys(("showHistory", "showHistoryOutput", "showInput"), "true")
         shown, _ = await self._get(f"/instances/{quote(instance_id, safe='')}", flags)
-        if not shown:
-            return None
-        events = list(reconstruct(self._table, shown).events)
-        custom_status = shown["customStatus"]
-        instance = replace(
-            instance_of(events),
-            status=shown["runtimeStatus"],
-            output=None if shown["output"] is None else history.compact(shown["output"]),
-            custom_status=None if custom_status is None else history.compact(custom_status),
-        )
-        return instance, events
+        return shown or None
 
     async def _tree(self, instance: Instance, events: list[Event]) -> Json:
         """The instance and its children; the parent has a page of its own."""
@@ -162,6 +163,19 @@ class DeployedSource:
                     f" the app into {KEY}."
                 )
             return await answer.json(content_type=None), answer.headers.get(_TOKEN, "")
+
+
+def _read(shown: Json, recording: Recording) -> tuple[Instance, list[Event]]:
+    """An instance with its history; ids of tasks are guesses, because the API shows none."""
+    events = list(recording.events)
+    custom_status = shown["customStatus"]
+    instance = replace(
+        instance_of(events),
+        status=shown["runtimeStatus"],
+        output=None if shown["output"] is None else history.compact(shown["output"]),
+        custom_status=None if custom_status is None else history.compact(custom_status),
+    )
+    return instance, events
 
 
 def _fits(one: Json, search: Search) -> bool:

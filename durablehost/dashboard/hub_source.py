@@ -7,12 +7,12 @@ from functools import partial
 from typing import Final
 
 from durablehost.app.functions import FunctionTable
-from durablehost.calling.threads import DaemonPool, RanTooLong
+from durablehost.calling.threads import DaemonPool
 from durablehost.dashboard.functions_shown import shown_functions
 from durablehost.dashboard.operations import operations_of
 from durablehost.dashboard.rows import row_of
 from durablehost.dashboard.source import Json
-from durablehost.dashboard.stepping import Orchestrate, replayed
+from durablehost.dashboard.stepping import Orchestrate, replayed, run_within_limit
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, Found, Instance, Query, Search, is_entity
 from durablehost.hub.client import exists, state_of
@@ -21,7 +21,6 @@ from durablehost.hub.history import stamp
 from durablehost.hub.problems import StoredProblem
 
 CLOCK_AHEAD: Final = "clock-ahead"  # the key by which the hub keeps the seconds
-_REPLAYS_WITHIN: Final = 10.0  # seconds
 _MOST_ENTITIES: Final = 1000
 _ABOVE: Final = 4  # generations above an instance in its tree
 _DEEPEST: Final = 8  # generations in the tree
@@ -102,12 +101,7 @@ class HubSource:
         events = self._backend.history(instance_id)
         self._pool = self._pool or DaemonPool(1)
         run = partial(replayed, self._table, self._orchestrate, instance, events, self._clock.now())
-        try:
-            return await self._pool.run(run, _REPLAYS_WITHIN)
-        except RanTooLong as ran:
-            return {
-                "why": f"The orchestrator did not end within {_REPLAYS_WITHIN:.0f} s, at {ran}."
-            }
+        return await run_within_limit(self._pool, run)
 
     async def entities(self) -> list[Json]:
         found = self._backend.list_instances(Query(prefix="@", top=_MOST_ENTITIES))

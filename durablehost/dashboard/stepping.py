@@ -16,6 +16,7 @@ from azure.durable_functions import Orchestrator
 from durablehost import sdk_patches
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.app.source import relative_place
+from durablehost.calling.threads import DaemonPool, RanTooLong
 from durablehost.episodes.scheduled import KINDS, CallActivity, CallChild, SendRequest
 from durablehost.episodes.sdk_replay import replay_by_sdk
 from durablehost.episodes.waited_for import waits_of
@@ -24,10 +25,21 @@ from durablehost.hub import history
 from durablehost.hub.backend import Instance, OrchestrationWork
 from durablehost.hub.history import Event
 
+_WITHIN: Final = 10.0  # seconds
 _LONGEST: Final = 400  # characters of a local variable
 _MOST_STEPS: Final = 2000
 
 Orchestrate = Callable[[Function, str], str]
+
+
+async def run_within_limit(
+    pool: DaemonPool, replay: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Run a replay on a thread, and give it up if its orchestrator does not end."""
+    try:
+        return await pool.run(replay, _WITHIN)
+    except RanTooLong as ran:
+        return {"why": f"The orchestrator did not end within {_WITHIN:.0f} s, at {ran}."}
 
 
 def replayed(

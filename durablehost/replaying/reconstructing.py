@@ -6,8 +6,10 @@ scheduled tasks. Times of timers depend on when episodes began, so they are not 
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from durablehost.app.functions import FunctionTable
@@ -37,12 +39,17 @@ _TASKS: Final = frozenset(
 
 def reconstruct(table: FunctionTable, shown: Shown) -> Recording:
     """A recording from the status of an instance with its history. Raises ValueError, KeyError."""
+    recording = reconstruct_without_code(shown)
+    return replace(recording, events=_with_likely_ids(table, recording.events))
+
+
+def reconstruct_without_code(shown: Shown) -> Recording:
+    """The same, but tasks of one moment have ids in the order in which they are shown."""
     events = _with_episodes(_numbered(list(_in_order(shown))))
-    recording = replace(
+    return replace(
         recording_of(shown["instanceId"], shown["runtimeStatus"], events, shown["customStatus"]),
         reconstructed=True,
     )
-    return replace(recording, events=_with_likely_ids(table, recording.events))
 
 
 def _in_order(shown: Shown) -> Iterator[Event]:
@@ -56,18 +63,19 @@ def _in_order(shown: Shown) -> Iterator[Event]:
             listed.append(end)
         else:
             listed.append(_other(event, shown))
-    hidden.sort(key=lambda event: read_stamp(event["Timestamp"]))
+    hidden.sort(key=_time_of)
+    waiting, ends = deque(hidden), {task["Ends"] for task in hidden}
     for event in listed:
-        while any(_is_before(task, event) for task in hidden):
-            yield hidden.pop(0)
+        # A task was scheduled before its end, also where both have the same time.
+        while waiting and (event.get("Ends") in ends or _time_of(waiting[0]) < _time_of(event)):
+            task = waiting.popleft()
+            ends.remove(task["Ends"])
+            yield task
         yield event
 
 
-def _is_before(task: Event, other: Event) -> bool:
-    """Whether a task was scheduled before another event, also where both have the same time."""
-    if _marks(other) & _marks(task):
-        return True
-    return read_stamp(task["Timestamp"]) < read_stamp(other["Timestamp"])
+def _time_of(event: Event) -> datetime:
+    return read_stamp(event["Timestamp"])
 
 
 def _marks(event: Event) -> set[object]:
