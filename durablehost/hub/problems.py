@@ -53,6 +53,7 @@ class StoredProblem(Problem):
 def unknown_function(
     kind: str, name: str, known: Iterable[str], *, left_out: str = "", place: str = ""
 ) -> Problem:
+    name = _shorten(name)
     why = f"It was left out: {left_out}" if left_out else _which_there_are(kind, name, known)
     call = located(f"calls the {kind} '{name}'", place)
     return Problem(
@@ -85,6 +86,7 @@ def _plural(kind: str) -> str:
 
 
 def dropped_call(name: str, why: str, place: str) -> Problem:
+    name = _shorten(name)
     call = located(f"calls '{name}'", place)
     return Problem(
         "dropped-call",
@@ -274,5 +276,5 @@ def located(words: str, place: str) -> str:
     return f"{words} ({relative_place(place)})" if place else words
 
 
-def _shorten(text: str, most: int = 80) -> str:
+def _shorten(text: str, most: int = 100) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"

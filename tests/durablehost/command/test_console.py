@@ -167,6 +167,13 @@ def test_of_many_known_names_the_most_similar_are_listed() -> None:
     assert len(text) < 400
 
 
+def test_a_very_long_name_is_shortened() -> None:
+    problem = unknown_function("activity", "x" * 3_000_000, MANY)
+
+    assert len(problem.subject) < 200
+    assert len(problem.text) < 1000
+
+
 def test_a_problem_says_if_no_function_is_known() -> None:
     text = unknown_function("entity", "Counter", []).text
 
