@@ -41,6 +41,7 @@ from orchestration.cancel_rules import on_cancel
 from orchestration.failures import failure_of, on_failure
 
 LONGEST: Final = timedelta(days=3)  # a timer of more than six days cannot be cancelled
+ON_ITS_WAY: Final = timedelta(seconds=10)  # how long a vote that the route has accepted may take
 # The SDK's retry: four attempts, the same pause after each failure, refusals included.
 RESULT_MAIL: Final = df.RetryOptions(
     first_retry_interval_in_milliseconds=5000, max_number_of_attempts=4
@@ -183,8 +184,10 @@ def _mail(
     ballot.step = "waiting" if ballot.step == "asking" else ballot.step
     unreached = mails.unreached(ballot.undecided)
     if len(ballot.asked) - len(unreached) < ballot.needed:
-        ballot.step = "failed"  # no vote is accepted while the failure is being mailed
+        ballot.step = "failed"  # from now on the route accepts no vote
         context.set_custom_status(ballot.as_status())
+        yield context.create_timer(context.current_utc_datetime + ON_ITS_WAY)
+        _count(context, ballot, votes)
         raise unreached[0]
 
 
