@@ -22,7 +22,7 @@ function headers(more = {}) {
 async function ask(path, tag) {
   const known = tag ? { "If-None-Match": tag } : {};
   const response = await fetch(ROOT + path, { headers: headers(known), cache: "no-store" });
-  if (response.status === 304) return { tag };
+  if (response.status === 304) return { tag: response.headers.get("ETag") };
   if (response.status === 401) throw new KeyNeeded();
   if (!response.ok) throw new Error(`durablehost answered ${response.status}.`);
   return { value: await response.json(), tag: response.headers.get("ETag") };

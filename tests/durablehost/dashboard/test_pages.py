@@ -183,3 +183,21 @@ def test_only_the_files_of_the_dashboard_are_served(host: Started) -> None:
 
     assert ask == [200, 200, 200]
     assert [host.ask("GET", folder + name).status for name in refused] == [404] * len(refused)
+
+
+@pytest.mark.parametrize("view", ["instance", "replay"])
+def test_an_answer_is_not_sent_again_when_only_another_instance_has_changed(
+    host: Started, view: str
+) -> None:
+    host.run_to_its_end("ship", f"same-{view}")
+    path = f"{API}/{view}?id=same-{view}"
+    first = host.ask("GET", path)
+    host.run_to_its_end("ship", f"other-{view}")
+
+    again = host.ask("GET", path, headers={"If-None-Match": first.headers["ETag"]})
+    host.manage("DELETE", f"/instances/same-{view}")
+    changed = host.ask("GET", path, headers={"If-None-Match": again.headers["ETag"]})
+
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["ETag"] != first.headers["ETag"]
+    assert (changed.status, changed.body) == (200, b"null")
