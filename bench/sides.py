@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,11 @@ class Durablehost:
             found: list[dict[str, Any]] = await answer.json()
             return found
 
-    async def purge_ended(self) -> int:
+    async def purge_ended(self, created_before: datetime | None = None) -> int:
         """Purge the ended instances. Returns how many there were."""
         query = f"createdTimeFrom=2000-01-01T00:00:00Z&{_KEY}"
+        if created_before is not None:
+            query += f"&createdTimeTo={created_before:%Y-%m-%dT%H:%M:%SZ}"
         async with self._session.delete(f"{self._base}/instances?{query}") as answer:
             purged: dict[str, Any] = await answer.json()
             return int(purged["instancesDeleted"])

@@ -8,6 +8,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bench import figures
@@ -15,6 +16,7 @@ from bench.sides import Durablehost, durablehost, timed
 
 _PERCENTILES: Final = (50, 95, 99)
 _PAUSE: Final = 0.05  # seconds between two pieces of work of one kind
+_ASKED_FOR: Final = timedelta(seconds=30)  # an instance, from its start on, at most
 
 
 class Soak:
@@ -47,10 +49,11 @@ class Soak:
             await asyncio.sleep(_PAUSE)
 
     async def _purge(self, until: float) -> None:
-        """Purge what has ended, each minute, so that the hub stays as it is."""
+        """Purge what has ended, each minute, so that the hub does not grow."""
         while time.perf_counter() < until:
             await asyncio.sleep(min(60.0, max(0.0, until - time.perf_counter())))
-            await self._side.purge_ended()
+            # Others may still be asked for.
+            await self._side.purge_ended(datetime.now(UTC) - _ASKED_FOR)
 
     async def _chain(self) -> None:
         self._chains.append(await figures.chain(self._side))
