@@ -148,7 +148,7 @@ class SqliteBackend:
             return
         self._tables.drop_messages(work.receipt)
         if work.instance is None:
-            self._tables.insert(decision.instance)
+            self._records.insert(decision.instance)
         self._save(decision)
         self._inboxes.unlock(work.id)
 
@@ -179,7 +179,7 @@ class SqliteBackend:
 
     def _create(self, instance: Instance, first: Message) -> None:
         self._purge(instance.id)
-        self._tables.insert(instance)
+        self._records.insert(instance)
         self._send(first)
 
     @_all_or_nothing

@@ -49,11 +49,19 @@ class Records:
         parts = self._tables.history(number)
         events = [event for part in parts for event in part]
         record = Record(number, instance, len(parts), events, [*map(to_text, events)])
-        self._records[instance_id] = record
-        self._cached += record.size
+        self._cache(record)
         self._grow(record, record.texts)
         self._bound()
         return record
+
+    def insert(self, instance: Instance) -> None:
+        """Add an instance without a history."""
+        self._cache(Record(self._tables.insert(instance), instance, 0, [], []))
+        self._bound()
+
+    def _cache(self, record: Record) -> None:
+        self._records[record.instance.id] = record
+        self._cached += record.size
 
     def instance(self, instance_id: str) -> Instance | None:
         """An instance without its history; the history is not read."""

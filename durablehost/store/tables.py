@@ -65,12 +65,15 @@ class Tables:
         )
         return [self._instance(row) for row in rows]
 
-    def insert(self, instance: Instance) -> None:
-        self._database.write(
+    def insert(self, instance: Instance) -> int:
+        """Add an instance. Returns its number."""
+        cursor = self._database.write(
             f"INSERT INTO instances ({_COLUMNS.removeprefix('number, ')})"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             _values(instance),
         )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def update(self, number: int, instance: Instance) -> None:
         self._database.write(
