@@ -23,7 +23,7 @@ from durablehost.hub.history import Event
 LONG_SECONDS: Final = 0.25  # then another thread takes over
 _AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
 _BYTES_AT_ONCE: Final = 8_000_000  # of histories
-_MOMENT: Final = 0.008  # seconds: many short calls share a round of the work loop
+_MOMENT: Final = 0.005  # seconds: many short calls share a round of the work loop
 _GRACE_SECONDS: Final = 0.5  # for a call under way, when durablehost stops
 _LARGE: Final = 1_000_000  # bytes of a call whose garbage is collected at once
 

@@ -27,7 +27,7 @@ from durablehost.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ROUND_SECONDS: Final = 0.008  # of work before requests are served
+_ROUND_SECONDS: Final = 0.005  # of work before requests are served
 _RETRY_SECONDS: Final = 0.25  # after a write that failed
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # the machine may have slept, or its clock may have been set
 _STOPPING: Final = "durablehost is stopping; try again after its next start."
