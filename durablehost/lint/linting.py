@@ -10,7 +10,7 @@ from durablehost.errors import CannotStart
 from durablehost.lint.app import App
 from durablehost.lint.findings import NOTE, Finding
 from durablehost.lint.ignoring import ignores_of
-from durablehost.lint.loading import Loading, load
+from durablehost.lint.loading import Loading, load, script_of
 from durablehost.lint.options import Options
 from durablehost.lint.rule import Rule
 from durablehost.lint.rules import all_rules
@@ -31,11 +31,12 @@ class Linted:
 
 def lint_folder(folder: Path, options: Options, *, loads: bool = True) -> Linted:
     """Lint the app in a folder. `loads` imports it, too, which runs its top-level code."""
-    if not (folder / f"{_SCRIPT}.py").is_file():
-        raise CannotStart(f"There is no {_SCRIPT}.py in {folder}. Name the folder that holds it.")
+    script = script_of(folder)
+    if not (folder / script).is_file():
+        raise CannotStart(f"There is no {script} in {folder}. Name the folder that holds it.")
     loading = load(folder) if loads else Loading()
     with _deep_trees():
-        source = read_folder(folder, _SCRIPT, loading.files)
+        source = read_folder(folder, script.removesuffix(".py"), loading.files)
     return lint_source(source, options, loading)
 
 

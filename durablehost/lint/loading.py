@@ -40,13 +40,21 @@ class Loading:
     note: str = ""  # why nothing can be said
 
 
+def script_of(folder: Path) -> str:
+    """The file that holds the app object: `function_app.py` unless a setting names another."""
+    settings = dict(os.environ)
+    with contextlib.suppress(CannotStart):  # `load` says so
+        read_local_settings(folder, settings)
+    return settings.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
+
+
 def load(folder: Path) -> Loading:
     """Import the app, which runs its top-level code; what it prints goes to stderr."""
-    began_in = Path.cwd()
+    began_in, environment = Path.cwd(), dict(os.environ)
     try:
         with contextlib.redirect_stdout(sys.stderr), _quiet_log():
             read_local_settings(folder, os.environ)
-            table = load_app(folder)
+            table = load_app(folder, script_of(folder))
     except AppDoesNotLoad as error:
         missing = error.__cause__
         if isinstance(missing, ModuleNotFoundError) and not _is_own(missing.name, folder):
@@ -56,6 +64,8 @@ def load(folder: Path) -> Loading:
         return Loading(note=f"The app was not loaded: {error}")
     finally:
         os.chdir(began_in)
+        os.environ.clear()  # of the settings of this app: the next one has others
+        os.environ.update(environment)
     left_out = [_of_left_out(each) for each in table.left_out if not _lacks_setting(each)]
     warnings = [_of_warning(each) for each in table.warnings]
     names = {kind: table.durable_names(kind) for kind in _KINDS}

@@ -192,6 +192,20 @@ def test_a_folder_without_an_app_ends_with_2(tmp_path, capsys):
     assert "There is no function_app.py" in capsys.readouterr().err
 
 
+def test_the_settings_of_an_app_count_for_that_app_only(tmp_path, capsys):
+    named = write(tmp_path / "named", READS_CLOCK)
+    (named / "function_app.py").rename(named / "orders_app.py")
+    values = {"PYTHON_SCRIPT_FILE_NAME": "orders_app.py", "ORDERS": "1"}
+    settings = json.dumps({"IsEncrypted": False, "Values": values})
+    (named / "local.settings.json").write_text(settings)
+    other = write(tmp_path / "other", 'import os\n\nassert "ORDERS" not in os.environ\n')
+
+    assert main(["lint", str(named), str(other)]) == 1
+    assert [line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()[:-2]] == [
+        f"{named / 'orders_app.py'}:11:"
+    ]
+
+
 def test_a_package_that_is_not_installed_is_a_note(folder, capsys):
     write(folder, "import no_such_package\n")
 
