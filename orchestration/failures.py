@@ -86,22 +86,22 @@ def on_failure(
 
     def decorate(orchestrator: Orchestrator) -> Orchestrator:
         @functools.wraps(orchestrator)
-        def telling(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+        def with_message(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
             try:
                 return (yield from orchestrator(context))
             except Exception as error:  # whatever it was, a person has to know
                 key = f"{context.instance_id}:{context.new_uuid()[:8]}:failed"
-                told = message(context.instance_id, failure_of(error), key)
+                payload = message(context.instance_id, failure_of(error), key)
                 try:
-                    yield context.call_activity_with_retry(activity, _RETRY, told)
-                except Exception as untold:  # the SDK raises nothing narrower
+                    yield context.call_activity_with_retry(activity, _RETRY, payload)
+                except Exception as not_sent:  # the SDK raises nothing narrower
                     if not context.is_replaying:
-                        why = failure_of(untold)
+                        why = failure_of(not_sent)
                         log.warning(
-                            "%s: nobody was told that it failed: %s", context.instance_id, why
+                            "%s: nobody was informed of the failure: %s", context.instance_id, why
                         )
                 raise
 
-        return telling
+        return with_message
 
     return decorate

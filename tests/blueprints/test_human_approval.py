@@ -396,7 +396,7 @@ async def test_mail_that_is_down_for_longer_than_twenty_hours_fails_the_approval
     times = {call.at for call in hub.calls("request_approval")}
     assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "mail_unavailable")
     assert timedelta(hours=16) < max(times) - min(times) <= timedelta(hours=20)
-    assert f"{ID}: nobody was told that it failed: [mail_unavailable" in caplog.text
+    assert f"{ID}: nobody was informed of the failure: [mail_unavailable" in caplog.text
 
 
 async def test_an_approval_that_expires_while_mail_is_down_ends_then(
