@@ -36,12 +36,13 @@ class TracedInvoker(Invoker):
     async def http(
         self, function: Function, request: func.HttpRequest, client_payload: str
     ) -> func.HttpResponse:
-        route = f"/{route_of(function, self._route_prefix)}"
+        route = route_of(function, self._route_prefix)
         attributes: dict[str, str | int] = {
             "http.request.method": request.method,
             "http.route": route,
             "url.path": urlsplit(request.url).path,
             "faas.name": function.name,
+            "faas.trigger": "http",
         }
         parent = in_headers(request.headers)
         name = f"{request.method} {route}"

@@ -142,8 +142,8 @@ def test_no_secret_is_in_the_hub_in_the_log_or_in_an_answer(
 @pytest.mark.parametrize(
     ("orchestrator", "request_", "partners"),
     [
-        ("invoice_intake", "POST /api/invoices", {"GET orders", "POST postings"}),
-        ("invoice_payment", "POST /api/payments", {"POST bank", "POST postings", "POST mail"}),
+        ("invoice_intake", "POST api/invoices", {"GET orders", "POST postings"}),
+        ("invoice_payment", "POST api/payments", {"POST bank", "POST postings", "POST mail"}),
     ],
 )
 def test_calls_of_partners_are_in_the_trace_of_the_request(

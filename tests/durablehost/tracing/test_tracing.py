@@ -86,7 +86,7 @@ def called(req: func.HttpRequest, context: func.Context) -> str:
 """
 )
 TRACE, EVENT_TRACE = "a" * 32, "e" * 32
-ROOT = ["POST /api/start/{name}", "create_orchestration:everything", "orchestration:everything"]
+ROOT = ["POST api/start/{name}", "create_orchestration:everything", "orchestration:everything"]
 SERVER, PRODUCER, CONSUMER = 2, 4, 5
 
 
@@ -142,7 +142,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     [
         ("orchestration:everything:timer", []),
         ("entity:counter:add", []),
-        ("GET /api/called", ["activity:BuiltIn::HttpActivity", "activity:BuiltIn::HttpActivity"]),
+        ("GET api/called", ["activity:BuiltIn::HttpActivity", "activity:BuiltIn::HttpActivity"]),
         ("own span", ["orchestration:child"] * 2 + ["activity:own_span"] * 2),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_request_without_a_trace_begins_one(run: Run) -> None:
     orchestration = run.span("orchestration:failing")
 
     assert orchestration.trace_id not in (TRACE, EVENT_TRACE)
-    assert run.collector.path_of(orchestration)[0] == "POST /api/start/{name}"
+    assert run.collector.path_of(orchestration)[0] == "POST api/start/{name}"
 
 
 def test_a_function_with_another_trigger_begins_a_trace(run: Run) -> None:
