@@ -89,6 +89,7 @@ class Children:
     def __init__(self) -> None:
         self.stopped_by: int | None = None  # the signal by which somebody asked for the end
         self._running: dict[str, subprocess.Popen[str]] = {}
+        self._said_ready = threading.Event()
         self._readers: list[threading.Thread] = []
         self._handlers: dict[int, Any] = {}
 
@@ -151,6 +152,13 @@ class Children:
                     raise Failed(f"{name} does not answer on port {port}")
                 time.sleep(0.05)
 
+    def wait_until_listed(self) -> None:
+        """Wait until durablehost has printed what it serves, which ends with the line `Ready at`."""
+        give_up = time.monotonic() + START_TIMEOUT
+        while not self._said_ready.wait(0.05) and time.monotonic() < give_up:
+            if self.stopped_by is not None:
+                raise Stopped
+
     def wait_for_an_end(self) -> None:
         """Wait until somebody stops the command. A process that ends earlier is a failure."""
         while self.stopped_by is None:
@@ -172,6 +180,8 @@ class Children:
                     say(line.rstrip("\r\n"), name)
                 except OSError:  # nobody reads our output any more
                     self.stopped_by = signal.SIGTERM
+                if line.startswith("Ready at "):
+                    self._said_ready.set()
 
 
 def stop(process: subprocess.Popen[str]) -> int:
@@ -386,6 +396,7 @@ def run(chosen: argparse.Namespace) -> int:
         env |= start_outside(children, chosen.sandbox_port, azurite)
         children.start("durablehost", durablehost + chosen.rest, env)
         children.wait_until_ready("durablehost", chosen.port)
+        children.wait_until_listed()
         say(f"the app      http://127.0.0.1:{chosen.port}/")
         say(f"the sandbox  http://127.0.0.1:{chosen.sandbox_port}/")
         say("paste this first request into another terminal; Ctrl-C here stops everything:")

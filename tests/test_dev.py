@@ -96,6 +96,18 @@ def test_a_signal_ends_the_wait_and_is_ours_again_afterwards(port, sent):
     assert signal.getsignal(sent) == before
 
 
+def test_the_first_request_comes_after_what_durablehost_serves(capfd):
+    served = "print('Functions:')\nprint('Ready at http://localhost:7071 in 1 s.')\ninput()"
+
+    with dev.Children() as children:
+        children.start("durablehost", python(served), {})
+        children.wait_until_listed()
+        dev.say("paste this")
+
+    said = capfd.readouterr().out
+    assert said.index("Ready at") < said.index("paste this")
+
+
 @posix
 def test_a_signal_during_the_start_stops_it(port):
     def start() -> None:
