@@ -153,7 +153,7 @@ class Children:
                 time.sleep(0.05)
 
     def wait_until_listed(self) -> None:
-        """Wait until durablehost has printed what it serves, which ends with the line `Ready at`."""
+        """Wait until durablehost has printed what it serves; the last line begins `Ready at`."""
         give_up = time.monotonic() + START_TIMEOUT
         while not self._said_ready.wait(0.05) and time.monotonic() < give_up:
             if self.stopped_by is not None:
