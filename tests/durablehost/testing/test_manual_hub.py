@@ -539,6 +539,37 @@ async def test_what_an_entity_function_raises_fails_one_operation_and_nothing_el
     assert "words" in answers[1]
 
 
+@pytest.mark.parametrize("what", ["state", "result"])
+async def test_a_value_that_is_not_json_fails_one_operation_of_a_batch_and_each_call_gets_its_answer(
+    what: str,
+) -> None:
+    app = df.DFApp()
+
+    @app.entity_trigger(context_name="context")
+    def counter(context):
+        value = context.get_input()
+        poison = {1} if value == "poison" else value
+        context.set_state(poison if what == "state" else value)
+        context.set_result(poison if what == "result" else value)
+
+    @app.orchestration_trigger(context_name="context")
+    def sets(context):
+        entity = df.EntityId("counter", "x")
+        calls = [context.call_entity(entity, "set", value) for value in ("a", "poison", "b")]
+        yield context.task_any(calls)  # they are sent together, and answered one by one
+        yield context.create_timer(context.current_utc_datetime + timedelta(seconds=5))
+        return [str(call.result) for call in calls]
+
+    async with ManualHub(app) as hub:
+        hub.allow_problems("entity-failed")
+        first, failed, last = await hub.result(await hub.start("sets"))
+        [problem] = hub.problems()
+
+    assert (first, last) == ("a", "b")
+    assert "does not expose a `to_json` function" in failed
+    assert (problem.kind, problem.instance_id) == ("entity-failed", "@counter@x")
+
+
 async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
