@@ -164,7 +164,11 @@ class Rounds:
         name = work.instance.name if work.instance else work.target
         self._note(work.target, name, found)
         for problem in found:
-            if work.instance is not None and problem.kind in problems.STUCK:
+            if problem.kind not in problems.STUCK:
+                continue
+            if isinstance(work, EntityWork):
+                self._note_for_callers(work, problems.stuck_entity(work.id, problem))
+            elif work.instance is not None:
                 self._note_for_parents(work.instance, problem)
 
     def _note(self, instance_id: str, name: str, found: Sequence[Problem]) -> None:
@@ -187,13 +191,13 @@ class Rounds:
         if self._report is not None:
             self._report(instance_id, name, problem)
 
-    def _note_for_callers(self, work: EntityWork, found: Problem) -> None:
-        """Keep a problem of an entity with the instances that wait for it, too."""
-        self.note(work, [found])
+    def _note_for_callers(self, work: EntityWork, stuck: Problem) -> None:
+        """Keep a problem with the instances that wait for an entity, and with their parents."""
         for request in work.requests:
             caller = self._backend.instance(request["parent"]) if not request["signal"] else None
             if caller is not None:
-                self._note(caller.id, caller.name, [found])
+                self._note(caller.id, caller.name, [stuck])
+                self._note_for_parents(caller, stuck)
 
     # Orchestrations
 
@@ -298,7 +302,9 @@ class Rounds:
     def _pass_over_unknown(self, work: EntityWork, name: str) -> None:
         known, why = self._table.durable_names("entity"), self._table.why_left_out("entity", name)
         self._backend.abandon(work)
-        self._note_for_callers(work, problems.unknown_function("entity", name, known, left_out=why))
+        unknown = problems.unknown_function("entity", name, known, left_out=why)
+        self._note(work.id, work.id, [unknown])
+        self._note_for_callers(work, unknown)
 
     def _refuse_operations(self, work: EntityWork, name: str) -> None:
         """Fail the operations of an entity whose function is disabled; signals are lost."""

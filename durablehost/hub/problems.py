@@ -172,6 +172,14 @@ def stuck_child(instance_id: str, name: str, problem: Problem) -> Problem:
     )
 
 
+def stuck_entity(entity_id: str, problem: Problem) -> Problem:
+    return Problem(
+        "stuck-entity",
+        entity_id,
+        f"waits for the entity '{entity_id}', which {problem.text}",
+    )
+
+
 def replay_cut_short(raised: str) -> Problem:
     return Problem(
         "replay-cut-short",

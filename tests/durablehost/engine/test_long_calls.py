@@ -195,6 +195,7 @@ async def test_an_entity_that_loops_can_be_purged_and_used_again() -> None:
     async with working(stuck.app) as work:
         await work.started("calls", "a")
         text = await stuck.reported(work, "@turns@x", "runs-long")
+        of_caller = await stuck.reported(work, "a", "stuck-entity")
         purged = work.client.purge("@turns@x")
         await work.engine.saved()
         stuck.turns_end = True
@@ -203,6 +204,7 @@ async def test_an_entity_that_loops_can_be_purged_and_used_again() -> None:
         waiting = work.client.status("a").status
 
     assert "Purge the entity" in text
+    assert of_caller == f"waits for the entity '@turns@x', which {text}"
     assert (purged, other.status, waiting) == (1, "Completed", "Running")
     threads_end()
 
