@@ -181,7 +181,7 @@ async def test_an_activity_that_times_out_is_reported_with_its_line(
     def process(context: df.DurableOrchestrationContext) -> Steps:
         return (yield context.call_activity("blocks", None))
 
-    async with working(app, settings=Settings(function_timeout=timedelta(seconds=0.2))) as work:
+    async with working(app, settings=Settings(function_timeout=timedelta(seconds=1))) as work:
         await work.started("process", "a")
         failed = await work.ended("a")
     release.set()
@@ -191,4 +191,4 @@ async def test_an_activity_that_times_out_is_reported_with_its_line(
     assert line.startswith(
         "activity blocks of a failed at tests/durablehost/engine/test_activities"
     )
-    assert line.endswith("Timeout value of 00:00:00 was exceeded by function: Functions.blocks")
+    assert line.endswith("Timeout value of 00:00:01 was exceeded by function: Functions.blocks")
