@@ -19,7 +19,7 @@ from _pytest.outcomes import OutcomeException, Skipped
 from _pytest.runner import runtestprotocol
 
 from durablehost.testing import ManualHub
-from tests.faults.injecting import Fault, Injected, faults_of
+from tests.faults.injecting import TIMEOUT, Fault, Injected, faults_of
 from tests.faults.judging import Judged, judge, settle
 from tests.outside import Sandbox
 
@@ -148,7 +148,9 @@ def _with_fault(
         if isinstance(sandbox, Sandbox):
             await sandbox.mend()
         is_settled = await _settled(hub, _TEST_SECONDS if is_cut else _SETTLE_SECONDS)
-        item.stash[_judged] = judged = await judge(hub, item.funcargs, item.module)
+        timed_out = fault is not None and fault.kind == TIMEOUT
+        judged = await judge(hub, item.funcargs, item.module, timed_out=timed_out)
+        item.stash[_judged] = judged
         judged.is_held_up = is_cut and not is_settled  # by an activity that waits for the test
         if not is_settled and not is_cut:
             judged.wrong.append(f"it has not come to its end within {_SETTLE_SECONDS} s")

@@ -16,7 +16,8 @@ from durablehost.hub.history import compact, event_raised
 from durablehost.testing import Crashed, ManualHub
 from orchestration.failures import Failure
 
-ACTIVITY: Final = ("fails once", "always fails", "runs twice", "times out")
+TIMEOUT: Final = "times out"
+ACTIVITY: Final = ("fails once", "always fails", "runs twice", TIMEOUT)
 EVENT: Final = ("comes early", "comes late", "comes twice", "never comes", "is malformed")
 CRASH: Final = "the process dies"
 SHUFFLE: Final = "completions of one moment are shuffled"
@@ -78,7 +79,7 @@ class Injected:
         self._work._count_commit = self._on_commit  # type: ignore[method-assign]  # to count
         if fault is None:
             return
-        if fault.kind == "times out":
+        if fault.kind == TIMEOUT:
             self._slow_down(fault)
         elif fault.kind == CRASH:
             self._work.until_idle = self._go_on_after_the_crash  # type: ignore[method-assign]  # see name
@@ -97,19 +98,15 @@ class Injected:
         if fault.kind in ("fails once", "always fails"):
             raise self._failure(activity)
         await self._run_activity(activity)
-        if fault.kind == "times out":
+        if fault.kind == TIMEOUT:
             raise self._timeout(activity)
         return await self._run_activity(activity)
 
     def _is_meant(self, fault: Fault, activity: ActivityWork) -> bool:
+        if fault.kind == TIMEOUT:
+            return activity.receipt in self._late
         call = self.calls[activity.name]
-        match fault.kind:
-            case "always fails":
-                return call >= fault.number
-            case "times out":
-                return activity.receipt in self._late
-            case _:
-                return call == fault.number
+        return call == fault.number or (fault.kind == "always fails" and call > fault.number)
 
     def _failure(self, activity: ActivityWork) -> Exception:
         if activity.name == HTTP_ACTIVITY:

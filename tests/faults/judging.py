@@ -14,8 +14,8 @@ Invariant = Callable[..., Awaitable[None]]
 
 _LONGEST: Final = timedelta(days=45)  # longer than any deadline of the app
 _FOR_EVER: Final = frozenset({"ledger_sweep"})
-# The host's words; the app shows them as `internal`, and the operation can be retried.
-_TIMED_OUT: Final = "Timeout value of"
+# A call that the host stopped: the app shows it as `internal`, and the operation can be retried.
+_TIMED_OUT: Final = ("Timeout value of", f"[{INTERNAL}, retriable]")
 # These are mistakes of the app, whatever goes wrong around it.
 _MISTAKES: Final = frozenset(
     {
@@ -59,12 +59,14 @@ def _running(hub: ManualHub) -> list[InstanceState]:
     ]
 
 
-async def judge(hub: ManualHub, fixtures: Mapping[str, Any], module: ModuleType) -> Judged:
+async def judge(
+    hub: ManualHub, fixtures: Mapping[str, Any], module: ModuleType, *, timed_out: bool = False
+) -> Judged:
     """Judge a run; an invariant names the fixtures of the test that it needs."""
     judged = Judged()
     for instance in hub.instances():
         if not instance.id.startswith("@"):
-            end = _end_of(hub, instance)
+            end = _end_of(hub, instance, timed_out)
             judged.instances.append((instance.name, end))
             if end.startswith("wrong"):
                 judged.wrong.append(f"{instance.name}: {end}")
@@ -96,9 +98,11 @@ def completed(hub: ManualHub, orchestrator: str) -> list[InstanceState]:
     ]
 
 
-def _end_of(hub: ManualHub, instance: InstanceState) -> str:
+def _end_of(hub: ManualHub, instance: InstanceState, timed_out: bool) -> str:
     if instance.status == "Failed":
-        is_known = failure_of(instance.output).code != INTERNAL or _TIMED_OUT in instance.output
+        is_known = failure_of(instance.output).code != INTERNAL or (
+            timed_out and any(words in instance.output for words in _TIMED_OUT)
+        )
         return "failed as designed" if is_known else f"wrong: {_cut(instance.output)}"
     if instance.ended:
         return "ended"

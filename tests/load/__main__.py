@@ -30,7 +30,7 @@ from deployment.smoke import CHECKS, Check, Seen, Smoke
 from tests.azurite import running_azurite, why_not
 from tests.bound_settings import bound_settings
 from tests.durablehost_process import Started, running
-from tests.load.audit import Sent, audit
+from tests.load.audit import Sent, audit, collect
 from tests.processes import PARTIES, Site
 from tests.source import ROOT, copy_app
 
@@ -123,7 +123,8 @@ def main() -> int:
                 each.result()
         seconds = time.monotonic() - began
         sandbox.send("DELETE", "/faults")
-        found = audit(app, sandbox, Sent(load.accepted, load.ended, load.read))
+        sent = Sent(load.accepted, load.ended, load.read)
+        found = audit(collect(app, sandbox, sent), sent)
         done.set()
         watch.join()
     _show(load, seconds, memory)
