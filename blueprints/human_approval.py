@@ -195,6 +195,8 @@ def _count(context: df.DurableOrchestrationContext, ballot: Ballot, votes: dict[
     """Count the votes that have arrived, and show them: the route reads the custom status."""
     for role in [role for role, vote in votes.items() if vote.is_completed]:
         vote = read_event(votes.pop(role).result, Vote)
+        # The SDK would deliver an event that came before its wait to every later wait, too.
+        context.deferred_tasks.pop(decided_event(role, ballot.expires), None)
         counts = ballot.take(role, vote)
         if not counts and not context.is_replaying:
             log.info("%s: a vote of %s does not count: %s", context.instance_id, role, vote)

@@ -52,6 +52,8 @@ class Cabinet:
         file = name["file"]
         if "coffee" in file:
             return failed(file, Failure("unreadable", f"coffee was spilled over {file}"))
+        if file not in self.files:
+            return failed(file, Failure("unknown_blob", f"the blob storage has no {file}"))
         facts = {"amount_cents": self.files[file], "currency": "USD" if "usd" in file else "EUR"}
         invoice = {"file": file, "vendor": "acme", "number": file, "confidence": 0.98, **facts}
         return {"file": file, "invoice": invoice, "failure": None, "try_again": False}

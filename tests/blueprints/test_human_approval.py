@@ -301,6 +301,22 @@ async def test_a_malformed_vote_changes_nothing(
     assert hub.output(ID)["outcome"] == "approved"
 
 
+@pytest.mark.parametrize("role", ["lead", "cfo"])
+async def test_a_malformed_vote_that_arrives_before_it_is_waited_for_changes_nothing(
+    hub: ManualHub, sandbox: Sandbox, role: str
+) -> None:
+    hub.slow_activity("set_approval_terms", timedelta(hours=1))
+    await ask(hub)
+    await hub.raise_event(ID, decided_event(role, "2026-01-31T01:00:00Z"), "approve")
+    await hub.advance(timedelta(days=8))  # after the escalation to the cfo
+    assert (hub.status(ID), decided(hub)) == ("Running", {})
+
+    await decide(hub, await link(sandbox, LEAD))
+
+    assert hub.output(ID)["outcome"] == "approved"
+    assert len(hub.history(ID)) < 100
+
+
 @pytest.mark.parametrize(("role", "expires"), [("cfo", EXPIRES), ("lead", "2026-01-30T00:00:00Z")])
 async def test_a_vote_of_somebody_else_or_for_another_run_changes_nothing(
     hub: ManualHub, sandbox: Sandbox, role: str, expires: str

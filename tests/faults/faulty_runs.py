@@ -147,6 +147,7 @@ def _with_fault(
         sandbox = item.funcargs.get("sandbox")
         if isinstance(sandbox, Sandbox):
             await sandbox.mend()
+            await sandbox.put("/tax/office")
         is_settled = await _settled(hub, _TEST_SECONDS if is_cut else _SETTLE_SECONDS)
         timed_out = fault is not None and fault.kind == TIMEOUT
         judged = await judge(hub, item.funcargs, item.module, timed_out=timed_out)

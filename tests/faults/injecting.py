@@ -122,13 +122,20 @@ class Injected:
     def _slow_down(self, fault: Fault) -> None:
         """Let a call take `functionTimeout`. It does its work, and its result is lost."""
         taken = count(1)
+        usual = timedelta()
 
         def next_activity() -> ActivityWork | None:
+            nonlocal usual
             activity = self._next_activity()
-            if activity is not None and activity.name == fault.name:
-                is_late = next(taken) == fault.number
-                self._work.slow_down(fault.name, self._limit if is_late else timedelta())
-                self._late.update([activity.receipt] if is_late else [])
+            if activity is None or activity.name != fault.name:
+                return activity
+            number = next(taken)
+            if number == fault.number:
+                usual = self._work._takes.get(fault.name, timedelta())
+                self._work.slow_down(fault.name, self._limit)
+                self._late.add(activity.receipt)
+            elif number == fault.number + 1:
+                self._work.slow_down(fault.name, usual)
             return activity
 
         self._backend.next_activity = next_activity  # type: ignore[method-assign]  # to slow it
