@@ -364,6 +364,5 @@ async def test_a_tree_is_terminated_until_several_looks_find_nothing(
 
 async def invariant_nothing_below_a_terminated_operation_runs_on(hub: ManualHub) -> None:
     terminated = {each.id for each in hub.instances() if each.status == "Terminated"}
-    assert terminated
     for each in hub.instances():
         assert each.ended or each.parent_id not in terminated

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from tests.source import ROOT
 
-_ENDS: Final = ("ended", "failed as designed", "waits", "wrong")
+_ENDS: Final = ("ended", "failed as designed", "waits", "same without it", "wrong")
 _SHOWN: Final = 40
 
 Result = dict[str, Any]

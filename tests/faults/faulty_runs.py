@@ -27,6 +27,7 @@ from tests.outside import Sandbox
 RESULTS: Final = "FAULTS_RESULTS"  # the folder for the results
 SEED: Final = "FAULTS_SEED"
 MOST: Final = "FAULTS_MOST"  # faults for each test
+SAME: Final = "same without it"  # an instance that a test lets fail in the host's words
 ONLY: Final = "FAULTS_ONLY"  # a text that is in the faults to run
 
 _TEST_SECONDS: Final = 10  # a test may wait for what its fault prevents
@@ -105,7 +106,10 @@ def _result(
     held = sorted(usual.held & judged.held)
     wrong += [f"{name}: {judged.broken[name]}" for name in sorted(usual.held - judged.held)]
     wrong += sorted(set(judged.wrong) - set(usual.wrong))
-    return result | {"wrong": wrong, "instances": judged.instances, "held": held}
+    instances = [
+        (name, SAME if f"{name}: {end}" in usual.wrong else end) for name, end in judged.instances
+    ]
+    return result | {"wrong": wrong, "instances": instances, "held": held}
 
 
 def _write(item: pytest.Item, result: dict[str, Any]) -> None:
