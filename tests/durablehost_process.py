@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
@@ -44,13 +45,14 @@ class Output:
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """The next line that holds this, after the one found last."""
+        until = time.monotonic() + _PATIENCE
         with self._news:
             while True:
                 for number in range(self._at, len(self.lines)):
                     if found := re.search(pattern, self.lines[number]):
                         self._at = number + 1
                         return found
-                if self._ended or not self._news.wait(_PATIENCE):
+                if self._ended or not self._news.wait(until - time.monotonic()):
                     raise AssertionError(f"no {pattern!r} in:\n" + "\n".join(self.lines))
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from durablehost.app.functions import FunctionTable
 from durablehost.app.loading import load_app
+from tests.source import ROOT
 
 HEAD = """\
 import azure.durable_functions as df
@@ -15,6 +16,12 @@ import azure.functions as func
 app = df.DFApp()
 """
 LoadText = Callable[..., FunctionTable]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Problems name files from the current folder, which tests that load an app change."""
+    monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture

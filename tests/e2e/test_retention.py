@@ -40,7 +40,7 @@ async def test_a_run_of_the_timer_clears_the_hub_and_logs_the_count(
         headers = {"Content-Type": "application/json"}
 
         answer = host.ask("POST", "/admin/functions/purge_ended_instances", "{}", headers)
-        logged = host.output.wait_for(r"retention (.*) that ended before")
+        logged = host.output.wait_for(r"retention: (.*) that ended before")
 
         assert answer.status == 202
         assert logged[1] == "purged 150 instances (150 Completed)"
@@ -50,7 +50,7 @@ async def test_a_run_of_the_timer_clears_the_hub_and_logs_the_count(
 async def test_a_dry_run_clears_nothing(years: Path, app_folder: Path) -> None:
     environ = {"RETENTION_DRY_RUN": "true", "RETENTION_SCHEDULE": "*/2 * * * * *"}
     with running(app_folder, "--data", years, environ=environ) as host:
-        logged = host.output.wait_for(r"retention (.*) that ended before")
+        logged = host.output.wait_for(r"retention: (.*) that ended before")
 
         assert logged[1] == "would purge 150 instances (150 Completed)"
         assert host.ask("GET", "/api/operations/intake:acme:OLD-7").status == 200
