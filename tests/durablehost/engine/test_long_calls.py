@@ -12,6 +12,10 @@ from durablehost.engine import long_calls
 from durablehost.settings import Settings
 from tests.durablehost.engine.working import PATIENCE, Hold, Steps, Working, working
 
+# An interruption can arrive in a callback of the garbage collector, which ignores it. It is sent
+# again.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ONE_SECOND = Settings(function_timeout=timedelta(seconds=1))
 
 

@@ -5,10 +5,15 @@ import json
 from pathlib import Path
 
 import azure.durable_functions as df
+import pytest
 
 from durablehost.hub import history
 from durablehost.settings import Settings
 from tests.durablehost.engine.working import Hold, Steps, Working, working
+
+# An interruption can arrive in a callback of the garbage collector, which ignores it. It is sent
+# again.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 LONG = 400  # events: an episode on so long a history leaves the engine's own thread
 
