@@ -20,6 +20,7 @@ from typing import Any, Final
 from tests.source import ROOT
 
 _ENDS: Final = ("ended", "failed as designed", "waits", "same without it", "wrong")
+_PROGRESS_SECONDS: Final = 60
 _SHOWN: Final = 40
 
 Result = dict[str, Any]
@@ -61,16 +62,28 @@ def _run(given: argparse.Namespace, seed: int, folder: str) -> str:
     command += ["-n", str(given.workers), "--dist", "load"] if given.workers > 1 else []
     environ = {"FAULTS_RESULTS": folder, "FAULTS_SEED": str(seed), "FAULTS_MOST": str(given.most)}
     environ["FAULTS_ONLY"] = given.only
-    ran = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return ran.stdout
+    said = Path(folder, "pytest.txt")
+    with (
+        said.open("w") as output,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environ},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as running,
+    ):
+        while running.poll() is None:
+            try:
+                running.wait(_PROGRESS_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"{_runs_so_far(folder)} runs so far", flush=True)
+    return said.read_text("utf-8")
+
+
+def _runs_so_far(folder: str) -> int:
+    files = Path(folder).glob("*.jsonl")
+    return sum('"fault"' in line for file in files for line in file.read_text("utf-8").splitlines())
 
 
 def _show(results: list[Result], seed: int, seconds: float) -> int:
