@@ -5,7 +5,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,11 @@ from durablehost.errors import AppDoesNotLoad
 
 # The app folder last loaded from, and the modules that came out of it.
 _loaded: dict[Path, set[str]] = {}
+
+
+def script_name(environ: Mapping[str, str]) -> str:
+    """The file with the app object: `function_app.py`, unless a setting names another one."""
+    return environ.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
 
 
 def load_app(folder: Path, script: str = "function_app.py") -> FunctionTable:

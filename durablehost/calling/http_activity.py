@@ -6,8 +6,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import MultiMapping
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from durablehost.calling.invocation_context import trace_headers
 from durablehost.hub.history import compact
 
 # In .NET these belong to the content and are not among the headers of an answer.
@@ -40,9 +40,7 @@ class HttpCaller:
         if resource := (request.get("tokenSource") or {}).get("resource"):
             # Without its token the request would fail for a reason that is hard to find.
             raise OSError(f"no managed identity here to get a token for '{resource}' from")
-        headers: dict[str, str] = {}
-        TraceContextTextMapPropagator().inject(headers)  # empty unless durablehost traces
-        headers |= request.get("headers") or {}
+        headers = trace_headers() | (request.get("headers") or {})
         content = request.get("content")
         if content is not None and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = "text/plain"

@@ -3,6 +3,7 @@
 import os
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,13 @@ def _new_trace_parent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
+def trace_headers() -> dict[str, str]:
+    """The headers of the current trace. There are none unless durablehost traces."""
+    headers: dict[str, str] = {}
+    TraceContextTextMapPropagator().inject(headers)
+    return headers
+
+
 @dataclass(frozen=True)
 class TraceContext:
     """The W3C trace context of a call, under the names of azure-functions and of the worker."""
@@ -48,8 +56,7 @@ class TraceContext:
     @classmethod
     def of(cls, value: object) -> "TraceContext":
         """The current one if durablehost traces, or that of a request, or a new one."""
-        headers: dict[str, str] = {}
-        TraceContextTextMapPropagator().inject(headers)
+        headers: Mapping[str, str] = trace_headers()
         if not headers and isinstance(value, func.HttpRequest):
             headers = value.headers
         if parent := headers.get("traceparent"):

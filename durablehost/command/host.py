@@ -20,7 +20,7 @@ from aiohttp import web
 
 from durablehost import BEGAN, sdk_patches
 from durablehost.app.functions import FunctionTable
-from durablehost.app.loading import load_app
+from durablehost.app.loading import load_app, script_name
 from durablehost.calling.http_activity import HttpCaller
 from durablehost.calling.invoker import Invoker
 from durablehost.calling.storage_bindings import storage_bindings
@@ -120,7 +120,7 @@ class Host:
             # As under `func start`, an app can read this while it is imported.
             os.environ.setdefault("WEBSITE_HOSTNAME", self._at)
             self._tracing = load_tracing(os.environ, options.folder.name)
-            table = load_app(options.folder, _script())
+            table = load_app(options.folder, script_name(os.environ))
             for name in table.without_function(self._settings.functions):
                 log.warning(
                     "The app has no function %s, which is in the list of functions to load.", name
@@ -337,10 +337,6 @@ def _authority(host: str, port: int) -> str:
     if host in (_LOOPBACK, "0.0.0.0"):
         host = "localhost"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _script() -> str:
-    return os.environ.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
 
 
 def _problems(backend: SqliteBackend, instance_id: str | None) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from durablehost.app.functions import Kind, LeftOut
-from durablehost.app.loading import load_app
+from durablehost.app.loading import load_app, script_name
 from durablehost.errors import AppDoesNotLoad, CannotStart
 from durablehost.settings.local_settings import read_local_settings
 
@@ -45,7 +45,7 @@ def script_of(folder: Path) -> str:
     settings = dict(os.environ)
     with contextlib.suppress(CannotStart):  # `load` says so
         read_local_settings(folder, settings)
-    return settings.get("PYTHON_SCRIPT_FILE_NAME") or "function_app.py"
+    return script_name(settings)
 
 
 def load(folder: Path) -> Loading:
@@ -54,7 +54,7 @@ def load(folder: Path) -> Loading:
     try:
         with contextlib.redirect_stdout(sys.stderr), _quiet_log():
             read_local_settings(folder, os.environ)
-            table = load_app(folder, script_of(folder))
+            table = load_app(folder, script_name(os.environ))
     except AppDoesNotLoad as error:
         missing = error.__cause__
         if isinstance(missing, ModuleNotFoundError) and not _is_own(missing.name, folder):

@@ -1,7 +1,6 @@
 """Calls of the app's functions, each as a span that is current while the function runs."""
 
 import time
-from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,15 +11,14 @@ from opentelemetry.trace import SpanContext, SpanKind
 from durablehost.app.functions import Function
 from durablehost.calling.invoker import Invoker
 from durablehost.engine.activities import ActivityRunner
-from durablehost.hub.backend import ActivityWork, EntityWork, OrchestrationWork
+from durablehost.engine.rounds import Commit, Run, Work
+from durablehost.hub.backend import ActivityWork, OrchestrationWork
 from durablehost.hub.history import Event
 from durablehost.tracing.contexts import child_of, in_headers, is_current, of_task, own_of
-from durablehost.tracing.spans import Spans
+from durablehost.tracing.spans import Attributes, Spans
 from durablehost.tracing.traced_backend import TracedBackend, start_of
 from durablehost.web.management import Management
 from durablehost.web.routes import route_of
-
-Run = Callable[[], Callable[[], None]]
 
 _OPERATIONS: Final = ("call_entity", "signal_entity")
 
@@ -37,7 +35,7 @@ class TracedInvoker(Invoker):
         self, function: Function, request: func.HttpRequest, client_payload: str
     ) -> func.HttpResponse:
         route = route_of(function, self._route_prefix)
-        attributes: dict[str, str | int] = {
+        attributes: Attributes = {
             "http.request.method": request.method,
             "http.route": route,
             "url.path": urlsplit(request.url).path,
@@ -54,7 +52,7 @@ class TracedInvoker(Invoker):
             return answer
 
     async def trigger(self, function: Function, value: object, client_payload: str) -> None:
-        attributes: dict[str, str | int] = {
+        attributes: Attributes = {
             "faas.name": function.name,
             "faas.trigger": function.kind,
         }
@@ -75,7 +73,7 @@ class TracedActivityRunner(ActivityRunner):
         if own is None:
             return await super().end_of(activity)
         parent = of_task(own, activity.execution_id, activity.task_id)
-        attributes: dict[str, str | int] = {
+        attributes: Attributes = {
             "durabletask.type": "activity",
             "durabletask.task.name": activity.name,
             "durabletask.task.instance_id": activity.instance_id,
@@ -103,7 +101,7 @@ class TracedCode:
         self._spans = spans
         self._backend = backend
 
-    def __call__(self, work: OrchestrationWork | EntityWork, run: Run) -> Run:
+    def __call__(self, work: Work, run: Run) -> Run:
         """The same code, for the thread that it runs on."""
         if isinstance(work, OrchestrationWork):
             start = start_of(work)
@@ -122,7 +120,7 @@ class TracedCode:
         """A batch is one call of the app's code. Its log lines belong to the first operation."""
         name = entity.split("@")[1]
 
-        def traced() -> Callable[[], None]:
+        def traced() -> Commit:
             began = time.time_ns()
             operations = [(request, caller, child_of(caller)) for request, caller in calls]
             with is_current(operations[0][2]):
@@ -146,7 +144,7 @@ class TracedCode:
 
 
 def _within(context: SpanContext | None, run: Run) -> Run:
-    def traced() -> Callable[[], None]:
+    def traced() -> Commit:
         with is_current(context):
             return run()
 

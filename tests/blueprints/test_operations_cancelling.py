@@ -309,18 +309,23 @@ async def test_a_cancel_ends_a_close_its_lanes_and_its_vendors(hub: ManualHub) -
     assert (going(hub), ledger.closed) == ([], [])
 
 
-async def test_the_same_work_can_be_started_again_while_its_old_tree_is_terminated(
-    hub: ManualHub,
-) -> None:
+async def start_close_again(hub: ManualHub, vendor_takes: timedelta) -> Ledger:
+    """Cancel and delete a close, and start it again before its termination has finished."""
     ledger = Ledger(6)
     ledger.serve(hub)
-    hub.slow_activity("reconcile_vendor_month", timedelta(seconds=1))
+    hub.slow_activity("reconcile_vendor_month", vendor_takes)
     await start_close(hub)
     await cancel(hub, CLOSE)
     await hub.request("DELETE", f"/api/operations/{CLOSE}")
     await hub.advance(timedelta(seconds=2))
-
     await start_close(hub)
+    return ledger
+
+
+async def test_the_same_work_can_be_started_again_while_its_old_tree_is_terminated(
+    hub: ManualHub,
+) -> None:
+    ledger = await start_close_again(hub, vendor_takes=timedelta(seconds=1))
 
     await hub.run_until_ended(CLOSE)
     assert hub.output(CLOSE)["outcome"] == "closed"
@@ -328,14 +333,7 @@ async def test_the_same_work_can_be_started_again_while_its_old_tree_is_terminat
 
 
 async def test_a_second_run_that_is_cancelled_has_a_termination_of_its_own(hub: ManualHub) -> None:
-    ledger = Ledger(6)
-    ledger.serve(hub)
-    hub.slow_activity("reconcile_vendor_month", timedelta(minutes=5))
-    await start_close(hub)
-    await cancel(hub, CLOSE)
-    await hub.request("DELETE", f"/api/operations/{CLOSE}")
-    await hub.advance(timedelta(seconds=2))  # the termination of the first run is not finished
-    await start_close(hub)
+    await start_close_again(hub, vendor_takes=timedelta(minutes=5))
 
     await cancel(hub, CLOSE)
     await hub.advance(MINUTE)

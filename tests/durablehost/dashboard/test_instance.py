@@ -147,6 +147,17 @@ async def test_the_copied_request_starts_such_an_instance(order: str, at: Open) 
     assert "-H 'Content-Type: application/json' -d '" in text
 
 
+async def copied_test_that_passes(page: Page, name: str) -> str:
+    """Copy the instance of a page as a test, and run the test."""
+    await page.get_by_role("button", name="Copy as pytest test").click()
+    text: str = await page.get_by_label("Copy as pytest test").last.inner_text()
+    scope: dict[str, Any] = {}
+    exec(text, scope)
+    async with ManualHub(load_app(APP)) as hub:
+        await scope[name](hub)
+    return text
+
+
 @pytest.mark.parametrize("action", ["terminate", "suspend"])
 async def test_the_copied_test_of_a_stopped_instance_passes(
     host: Started, at: Open, action: str
@@ -157,13 +168,7 @@ async def test_the_copied_test_of_a_stopped_instance_passes(
     page = await at(f"#/instance/{name}")
     await expect(page.locator("main p.id")).to_contain_text(action.title())
 
-    await page.get_by_role("button", name="Copy as pytest test").click()
-    text = await page.get_by_label("Copy as pytest test").last.inner_text()
-
-    scope: dict[str, Any] = {}
-    exec(text, scope)
-    async with ManualHub(load_app(APP)) as hub:
-        await scope["test_quote"](hub)
+    text = await copied_test_that_passes(page, "test_quote")
     assert f"await hub.{action}(instance)" in text
 
 
@@ -177,12 +182,6 @@ async def test_the_copied_test_passes(
     await page.get_by_role("button", name="Raise event").click()
     await expect(page.locator("main p.id")).to_contain_text("Completed")
 
-    await page.get_by_role("button", name="Copy as pytest test").click()
-    text = await page.get_by_label("Copy as pytest test").last.inner_text()
-
-    scope: dict[str, Any] = {}
-    exec(text, scope)
-    async with ManualHub(load_app(APP)) as hub:
-        await scope["test_order"](hub)
+    text = await copied_test_that_passes(page, "test_order")
     assert "fail_activity" in text
     assert json.dumps("paid 42") in text
