@@ -8,6 +8,7 @@ left out, and `misfits` says what no longer works.
 import asyncio
 import collections
 import logging
+import os
 import sys
 import threading
 import warnings
@@ -74,6 +75,55 @@ def _stamps_fit() -> bool:
 
 def _read_stamps_quickly() -> None:
     _module(_EVENTS).dt_parse = read_stamp
+
+
+# The events of the history
+
+
+_DEFAULTS: Final = dict.fromkeys(
+    ("Name", "InstanceId", "TaskScheduledId", "Reason", "Details", "Input")
+)
+_EVENT: Final = {
+    "EventType": 5,
+    "EventId": -1,
+    "IsPlayed": True,
+    "Timestamp": _STAMP,
+    "TaskScheduledId": 1,
+    "Result": "null",
+}
+
+
+def _filling(events: Any) -> Callable[..., None]:
+    """Make a constructor that sets what the SDK's own one does, at once and not one by one."""
+
+    def fill(
+        self: Any, EventType: Any, EventId: Any, IsPlayed: Any, Timestamp: Any, **others: Any
+    ) -> None:
+        self.__dict__ = {
+            "_event_type": EventType,
+            "_event_id": EventId,
+            "_is_played": IsPlayed,
+            "_timestamp": events.dt_parse(Timestamp),
+            "_is_processed": False,
+            **_DEFAULTS,
+            **others,
+        }
+
+    return fill
+
+
+def _events_fit() -> bool:
+    events = _module(_EVENTS)
+    if not (hasattr(events, "HistoryEvent") and hasattr(events, "dt_parse")):
+        return False
+    filled = object.__new__(events.HistoryEvent)
+    _filling(events)(filled, **_EVENT)
+    return bool(vars(events.HistoryEvent(**_EVENT)) == vars(filled))
+
+
+def _fill_events_at_once() -> None:
+    events = _module(_EVENTS)
+    events.HistoryEvent.__init__ = _filling(events)
 
 
 # The executor of orchestrators
@@ -283,6 +333,32 @@ def _silence_notices() -> None:
             setattr(codec, name, True)
 
 
+def _strict_typing_fits() -> bool:
+    codec = _module(_CODEC)
+    if not hasattr(codec, "df_loads"):
+        return True  # releases before 1.26 have no strict typing
+    names = ("_is_strict_mode", "_STRICT_ENV_VAR")
+    return isinstance(vars(os.environ).get("_data"), dict) and all(
+        hasattr(codec, name) for name in names
+    )
+
+
+def _look_up_strict_typing_quickly() -> None:
+    """The codec looks up an environment variable for each value, by a slow way if it is not set."""
+    codec = _module(_CODEC)
+    if not hasattr(codec, "df_loads") or hasattr(codec._is_strict_mode, "__wrapped__"):
+        return
+    is_strict_mode = codec._is_strict_mode
+    variables: dict[object, object] = vars(os.environ)["_data"]
+    key = vars(os.environ)["encodekey"](codec._STRICT_ENV_VAR)
+
+    @wraps(is_strict_mode)
+    def looked_up() -> bool:
+        return key in variables and bool(is_strict_mode())
+
+    codec._is_strict_mode = looked_up
+
+
 # The HTTP session of the durable clients
 
 
@@ -370,6 +446,7 @@ class Patch:
 
 PATCHES: Final = (
     Patch("time stamps", "replays are slow", _stamps_fit, _read_stamps_quickly),
+    Patch("events", "replays are slower", _events_fit, _fill_events_at_once),
     Patch("named tuple", "episodes are slower", _namedtuple_fits, _share_namedtuple),
     Patch(
         "early events",
@@ -382,6 +459,12 @@ PATCHES: Final = (
         "an activity may fail if warnings are errors",
         _notices_fit,
         _silence_notices,
+    ),
+    Patch(
+        "strict typing",
+        "each value costs a microsecond more",
+        _strict_typing_fits,
+        _look_up_strict_typing_quickly,
     ),
     Patch("places of calls", "problems name no line", _places_fit, _note_places),
     Patch("executors", "long histories are slow", _executors_fit, _remember_executors),

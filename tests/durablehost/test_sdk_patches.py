@@ -1,5 +1,6 @@
 """The patches of the SDK: what they do, and what is said where one does not fit."""
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import azure.durable_functions as df
 import pytest
 from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchestrationExecutor
+from azure.functions._durable_functions import df_loads
 from dateutil.parser import parse  # type: ignore[import-untyped]  # ships no types
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,14 +41,33 @@ class Builder:
         self.function = function
 
 
+class OtherEvent:
+    """An event as another release of the SDK could have it."""
+
+    def __init__(self, **fields: object) -> None:
+        self.fields = fields
+
+
+class OtherExecutor:
+    """An executor as another release of the SDK could have it."""
+
+    def execute(self) -> None:
+        """Has a part that another patch needs."""
+
+    def resume_user_code(self) -> None:
+        """Has another one."""
+
+
 # What another release of the SDK could have changed, by the patch that then does not fit.
 CHANGES: dict[str, tuple[str, str, Any]] = {
     "time stamps": (EVENTS, "dt_parse", datetime.fromisoformat),
+    "events": (EVENTS, "HistoryEvent", OtherEvent),
     "named tuple": (EXECUTOR, "namedtuple", tuple),
     "early events": (EXECUTOR, "warnings", sys),
     "codec notices": (CODEC, "_loose_codec_notice_emitted", None),
+    "strict typing": (CODEC, "_STRICT_ENV_VAR", None),
     "places of calls": (ACTION, "Action", None),
-    "executors": (EVENTS, "HistoryEvent", None),
+    "executors": (EXECUTOR, "TaskOrchestrationExecutor", OtherExecutor),
     "client session": (HTTP, "_session_lock", None),
     "declared functions": (DECORATORS, "FunctionBuilder", Builder),
 }
@@ -120,6 +141,20 @@ def test_two_executors_share_the_class_of_their_tables() -> None:
 
     assert one == other
     assert {type(entry) for entry in one.values()} == {type(entry) for entry in other.values()}
+
+
+@pytest.mark.parametrize(("value", "is_strict"), [("1", True), ("yes", True), ("", False)])
+def test_strict_typing_can_be_set_while_durablehost_runs(
+    value: str, is_strict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sdk_patches.apply()
+    assert df_loads('{"a": 1}') == {"a": 1}
+
+    monkeypatch.setenv("AZURE_FUNCTIONS_DURABLE_STRICT_TYPING", value)
+
+    custom = json.dumps({"__class__": "Decimal", "__module__": "decimal", "__data__": "1"})
+    with pytest.raises(TypeError, match="strict mode" if is_strict else "does not expose"):
+        df_loads(custom)
 
 
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(1, 1, 1)))
