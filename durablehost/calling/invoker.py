@@ -21,10 +21,11 @@ from durablehost.calling.bindings import FunctionBindings, Invocation, Returned
 from durablehost.calling.interrupting import Interrupted, place_in
 from durablehost.calling.invocation_context import RetryContext, RpcException
 from durablehost.calling.invocation_log import are_calls_logged, logged
+from durablehost.calling.loop_thread import LoopThread, WasCancelled
 from durablehost.calling.running_function import runs
 from durablehost.calling.storage_bindings import Storage, StorageFailed
 from durablehost.calling.storage_on_demand import StorageOnDemand
-from durablehost.calling.threads import DaemonPool, LoopThread, RanTooLong, WasCancelled
+from durablehost.calling.threads import DaemonPool, RanTooLong
 from durablehost.errors import FunctionDisabled, FunctionFailed, FunctionTimedOut
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from durablehost.calling import threads
+from durablehost.calling import loop_thread
 from durablehost.calling.invoker import Invoker
 from durablehost.calling.threads import DaemonPool
 from durablehost.errors import FunctionFailed, FunctionTimedOut
@@ -239,8 +239,8 @@ async def test_functions_whose_tasks_the_app_cancels_fail() -> None:
 async def test_an_async_function_that_blocks_all_others_is_reported(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "_LOOKED_AT_AFTER", 0.0)
-    monkeypatch.setattr(threads, "_ANSWERS_WITHIN", 0.2)
+    monkeypatch.setattr(loop_thread, "_LOOKED_AT_AFTER", 0.0)
+    monkeypatch.setattr(loop_thread, "_ANSWERS_WITHIN", 0.2)
     invoker = Invoker(own_loop=True)
     release = threading.Event()
 
@@ -252,13 +252,13 @@ async def test_an_async_function_that_blocks_all_others_is_reported(
             release.set()
 
     handler = Releasing()
-    threads.log.addHandler(handler)
+    loop_thread.log.addHandler(handler)
     calls = [invoker.activity(activity(function), "null", "i") for function in (blocks, where)]
     await asyncio.gather(*calls)
-    threads.log.removeHandler(handler)
+    loop_thread.log.removeHandler(handler)
     await invoker.close()
 
-    [reported] = [one.getMessage() for one in caplog.records if one.name == threads.log.name]
+    [reported] = [one.getMessage() for one in caplog.records if one.name == loop_thread.log.name]
     assert "in blocks. As on Azure no other async function runs until it goes on." in reported
 
 
