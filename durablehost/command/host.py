@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import socket
@@ -141,6 +142,7 @@ class Host:
         except BaseException:
             await self.stop()
             raise
+        gc.freeze()  # each full collection would look through all that has been loaded
 
     async def stop(self) -> None:
         """Stop all parts in reverse order. Unfinished work continues after the next start."""

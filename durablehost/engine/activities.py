@@ -120,6 +120,11 @@ class Activities:
         self._backend.commit_activity(activity, event)
         self._unsaved.append(self._ended.pop(0))
 
+    @property
+    def unsaved(self) -> int:
+        """How many results are committed, but not on disk."""
+        return len(self._unsaved)
+
     def saved(self) -> None:
         """All that was committed is on disk."""
         self._unsaved.clear()

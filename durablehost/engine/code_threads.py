@@ -18,7 +18,7 @@ from typing import Final
 
 from durablehost.calling.interrupting import Interrupted, interrupt, where_is
 from durablehost.hub.backend import EntityWork, OrchestrationWork
-from durablehost.hub.history import Event
+from durablehost.hub.history import size_of
 
 LONG_SECONDS: Final = 0.25  # then another thread takes over
 _AT_ONCE: Final = 32  # calls that have been handed over, so that one round stays short
@@ -47,9 +47,9 @@ class CodeCall:
         work = self.work
         if isinstance(work, OrchestrationWork):
             past = () if self.goes_on else work.past_texts
-            self.size = sum(map(len, past)) + sum(map(_size_of, work.new))
+            self.size = sum(map(len, past)) + sum(map(size_of, work.new))
         else:
-            self.size = sum(map(_size_of, work.requests))
+            self.size = sum(map(size_of, work.requests))
 
     @property
     def seconds(self) -> float:
@@ -60,10 +60,6 @@ class CodeCall:
     def place(self) -> str:
         """The line of the app that it is at."""
         return where_is(self.thread_id)
-
-
-def _size_of(event: Event) -> int:
-    return sum(len(value) for value in event.values() if isinstance(value, str))
 
 
 class CodeThreads:

@@ -2,7 +2,8 @@
 
 The loop shares a thread with the server. A round lasts a few milliseconds at most and ends with a
 flush, which writes all of it in one transaction. Only then do activities start and requests get
-their response. The app's code runs on other threads.
+their response. A round in which activities have ended, and nothing else happened, can share the
+flush of the next one. The app's code runs on other threads.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from durablehost.settings import Settings
 log = logging.getLogger(__name__)
 
 _ROUND_SECONDS: Final = 0.005  # of work before requests are served
+_FLUSH_SECONDS: Final = 0.005  # between writes of ends of activities
 _RETRY_SECONDS: Final = 0.25  # after a write that failed
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # the machine may have slept, or its clock may have been set
 _STOPPING: Final = "durablehost is stopping; try again after its next start."
@@ -59,6 +61,7 @@ class Engine:
         self._is_full = False
         self._is_down = False  # the loop has failed
         self._entities_first = True  # in the last round
+        self._flushed_at = 0.0
         self._problems: list[tuple[str, str, Problem]] = []  # not yet on disk
         self._postponed = PostponedEpisodes()
         self._code_threads = CodeThreads(self._wakeup.set, settings.max_concurrent_orchestrators)
@@ -114,7 +117,8 @@ class Engine:
         self._wakeup.clear()
         try:
             more = self._round()
-            more = self._flush() or more
+            if not self._can_wait():
+                more = self._flush() or more
         except HubFull as full:
             await self._recover(full)
             return
@@ -170,8 +174,19 @@ class Engine:
         yield from self._activities.ended()
         yield from self._code_threads.ended()
 
+    def _can_wait(self) -> bool:
+        """Whether the next flush can write the ends of activities too, as nobody sees them yet."""
+        return (
+            bool(self._activities.unsaved)
+            and not (self._waiting or self._problems or self._is_full)
+            and self._losses == self._backend.losses
+            and self._backend.can_wait()
+            and time.perf_counter() - self._flushed_at < _FLUSH_SECONDS
+        )
+
     def _flush(self) -> bool:
         """Write all commits and release those who wait for it. Returns whether more is ready."""
+        self._flushed_at = time.perf_counter()
         more = self._backend.flush()
         if self._losses != self._backend.losses:  # in mid-round: a commit failed
             self._take_back()
@@ -221,6 +236,8 @@ class Engine:
         delays = self._postponed.ends()
         if self._code_threads.is_busy:
             delays.append(LONG_SECONDS)
+        if self._activities.unsaved:
+            delays.append(_FLUSH_SECONDS)
         if due is not None:
             delays += [(due - self._clock.now()).total_seconds(), _LONGEST_PAUSE_SECONDS]
         alarm = None

@@ -14,7 +14,7 @@ from durablehost.app.functions import Known, no_such_function
 from durablehost.episodes import versions
 from durablehost.episodes.conclusion import Conclusion, reason_shown, to_parent
 from durablehost.episodes.episode_problems import problems_of
-from durablehost.episodes.kept_orchestrator import SHORT, KeptOrchestrator, size_of
+from durablehost.episodes.kept_orchestrator import SHORT, KeptOrchestrator, memory_of
 from durablehost.episodes.sdk_replay import (
     STATUS_LIMIT_KB,
     OrchestratorState,
@@ -68,7 +68,7 @@ def run_episode(
     executor = sdk_patches.last_executor()
     if keep is not None and executor is not None and len(work.past) >= SHORT:
         kept = KeptOrchestrator(executor, walk, state.actions, len(work.past))
-        kept.size = sum(map(size_of, work.past))
+        kept.size = sum(map(memory_of, work.past))
         _end(kept, conclusion, decision, keep)
     return decision
 

@@ -107,7 +107,7 @@ class KeptOrchestrator:
 
     def _feed(self, events: Sequence[Event]) -> None:
         for event in events:
-            self.size += size_of(event)
+            self.size += memory_of(event)
             read = sdk_patches.history_event(event)
             self._executor.context.histories.append(read)
             self._executor.process_event(read)
@@ -115,7 +115,7 @@ class KeptOrchestrator:
                 return
 
 
-def size_of(event: Event) -> int:
+def memory_of(event: Event) -> int:
     """What an event takes in memory: once as the SDK has it, and its value."""
     return _EVENT_BYTES + len(event.get("Result") or event.get("Input") or "")
 

@@ -344,6 +344,13 @@ class Backend(Protocol):
         """When the next delayed message is due, or None."""
         ...
 
+    def can_wait(self) -> bool:
+        """Whether only ends of activities and messages from clients are not flushed.
+
+        No answer shows the end of an activity before an episode has taken it.
+        """
+        ...
+
     def flush(self) -> bool:
         """Write all since the last flush in one transaction, and offer its new activities.
 

@@ -6,6 +6,7 @@ Each function makes one kind of event, with the keys of the host in the host's o
 import json
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 Event = dict[str, Any]
@@ -56,6 +57,7 @@ NAMES: Final = {
 }
 
 
+@lru_cache(maxsize=64)  # the events of an episode share a few times
 def stamp(time: datetime) -> str:
     """A time as the host writes it."""
     return time.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
@@ -91,6 +93,11 @@ def failed_function(words: str) -> Event:
 
 def to_text(event: Event) -> str:
     return json.dumps(event)
+
+
+def size_of(event: Event) -> int:
+    """How many characters the values of an event have, roughly."""
+    return sum(len(value) for value in event.values() if isinstance(value, str))
 
 
 def with_digest(event: Event, input_text: str) -> Event:

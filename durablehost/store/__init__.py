@@ -30,7 +30,6 @@ from durablehost.hub.history import (
     EXECUTION_TERMINATED,
     Event,
     sub_orchestration_failed,
-    to_text,
 )
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import MEMORY, Database
@@ -39,6 +38,7 @@ from durablehost.store.records import Records
 from durablehost.store.searching import Searching
 from durablehost.store.tables import Tables
 from durablehost.store.waiting import ActivityQueue, Inboxes, StoredMessage, stored_message
+from durablehost.store.waiting_rows import WaitingRows
 
 __all__ = ["MEMORY", "SqliteBackend"]
 
@@ -78,6 +78,7 @@ class SqliteBackend:
             opened.callback(self._database.close)
             self._tables = Tables(self._database)
             self._searching = Searching(self._database)
+            self._waiting_rows = WaitingRows(self._database)
             self._load()
             self._opened = opened.pop_all()
 
@@ -86,9 +87,9 @@ class SqliteBackend:
         self._records = Records(self._tables)
         self._inboxes = Inboxes()
         self._is_shrinking = False
-        for number, message, size in self._tables.messages():
-            self._inboxes.arrive(stored_message(number, message, size))
-        self._activities.fill(self._tables.activities())
+        for number, message in self._waiting_rows.messages():
+            self._inboxes.arrive(stored_message(number, message))
+        self._activities.fill(self._waiting_rows.activities())
 
     # Orchestrations
 
@@ -101,7 +102,7 @@ class SqliteBackend:
             arrived = self._inboxes.take(instance_id)
             wanted = [one for one in arrived if record and record.wants(one.execution_id)]
             if record is None or not wanted:
-                self._tables.drop_messages([message.number for message in arrived])
+                self._waiting_rows.drop_messages([message.number for message in arrived])
                 continue
             if not record.events:
                 # First the start, then the events that the generation before has carried over. They
@@ -121,12 +122,13 @@ class SqliteBackend:
     def commit_orchestration(self, work: OrchestrationWork, decision: Decision) -> None:
         if not self._inboxes.holds(work.instance.id, work.receipt):
             return
-        self._tables.drop_messages(work.receipt)
+        self._waiting_rows.drop_messages(work.receipt)
         self._save(decision)
         self._inboxes.unlock(work.instance.id)
 
     # Entities
 
+    @_all_or_nothing
     def next_entity(self, not_now: Container[str] = ()) -> EntityWork | None:
         while (entity_id := self._inboxes.next_entity(not_now)) is not None:
             arrived = self._inboxes.take_batch(entity_id)
@@ -146,7 +148,7 @@ class SqliteBackend:
     def commit_entity(self, work: EntityWork, decision: Decision) -> None:
         if not self._inboxes.holds(work.id, work.receipt):
             return
-        self._tables.drop_messages(work.receipt)
+        self._waiting_rows.drop_messages(work.receipt)
         if work.instance is None:
             self._records.insert(decision.instance)
         self._save(decision)
@@ -167,7 +169,7 @@ class SqliteBackend:
 
     @_all_or_nothing
     def commit_activity(self, work: ActivityWork, event: Event) -> None:
-        self._tables.drop_activity(work.receipt)
+        self._waiting_rows.drop_activity(work.receipt)
         self._send(Message(work.instance_id, event, work.execution_id))
         self._activities.stage_end(work)
 
@@ -187,12 +189,11 @@ class SqliteBackend:
         self._send(message)
 
     def _send(self, message: Message) -> None:
-        text = to_text(message.event)
-        number = self._tables.add_message(message, text)
-        self._inboxes.arrive(stored_message(number, message, len(text)))
+        number = self._waiting_rows.add_message(message)
+        self._inboxes.arrive(stored_message(number, message))
 
     def _event(self, message: StoredMessage) -> Event:
-        return message.event or self._tables.event_of_message(message.number)
+        return message.event or self._waiting_rows.event_of_message(message.number)
 
     @_all_or_nothing
     def rewrite(self, instance: Instance, events: Sequence[Event], first: Message | None) -> None:
@@ -200,23 +201,33 @@ class SqliteBackend:
         if first is not None:
             self._send(first)
 
+    @_all_or_nothing
     def instance(self, instance_id: str) -> Instance | None:
         return self._records.instance(instance_id)
 
+    @_all_or_nothing
     def history(self, instance_id: str) -> list[Event]:
         record = self._records.find(instance_id)
         return list(record.events) if record else []
 
+    @_all_or_nothing
     def list_instances(self, query: Query) -> list[Instance]:
+        self._records.write()
         return self._tables.instances(query)
 
+    @_all_or_nothing
     def search(self, search: Search) -> list[Found]:
+        self._records.write()
         return self._searching.page(search)
 
+    @_all_or_nothing
     def count(self, search: Search) -> dict[str, int]:
+        self._records.write()
         return self._searching.count(search)
 
+    @_all_or_nothing
     def orchestrators(self) -> list[str]:
+        self._records.write()
         return self._searching.names()
 
     def copy_to(self, path: Path) -> None:
@@ -234,9 +245,9 @@ class SqliteBackend:
 
     def _purge(self, instance_id: str) -> bool:
         purged = self._records.purge(instance_id)
-        if not purged and is_entity(instance_id):
+        if purged or is_entity(instance_id):
             # Until its first operations have ended, an entity consists of messages only.
-            purged = self._tables.drop_messages_for(instance_id)
+            purged = self._waiting_rows.drop_messages_for(instance_id) or purged
         if purged:
             self._inboxes.purge(instance_id)
         return purged
@@ -267,17 +278,26 @@ class SqliteBackend:
 
     # Writing
 
+    def can_wait(self) -> bool:
+        return not (self._records.unwritten or self._database.in_transaction or self._is_shrinking)
+
     @_all_or_nothing
     def flush(self) -> bool:
-        self._database.commit()
+        self._commit()
         self._activities.flush()
         if self._is_shrinking:
             self._is_shrinking = self._database.shrink()
         return self._is_shrinking
 
+    def _commit(self) -> None:
+        self._records.write()
+        self._waiting_rows.write()
+        self._database.commit()
+
     def _lose(self) -> None:
         self.losses += 1
         self._database.roll_back()
+        self._waiting_rows.forget_unwritten()
         self._load()
 
     def lose_unsaved(self) -> None:
@@ -288,7 +308,7 @@ class SqliteBackend:
     def close(self) -> None:
         # If this fails, no caller has been told that it was saved.
         with self._opened, contextlib.suppress(HubFull, HubUnusable):
-            self._database.commit()
+            self._commit()
 
     def _save(self, decision: Decision, *, keep_events: bool = False) -> None:
         instance = decision.instance
@@ -301,9 +321,7 @@ class SqliteBackend:
             self._records.append(record, decision.events)
         self._records.update(record, instance)
         for new in decision.activities:
-            self._activities.stage(
-                self._tables.add_activity(instance, new.task_id, new.name, new.input)
-            )
+            self._activities.stage(self._waiting_rows.add_activity(instance, new))
         for child, first in decision.children:
             self._add_child(child, first)
         for message in decision.messages:

@@ -76,6 +76,17 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise self._not_written(error) from None
 
+    def write_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement for each of these rows. Raises as `write` does."""
+        if not rows:
+            return
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(sql, rows)
+        except sqlite3.DatabaseError as error:
+            raise self._not_written(error) from None
+
     def commit(self) -> None:
         """Raises as `write` does. After that, nothing since the last commit counts as written."""
         try:
@@ -111,6 +122,10 @@ class Database:
 
     def _free_pages(self) -> int:
         return int(self._connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
 
     def changes(self) -> int:
         """How many rows this connection has written."""

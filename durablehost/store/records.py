@@ -30,18 +30,32 @@ class Record:
 
 
 class Records:
-    """Finds instances, and writes their changes."""
+    """Finds instances, and writes their changes. An instance often changes again before `write`."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._records: OrderedDict[str, Record] = OrderedDict()
         self._cached = 0
+        self._updated: dict[int, Instance] = {}  # by number
+        self._appended: list[tuple[int, int, Sequence[str]]] = []
+
+    @property
+    def unwritten(self) -> int:
+        """How many instances have changed since the last `write`."""
+        return len(self._updated)
+
+    def write(self) -> None:
+        """Write all changes since the last call."""
+        self._tables.update(self._updated)
+        self._tables.add_histories(self._appended)
+        self._updated, self._appended = {}, []
 
     def find(self, instance_id: str) -> Record | None:
         record = self._records.get(instance_id)
         if record is not None:
             self._records.move_to_end(instance_id)
             return record
+        self.write()
         found = self._tables.instance(instance_id)
         if found is None:
             return None
@@ -68,18 +82,20 @@ class Records:
         record = self._records.get(instance_id)
         if record is not None:
             return record.instance
+        self.write()
         found = self._tables.instance(instance_id)
         return found[1] if found else None
 
     def begin_anew(self, record: Record) -> None:
         """Drop the history."""
+        self.write()
         self._tables.drop_history(record.number)
         self._cached -= record.size - _BYTES_OF_ONE
         record.parts, record.events, record.texts, record.size = 0, [], [], _BYTES_OF_ONE
 
     def append(self, record: Record, events: Sequence[Event]) -> None:
         texts = [to_text(event) for event in events]
-        self._tables.add_history(record.number, record.parts, texts)
+        self._appended.append((record.number, record.parts, texts))
         record.parts += 1
         # New lists: a long episode may be reading the old ones on another thread.
         record.events = [*record.events, *events]
@@ -94,10 +110,10 @@ class Records:
 
     def update(self, record: Record, instance: Instance) -> None:
         record.instance = instance
-        self._tables.update(record.number, instance)
+        self._updated[record.number] = instance
 
     def settle(self, instance: Instance) -> None:
-        """Called after all writes: an ended instance leaves the cache."""
+        """Called after all changes: an ended instance leaves the cache."""
         if instance.ended:
             self._forget(instance.id)
         else:
@@ -105,6 +121,7 @@ class Records:
 
     def purge(self, instance_id: str) -> bool:
         """Delete an instance; whether there was one."""
+        self.write()
         number = self._tables.number(instance_id)
         if number is None:
             return False

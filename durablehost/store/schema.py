@@ -34,7 +34,7 @@ MIGRATIONS: Final = (
         PRIMARY KEY (instance, part)
     ) WITHOUT ROWID;
     CREATE TABLE messages (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER PRIMARY KEY,
         target TEXT NOT NULL,
         execution_id TEXT,
         due TEXT,
@@ -42,7 +42,7 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX messages_by_target ON messages (target);
     CREATE TABLE activities (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        number INTEGER PRIMARY KEY,
         instance_id TEXT NOT NULL,
         execution_id TEXT NOT NULL,
         task_id INTEGER NOT NULL,

@@ -1,14 +1,14 @@
-"""The rows of a hub: every statement on its tables.
+"""The rows of a hub: the statements on its tables, but for waiting work (`waiting_rows.py`).
 
 `schema.py` creates the tables, `database.py` handles the errors of the file.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from durablehost.hub.backend import ActivityWork, Instance, Message, Parent, Query
+from durablehost.hub.backend import Instance, Parent, Query
 from durablehost.hub.history import Event, read_stamp, stamp
 from durablehost.hub.problems import Problem, StoredProblem
 from durablehost.store.database import Database, Row
@@ -75,25 +75,20 @@ class Tables:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def update(self, number: int, instance: Instance) -> None:
-        self._database.write(
+    def update(self, instances: Mapping[int, Instance]) -> None:
+        """Write instances, by their numbers."""
+        self._database.write_all(
             "UPDATE instances SET name = ?, version = ?, execution_id = ?, generation = ?,"
             " status = ?, input = ?, output = ?, custom_status = ?, created = ?, updated = ?"
             " WHERE number = ?",
-            (*_values(instance)[1:11], number),
+            [(*_values(instance)[1:11], number) for number, instance in instances.items()],
         )
 
     def delete(self, number: int, instance_id: str) -> None:
-        """Delete an instance with its history, its messages and its problems."""
+        """Delete an instance with its history and its problems."""
         self.drop_history(number)
         self._database.write("DELETE FROM instances WHERE number = ?", (number,))
-        self.drop_messages_for(instance_id)
         self._database.write("DELETE FROM problems WHERE instance_id = ?", (instance_id,))
-
-    def drop_messages_for(self, target: str) -> bool:
-        """Delete the messages for an instance. Returns whether there were any."""
-        cursor = self._database.write("DELETE FROM messages WHERE target = ?", (target,))
-        return cursor.rowcount > 0
 
     def _instance(self, row: Row) -> Instance:
         try:
@@ -109,75 +104,15 @@ class Tables:
         )
         return [self._parsed(text) for (text,) in rows]
 
-    def add_history(self, number: int, part: int, texts: Sequence[str]) -> None:
-        self._database.write(
-            "INSERT INTO history VALUES (?, ?, ?)", (number, part, f"[{', '.join(texts)}]")
+    def add_histories(self, parts: Iterable[tuple[int, int, Sequence[str]]]) -> None:
+        """Write parts of histories: the number of the instance, that of the part, its events."""
+        self._database.write_all(
+            "INSERT INTO history VALUES (?, ?, ?)",
+            [(number, part, f"[{', '.join(texts)}]") for number, part, texts in parts],
         )
 
     def drop_history(self, number: int) -> None:
         self._database.write("DELETE FROM history WHERE instance = ?", (number,))
-
-    # Messages
-
-    def messages(self) -> Iterator[tuple[int, Message, int]]:
-        """All of them, oldest first, each with its number and the length of its event as text."""
-        for number, target, execution_id, due, text in self._database.read_one_by_one(
-            "SELECT number, target, execution_id, due, event FROM messages ORDER BY number"
-        ):
-            when = read_stamp(due) if due else None
-            yield number, Message(target, self._parsed(text), execution_id, when), len(text)
-
-    def event_of_message(self, number: int) -> Event:
-        rows = self._database.read("SELECT event FROM messages WHERE number = ?", (number,))
-        event: Event = self._parsed(rows[0][0])
-        return event
-
-    def add_message(self, message: Message, event_text: str) -> int:
-        cursor = self._database.write(
-            "INSERT INTO messages (target, execution_id, due, event) VALUES (?, ?, ?, ?)",
-            (
-                message.target,
-                message.execution_id,
-                stamp(message.due) if message.due else None,
-                event_text,
-            ),
-        )
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
-
-    def drop_messages(self, numbers: Sequence[int]) -> None:
-        if len(numbers) == 1:
-            self._database.write("DELETE FROM messages WHERE number = ?", numbers)
-            return
-        self._database.write(
-            "DELETE FROM messages WHERE number IN (SELECT value FROM json_each(?))",
-            (json.dumps(numbers),),
-        )
-
-    # Activities
-
-    def activities(self) -> list[ActivityWork]:
-        """All of them, oldest first."""
-        rows = self._database.read(
-            "SELECT number, instance_id, execution_id, task_id, name, input"
-            " FROM activities ORDER BY number"
-        )
-        return [ActivityWork(*row) for row in rows]
-
-    def add_activity(
-        self, instance: Instance, task_id: int, name: str, input_text: str
-    ) -> ActivityWork:
-        values = (instance.id, instance.execution_id, task_id, name, input_text)
-        cursor = self._database.write(
-            "INSERT INTO activities (instance_id, execution_id, task_id, name, input)"
-            " VALUES (?, ?, ?, ?, ?)",
-            values,
-        )
-        assert cursor.lastrowid is not None
-        return ActivityWork(cursor.lastrowid, *values)
-
-    def drop_activity(self, number: int) -> None:
-        self._database.write("DELETE FROM activities WHERE number = ?", (number,))
 
     # Problems, and what the host keeps
 

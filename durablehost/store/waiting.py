@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from durablehost.hub.backend import ActivityWork, Message, is_entity
-from durablehost.hub.history import EXECUTION_STARTED, Event
+from durablehost.hub.history import EXECUTION_STARTED, Event, size_of
 
 _ENTITY_BATCH: Final = 200  # operations, so that one busy entity does not delay others
 _LARGE: Final = 16_000  # characters of an event; a larger one stays on disk until it is taken
@@ -34,8 +34,7 @@ class StoredMessage:
         return self.event_type == EXECUTION_STARTED
 
 
-def stored_message(number: int, message: Message, size: int) -> StoredMessage:
-    """A message whose event is text of this size."""
+def stored_message(number: int, message: Message) -> StoredMessage:
     event = message.event
     return StoredMessage(
         number,
@@ -43,7 +42,7 @@ def stored_message(number: int, message: Message, size: int) -> StoredMessage:
         message.execution_id,
         message.due,
         event.get("EventType"),
-        event if size <= _LARGE else None,
+        event if size_of(event) <= _LARGE else None,
     )
 
 
@@ -137,7 +136,7 @@ class Inboxes:
     def holds(self, target: str, receipt: Receipt) -> bool:
         """Whether this piece of work is still locked. A loss or a purge ends that."""
         taken = self._taken.get(target)
-        # By identity: after a loss, other messages may get the same numbers.
+        # By identity: after a loss, the same messages are taken again.
         return taken is not None and taken.receipt is receipt
 
     def unlock(self, target: str) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -102,6 +104,35 @@ async def test_an_activity_cut_off_by_a_stop_runs_again(tmp_path: Path) -> None:
 
     assert instance.output == "2"
     assert not fetching.over.is_set()
+
+
+async def test_the_ends_of_activities_get_on_disk_while_their_instance_waits_for_another(
+    tmp_path: Path,
+) -> None:
+    fetching = Fetching()
+
+    @fetching.app.activity_trigger(input_name="given")
+    def quick(given: str) -> str:
+        return given
+
+    @fetching.app.orchestration_trigger(context_name="context")
+    def all_of_them(context: df.DurableOrchestrationContext) -> Steps:
+        calls = [context.call_activity("quick", "done") for _ in range(100)]
+        return (yield context.task_all([context.call_activity("fetch", ""), *calls]))
+
+    def read(sql: str) -> list[tuple[str]]:
+        with closing(sqlite3.connect(tmp_path / "hub.db")) as reader:
+            return reader.execute(sql).fetchall()
+
+    async with working(fetching.app, tmp_path / "hub.db") as work:
+        await work.started("all_of_them", "a")
+        async with asyncio.timeout(PATIENCE):
+            while await asyncio.to_thread(read, "SELECT name FROM activities") != [("fetch",)]:
+                pass
+        fetching.go_on.set()
+        instance = await work.ended("a")
+
+    assert json.loads(instance.output or "") == [1, *["done"] * 100]
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -1,8 +1,10 @@
 """Orchestrations as work: taken, committed, abandoned, and in what order they come."""
 
+from dataclasses import replace
+
 import pytest
 
-from durablehost.hub.backend import Backend
+from durablehost.hub.backend import Backend, Query
 from durablehost.hub.history import EXECUTION_STARTED
 from durablehost.store import SqliteBackend
 from tests.durablehost.store.storing import (
@@ -159,14 +161,58 @@ def test_an_ended_instance_leaves_no_work_behind(backend: Backend) -> None:
     assert backend.next_orchestration() is None
 
 
-def test_work_that_was_lost_is_not_taken_for_later_work_with_the_same_numbers(
+def test_a_message_that_is_taken_before_the_flush_is_never_written(backend: SqliteBackend) -> None:
+    bring(backend, "a", "Running")
+    before = backend.changes()
+
+    backend.send(event("a", "Asked"))
+    work = take(backend)
+    backend.commit_orchestration(work, running(work))
+    backend.flush()
+
+    assert backend.changes() - before == 2  # the instance, and a part of its history
+
+
+def test_an_instance_that_changes_twice_before_the_flush_is_written_once(
     backend: SqliteBackend,
 ) -> None:
     bring(backend, "a", "Running")
-    backend.send(event("a", "Lost"))
+    before = backend.changes()
+
+    for status in ("one", "two"):
+        backend.send(event("a", status))
+        work = take(backend)
+        decision = running(work)
+        decision.instance = replace(decision.instance, custom_status=status)
+        backend.commit_orchestration(work, decision)
+    [listed] = backend.list_instances(Query())
+    backend.flush()
+
+    assert listed.custom_status == "two"
+    assert backend.changes() - before == 3  # the instance, and two parts of its history
+
+
+def test_a_message_for_an_id_that_cannot_be_written_is_refused_at_once(
+    backend: SqliteBackend,
+) -> None:
+    bring(backend, "a", "Running")
+
+    with pytest.raises(UnicodeEncodeError):
+        backend.send(event("@counter@\ud800", "add"))
+    backend.send(event("a", "Asked"))
+    backend.flush()
+
+    assert [each["Name"] for each in take(backend).new] == ["Asked"]
+
+
+def test_work_that_was_lost_is_not_taken_for_later_work_with_the_same_messages(
+    backend: SqliteBackend,
+) -> None:
+    bring(backend, "a", "Running")
+    backend.send(event("a", "Kept"))
+    backend.flush()
     lost = take(backend)
     backend.lose_unsaved()
-    backend.send(event("a", "Kept"))
     work = take(backend)
 
     backend.commit_orchestration(lost, ended(lost))
