@@ -56,7 +56,7 @@ class Floor:
 
     def pace(self) -> float:
         """How much slower this machine is at the moment than the one that the goals are for."""
-        return min(self.seconds("chain", 3, 1)[0] for _ in range(5)) / _REFERENCE_SECONDS
+        return min(self.seconds("chain", 3, 1)[0] for _ in range(20)) / _REFERENCE_SECONDS
 
 
 class _Timed:
