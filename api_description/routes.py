@@ -189,6 +189,7 @@ ROUTES: Final = {
             **GOING,
             404: ("unknown_event", "unknown_operation"),
             409: ("does_not_receive", "wrong_state"),
+            422: ("invalid_body",),
         },
     ),
     "cancel_operation": Described(

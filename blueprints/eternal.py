@@ -2,7 +2,8 @@
 
 A timer function starts the sweep after a deployment. POST /api/sweeps starts it too; both leave a
 running sweep alone. The event IntervalChanged, sent to
-/api/operations/sweep:ledger/events/IntervalChanged, changes the interval. A cancel stops the sweep.
+/api/operations/sweep:ledger/events/IntervalChanged, changes the interval; a wrong one gets 422.
+A cancel stops the sweep.
 """
 
 import logging
@@ -12,11 +13,12 @@ from typing import Any, Final, NotRequired, TypedDict, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from activities import limits
 from activities.clock import time_text
 from activities.ids import sweep_id
+from activities.intervals import IntervalChange
 from activities.ledger import Audit, AuditOrder, StuckReport, audit_ledger, report_stuck_payments
 from http_api.bodies import Body, read_body, read_event
 from http_api.instances import look_for
@@ -41,14 +43,6 @@ class SweepBody(Body):
     """The interval, if this request starts the sweep."""
 
     every_minutes: int = Field(EVERY_MINUTES, ge=1, le=limits.SWEEP_MINUTES.most)
-
-
-class IntervalChange(BaseModel):
-    """The data of INTERVAL_EVENT."""
-
-    model_config = ConfigDict(strict=True)
-
-    every_minutes: int = Field(ge=1, le=limits.SWEEP_MINUTES.most)
 
 
 class SoFar(TypedDict):

@@ -6,26 +6,35 @@ operation returns 404 and an ended one 410. A state that does not allow the requ
 so does a child of another operation. All are problem+json.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import azure.durable_functions as df
 import azure.functions as func
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from activities import limits
+from activities.intervals import IntervalChange
 from http_api.answers import RETRY_AFTER_SECONDS, accepted, json_answer, operation_url
-from http_api.bodies import Query, read_json, read_query
+from http_api.bodies import Query, read_body, read_json, read_query
 from http_api.instances import look_for, sdk_problems
 from http_api.listing import Listing, ListingClient
 from http_api.operations import going_operation, is_a_child, known_operation, wrong_state
 from http_api.problems import Problem, answers_problems
 
-# What callers may send to /api/operations/{id}/events/{name}, and which orchestrators receive it.
+
+class OpenEvent(NamedTuple):
+    """The orchestrators that receive an event, and the form of its data; None allows any JSON."""
+
+    received_by: frozenset[str]
+    data: type[BaseModel] | None = None
+
+
+# What callers may send to /api/operations/{id}/events/{name}.
 # The route `cancel` sends CancelRequested. Events whose sender must prove who they are, such as
 # decisions, have routes of their own.
 OPEN_EVENTS: Final = {
-    "GoodsArrived": {"delivery_intake", "trusted_delivery"},
-    "IntervalChanged": {"ledger_sweep"},
+    "GoodsArrived": OpenEvent(frozenset({"delivery_intake", "trusted_delivery"})),
+    "IntervalChanged": OpenEvent(frozenset({"ledger_sweep"}), IntervalChange),
 }
 PAGES_READ: Final = 10  # of the host, at most, for one page of operations
 
@@ -155,14 +164,18 @@ async def retry_operation(
 async def send_event_to_operation(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Send an event with the JSON value in the body, to an operation that receives such events."""
+    """Send an event with the JSON value in the body, to an operation that receives such events.
+
+    Returns 422 if the event has fields and the body does not fit them.
+    """
     event = req.route_params["event"]
     if event not in OPEN_EVENTS:
         known = ", ".join(sorted(OPEN_EVENTS))
         raise Problem(404, "unknown_event", f"event {event[:64]!r} is unknown: send one of {known}")
-    data = read_json(req)
+    received_by, kind = OPEN_EVENTS[event]
+    data = read_body(req, kind).model_dump(mode="json") if kind else read_json(req)
     instance = await going_operation(req, client)
-    if instance.name not in OPEN_EVENTS[event]:
+    if instance.name not in received_by:
         detail = f"operation {instance.id!r} is a {instance.name}, which receives no {event}"
         raise Problem(409, "does_not_receive", detail)
     with sdk_problems(instance.id):

@@ -37,17 +37,16 @@ def _day(value: object) -> date:
 
 Day = Annotated[date, BeforeValidator(_day)]
 
-B = TypeVar("B", bound=Body)
 M = TypeVar("M", bound=BaseModel)
 Q = TypeVar("Q", bound=Query)
 
 
-def read_body(req: func.HttpRequest, kind: type[B], max_bytes: int = BODY_BYTES) -> B:
+def read_body(req: func.HttpRequest, kind: type[M], max_bytes: int = BODY_BYTES) -> M:
     """Return the body as this kind. Raises Problem 413, 400 (not JSON), or 422 with the fields."""
     return _checked("body", _capped(req, max_bytes), kind)
 
 
-def read_message(content: bytes, kind: type[B]) -> B:
+def read_message(content: bytes, kind: type[M]) -> M:
     """Return a queue message, validated like a body. Raises Problem, for the log."""
     return _checked("message", content, kind)
 
@@ -87,7 +86,7 @@ def read_query(req: func.HttpRequest, kind: type[Q]) -> Q:
         raise _problem_of("query", error) from error
 
 
-def _checked(what: str, content: bytes, kind: type[B]) -> B:
+def _checked(what: str, content: bytes, kind: type[M]) -> M:
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:

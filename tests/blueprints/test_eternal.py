@@ -285,6 +285,30 @@ async def test_an_invalid_interval_changes_nothing(hub: ManualHub, quiet: None, 
     assert hub.custom_status(ID)["changes"] == 0
 
 
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"every_minutes": "5"}, "every_minutes"),
+        ({"every_minutes": 0}, "every_minutes"),
+        ({"every_minutes": -5}, "every_minutes"),
+        ({"every_minutes": 1441}, "every_minutes"),
+        ({"every_minutes": 5, "every_seconds": 5}, "every_seconds"),
+        ({}, "every_minutes"),
+        (5, ""),
+    ],
+)
+async def test_the_sender_of_an_invalid_interval_learns_which_field_is_wrong(
+    hub: ManualHub, quiet: None, data: Any, field: str
+) -> None:
+    await sweep(hub)
+
+    answer = await hub.request("POST", f"{HERE}/events/{INTERVAL_EVENT}", json=data)
+
+    assert (answer.status, answer.json()["code"]) == (422, "invalid_body")
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert INTERVAL_EVENT not in [event.get("Name") for event in hub.history(ID)]
+
+
 async def test_the_log_contains_only_the_beginning_of_an_invalid_event(
     hub: ManualHub, quiet: None, caplog: pytest.LogCaptureFixture
 ) -> None:
