@@ -133,12 +133,15 @@ class AppUnderTest:
     # What a test can look at
 
     def calls(self, name: str | None = None, *, kind: Kind | None = None) -> list[Call]:
-        """The calls that orchestrators made, in order: all, or those of a function or a kind."""
+        """The calls that orchestrators made, in order: all, or those of a function or a kind.
+
+        What clients and the test itself send to entities is not among them.
+        """
         if name is not None:
             table = self._machinery.table
-            function = table.activity(name) or table.orchestrator(name)
-            kind_words = "activity or orchestrator"
-            name = self._known(function, kind_words, name, "activity", "orchestration")
+            function = table.activity(name) or table.orchestrator(name) or table.entity(name)
+            kind_words = "activity, orchestrator or entity"
+            name = self._known(function, kind_words, name, "activity", "orchestration", "entity")
         return [
             call
             for call in self._machinery.log.calls

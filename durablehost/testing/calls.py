@@ -9,12 +9,15 @@ from typing import Any, Literal
 from durablehost.errors import FunctionFailed
 from durablehost.hub.clock import Clock
 
-Kind = Literal["activity", "http", "orchestrator"]
+Kind = Literal["activity", "http", "orchestrator", "entity", "signal"]
 
 
 @dataclass(slots=True)
 class Call:
-    """One run of an activity, a `call_http` or a child orchestration."""
+    """One run of an activity, a `call_http`, a child orchestration, or an operation of an entity.
+
+    A signal is an operation without an outcome: it has ended when it is sent.
+    """
 
     kind: Kind
     name: str  # of the function; of a `call_http` its method and URL
@@ -24,6 +27,8 @@ class Call:
     result: Any = None
     error: str | None = None  # such as "ValueError: no order PO-1"
     ended: bool = False
+    key: str | None = None  # of the entity, like the operation
+    operation: str | None = None
 
 
 class CallLog:
@@ -33,8 +38,18 @@ class CallLog:
         self._clock = clock
         self.calls: list[Call] = []
 
-    def begin(self, kind: Kind, name: str, value: Any, instance_id: str) -> Call:
-        call = Call(kind, name, value, instance_id, self._clock.now())
+    def begin(
+        self,
+        kind: Kind,
+        name: str,
+        value: Any,
+        instance_id: str,
+        *,
+        key: str | None = None,
+        operation: str | None = None,
+    ) -> Call:
+        now = self._clock.now()
+        call = Call(kind, name, value, instance_id, now, key=key, operation=operation)
         self.calls.append(call)
         return call
 

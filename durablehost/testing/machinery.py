@@ -85,7 +85,7 @@ def build(
     storage = MemoryStorage()
     invoker = Invoker(own_loop=False, storage=storage, pause=_no_pause)
     shuffle = Shuffle(seed)
-    backend = WatchedBackend(data, log, shuffle)
+    backend = WatchedBackend(data, table, log, shuffle)
     client = HubClient(
         backend,
         clock,

@@ -23,6 +23,7 @@ from durablehost.hub.history import compact, event_raised
 from durablehost.settings import Settings
 from durablehost.store import MEMORY
 from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
+from durablehost.testing.calls import Call
 from durablehost.testing.in_process import Answer
 from durablehost.testing.instances import InstanceState
 from durablehost.testing.machinery import build
@@ -218,7 +219,8 @@ class ManualHub(AppUnderTest):
         Raises FunctionFailed if the operation raised, and Stuck if it does not run.
         """
         name, request_id = self._entity(entity), str(uuid.uuid4())
-        self._machinery.stubs.await_result(request_id)
+        call = Call("entity", name, input, "", self.clock.now(), key=key, operation=operation)
+        self._machinery.backend.running[request_id] = call
         request = {
             "op": operation,
             "signal": False,
@@ -229,13 +231,11 @@ class ManualHub(AppUnderTest):
         }
         self._machinery.backend.send(Message(entity_id(name, key), request))
         await self.run_until_idle()
-        ran = self._machinery.stubs.take_result(request_id)
-        if ran is None:
+        if not call.ended:
             raise Stuck(f"the entity '{name}' with the key '{key}' did not run '{operation}'")
-        is_error, result = ran
-        if is_error:
-            raise FunctionFailed("EntityOperation", str(value_of(result)), "")
-        return value_of(result)
+        if call.error is not None:
+            raise FunctionFailed("EntityOperation", call.error, "")
+        return call.result
 
     async def set_entity_state(self, entity: str, key: str, state: Any) -> None:
         """Set the state of an entity, whether or not it exists."""

@@ -61,8 +61,6 @@ class Stubs:
         # How the executions of orchestrators that the test has a plan for are to fail, if at all.
         self._failures: dict[str, Exception | None] = {}
         self._entities: dict[str, EntityReplacement] = {}
-        self._results: dict[str, tuple[bool, str]] = {}  # of operations a test called, by id
-        self._awaited: set[str] = set()
         self.raised: dict[str, BaseException] = {}  # what orchestrators raised last, by instance
 
     def activity(self, name: str) -> _Plan:
@@ -129,24 +127,7 @@ class Stubs:
         replacement = self._entities.get(function.durable_name)
         if replacement is not None or SET_STATE in body:
             function = replace(function, handler=_entity_of(function, replacement, body))
-        answer = self._invoker.operate(function, body)
-        if self._awaited:
-            self._keep_results(json.loads(body)["batch"], json.loads(answer)["results"])
-        return answer
-
-    def await_result(self, request_id: str) -> None:
-        """Keep the result of this operation for `take_result`."""
-        self._awaited.add(request_id)
-
-    def take_result(self, request_id: str) -> tuple[bool, str] | None:
-        """Return whether the operation failed, and its result as JSON; None before it has run."""
-        return self._results.pop(request_id, None)
-
-    def _keep_results(self, batch: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
-        for operation, result in zip(batch, results, strict=True):
-            if operation["id"] in self._awaited:
-                self._awaited.discard(operation["id"])
-                self._results[operation["id"]] = result["isError"], result["result"]
+        return self._invoker.operate(function, body)
 
 
 async def _result_of(replacement: Replacement, value: Any) -> str:

@@ -1,19 +1,21 @@
-"""The store of a test hub: records children, and shuffles events of the same moment."""
+"""The store of a test hub: records calls of children and entities, and shuffles events."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
+from durablehost.app.functions import FunctionTable
+from durablehost.episodes.scheduled import CallChild, SendRequest
 from durablehost.hub import history
-from durablehost.hub.backend import Decision, OrchestrationWork
+from durablehost.hub.backend import Decision, EntityWork, OrchestrationWork
 from durablehost.hub.history import Event
 from durablehost.store import SqliteBackend
 from durablehost.testing.calls import Call, CallLog
 from durablehost.testing.shuffling import Shuffle
-from durablehost.testing.values import input_value, value_of
+from durablehost.testing.values import value_of
 
 _COMPLETIONS: Final = frozenset(
     {
@@ -28,13 +30,20 @@ _COMPLETIONS: Final = frozenset(
 
 
 class WatchedBackend(SqliteBackend):
-    """Records a child as a call, from the commit that creates it to the one that ends it."""
+    """Records a call from the commit that makes it to the one that ends it.
 
-    def __init__(self, path: Path | str, log: CallLog, shuffle: Shuffle) -> None:
+    A commit happens once, also if a crash lets the code run again.
+    """
+
+    def __init__(
+        self, path: Path | str, table: FunctionTable, log: CallLog, shuffle: Shuffle
+    ) -> None:
         super().__init__(path)
+        self._table = table
         self._log = log
         self._shuffle = shuffle
-        self._running: dict[str, Call] = {}
+        # By the id of the child, or of the request to the entity.
+        self.running: dict[str, Call] = {}
 
     def next_orchestration(
         self, not_now: Mapping[str, int] = MappingProxyType({})
@@ -51,14 +60,49 @@ class WatchedBackend(SqliteBackend):
     def commit_orchestration(self, work: OrchestrationWork, decision: Decision) -> None:
         super().commit_orchestration(work, decision)
         instance = decision.instance
-        for child, _ in decision.children:
-            given = input_value(child.input)
-            call = self._log.begin("orchestrator", child.name, given, instance.id)
-            self._running[child.id] = call
-        if instance.ended and (ended := self._running.pop(instance.id, None)):
-            ended.ended = True
-            result = value_of(instance.output)
-            if instance.status == "Completed":
-                ended.result = result
-            else:
-                ended.error = result if isinstance(result, str) else json.dumps(result)
+        for task in decision.scheduled:
+            if isinstance(task, CallChild):
+                self._begin_child(task, instance.id)
+            elif isinstance(task, SendRequest):
+                self._begin_operation(task, instance.id)
+        if instance.ended:
+            failed = instance.status != "Completed"
+            self._end(instance.id, value_of(instance.output), failed=failed)
+
+    def commit_entity(self, work: EntityWork, decision: Decision) -> None:
+        super().commit_entity(work, decision)
+        for message in decision.messages:
+            reply = json.loads(message.event["Input"])
+            failed = "exceptionType" in reply
+            self._end(message.event["Name"], json.loads(reply["result"]), failed=failed)
+
+    def _begin_child(self, task: CallChild, caller: str) -> None:
+        given = json.loads(task.input)
+        self.running[task.instance_id] = self._log.begin("orchestrator", task.name, given, caller)
+
+    def _begin_operation(self, task: SendRequest, caller: str) -> None:
+        _, name, key = task.target.split("@", 2)
+        function = self._table.entity(name)
+        assert function is not None, f"no episode sends a request to the unknown entity {name}"
+        call = self._log.begin(
+            "signal" if task.signal else "entity",
+            function.durable_name,
+            json.loads(task.input),
+            caller,
+            key=key,
+            operation=task.operation,
+        )
+        if task.signal:
+            call.ended = True
+        else:
+            self.running[task.request_id] = call
+
+    def _end(self, call_id: str, outcome: Any, *, failed: bool) -> None:
+        call = self.running.pop(call_id, None)
+        if call is None:
+            return
+        call.ended = True
+        if not failed:
+            call.result = outcome
+        else:
+            call.error = outcome if isinstance(outcome, str) else json.dumps(outcome)

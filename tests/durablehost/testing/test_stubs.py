@@ -202,5 +202,5 @@ async def test_a_name_that_the_app_does_not_have_is_refused(hub: ManualHub) -> N
         hub.replace_orchestrator("vendors", str)
     with pytest.raises(LookupError, match="no entity 'counts'; it has: count"):
         hub.replace_entity("counts", print)
-    with pytest.raises(LookupError, match="no activity or orchestrator 'closes'; it has: close, "):
+    with pytest.raises(LookupError, match="no activity, orchestrator or entity 'closes'; "):
         hub.calls("closes")
