@@ -35,6 +35,7 @@ STEPS: Final = (
     "posting",
     "notifying",
 )
+ON_ITS_WAY: Final = timedelta(seconds=10)  # how long a decision that the route accepted may take
 
 
 class ReviewRecord(TypedDict):
@@ -135,7 +136,7 @@ def _ask_reviewer(
     """Mail a person the link of this round, and wait for the decision.
 
     The decision counts from before the mail is sent, and while the mail is retried. Returns None if
-    no decision arrives in time, or if it is malformed.
+    no decision is made in time, or if it is malformed. Raises the Failure of the mail.
     """
     expires, fields, doubts = time_text(until), judgement["fields"], judgement["doubts"]
     show_step(context, "reviewing", round=number, expires=expires, fields=fields, doubts=doubts)
@@ -144,6 +145,7 @@ def _ask_reviewer(
     )
     decision: Any = context.wait_for_external_event(reviewed_event(number, expires))
     give_up, attempt = context.current_utc_datetime + PATIENT.within, 1
+    failure: Failure | None = None
     while not decision.is_completed and context.current_utc_datetime < until:
         mail: Any = context.call_activity(request_document_review, request)
         yield context.task_any([decision, mail])
@@ -151,14 +153,19 @@ def _ask_reviewer(
             break
         pause = until - context.current_utc_datetime
         if isinstance(mail.result, Exception):  # so a failed call ends in `task_any`
-            failure = failure_of(mail.result)
+            refused = failure_of(mail.result)
             try:
-                pause = min(pause, pause_after(context, failure, PATIENT, attempt, give_up))
-            except Failure:
-                show_step(context, "failed")  # no decision is accepted from now on
-                raise
+                pause = min(pause, pause_after(context, refused, PATIENT, attempt, give_up))
+            except Failure as last:
+                failure = last
+                show_step(context, "failed")  # the route accepts no decision from now on
+                break
             attempt += 1
         yield from wait_any(context, [decision], pause)
+    if not decision.is_completed:  # the route may have accepted one a moment ago
+        yield from wait_any(context, [decision], ON_ITS_WAY)
+    if failure and not decision.is_completed:
+        raise failure
     # A decision that was accepted in time may arrive later, for example in a suspended document.
     review = read_event(decision.result, Review) if decision.is_completed else None
     return review if review and review.at < expires else None

@@ -9,6 +9,7 @@ import pytest
 
 from activities.decision_tokens import DecisionGrant, make_token
 from activities.reviews import REVIEWER
+from blueprints.document_pipeline_judging import ON_ITS_WAY
 from blueprints.document_pipeline_reviews import reviewed_event
 from durablehost.testing import Answer, ManualHub
 from tests.outside import Sandbox
@@ -90,7 +91,7 @@ async def test_a_document_without_a_decision_expires_to_the_second(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     document = await in_doubt(hub)
-    await hub.advance(TWO_DAYS - A_SECOND)
+    await hub.advance(TWO_DAYS + ON_ITS_WAY - A_SECOND)
     assert hub.status(document) == "Running"
 
     await hub.advance(A_SECOND)
@@ -392,6 +393,7 @@ async def test_a_mail_that_cannot_be_sent_fails_the_document(
     monkeypatch.setenv("REVIEWER", "nobody")
 
     document = await take_in(hub, scanned("INV-1 ?0.6"))
+    await hub.run_until_ended(document)
 
     shown = (await hub.request("GET", f"/api/operations/{document}")).json()
     assert (shown["runtimeStatus"], shown["output"]["code"]) == ("Failed", "bad_request")
@@ -413,6 +415,35 @@ async def test_no_decision_is_accepted_while_the_failure_of_the_document_is_mail
     assert code(late) == (410, "review_ended")
 
 
+async def test_a_decision_that_was_accepted_just_before_its_document_fails_counts(
+    hub: ManualHub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sandbox.fault("mail", method="POST", lose_answer_next=1)
+    document = await in_doubt(hub)  # the mail arrived, and its answer was lost
+    monkeypatch.setenv("REVIEWER", "nobody")
+    await hub.raise_event(document, reviewed_event(1, EXPIRES), A_REVIEW, after=5 * A_SECOND)
+
+    await hub.advance(4 * A_SECOND)
+    assert hub.custom_status(document)["step"] == "failed"
+    await hub.run_until_ended(document)
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
+async def test_a_decision_that_was_accepted_just_before_the_deadline_counts_if_it_arrives_after_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    document = await in_doubt(hub)
+    in_time = A_REVIEW | {"at": "2026-01-02T23:59:59Z"}
+    await hub.raise_event(
+        document, reviewed_event(1, EXPIRES), in_time, after=TWO_DAYS + 2 * A_SECOND
+    )
+
+    await hub.run_until_ended(document)
+
+    assert hub.output(document)["outcome"] == "posted"
+
+
 async def test_a_decision_for_an_earlier_run_changes_nothing(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
@@ -431,6 +462,7 @@ async def test_a_decision_after_the_deadline_is_too_late(
     await hub.advance(TWO_DAYS + timedelta(days=days))
 
     assert code(await decide(hub, await link(sandbox))) == (410, "token_expired")
+    await hub.run_until_ended(document)
     assert hub.output(document)["outcome"] == "expired"
 
 
