@@ -37,6 +37,7 @@ from orchestration.failures import Failed, Failure, failure_of, on_failure
 from orchestration.retrying import call_with_retry
 
 APPROVAL_REQUIRED: Final = "approval_required"
+CANCELLED: Final = "cancelled"
 # A mail changes nothing about the payment, so the fixed pauses of the SDK's retry are enough.
 MAIL_RETRY: Final = df.RetryOptions(
     first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=5
@@ -127,9 +128,20 @@ async def check_payment_approval(
     await _require_approval(client, order["vendor"], order["number"], order["amount_cents"])
 
 
+def _not_paid(payment: str, failure: Failure, key: str) -> Message:
+    """Return the mail to accounts payable about a payment that was cancelled or has failed."""
+    if failure.code != CANCELLED:
+        return failure_message(payment, failure, key)
+    text = (
+        f"{failure.message}.\n\nMoney that had been moved is back in our account.\n"
+        f"POST /api/operations/{payment}/retry pays after all.\n"
+    )
+    return Message(to=PAYABLES, subject=f"{payment} was cancelled"[:200], text=text, key=key)
+
+
 @bp.orchestration_trigger(context_name="context", input_type=dict)
 @on_cancel("ends_itself", left="money that was moved stays moved: see the bank's ledger")
-@on_failure(send_message, failure_message)
+@on_failure(send_message, _not_paid)
 def invoice_payment(
     context: df.DurableOrchestrationContext,
 ) -> Generator[Any, Any, Paid | Unfinished]:
@@ -217,7 +229,7 @@ def _fail_if_cancelled(cancel: Any) -> None:
     if cancel.is_completed:
         reason = cancel_reason(cancel.result)
         why = f": {reason}" if reason else ""
-        raise Failure("cancelled", f"the payment was cancelled{why}")
+        raise Failure(CANCELLED, f"the payment was cancelled{why}")
 
 
 async def _require_approval(

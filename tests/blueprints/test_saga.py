@@ -359,6 +359,25 @@ async def test_a_cancel_takes_effect_when_the_current_step_has_ended(
     }
     assert len((await sandbox.get(f"/bank/ledger?payment={ID}"))["entries"]) == entries
     assert await is_undone(sandbox)
+    [mail] = await sandbox.mails(PAYABLES)
+    assert mail["subject"] == f"{ID} was cancelled"
+    assert "the payment was cancelled: wrong vendor" in mail["text"]
+
+
+async def test_a_cancelled_payment_that_is_retried_is_paid(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("bank.debits", fail_next=2)
+    await hub.request("POST", "/api/payments", json=PAYMENT)
+    await hub.request("POST", f"{HERE}/cancel")
+    await hub.run_until_ended(ID)
+    assert hub.status(ID) == "Failed"
+
+    await hub.request("POST", f"{HERE}/retry")
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["outcome"] == "paid"
+    assert await is_complete(sandbox)
 
 
 async def test_a_cancel_after_the_posting_changes_nothing(hub: ManualHub, sandbox: Sandbox) -> None:
