@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -101,9 +101,13 @@ def build(
     keys = Keys(function=function_key, enforced=True) if function_key else Keys()
     front = Front(table, settings, client, saved, invoker, keys)
 
+    def called(name: str) -> Function:
+        function = table.activity(name)
+        assert function is not None, f"no episode schedules the unknown activity {name}"
+        return function
+
     async def run_activity(activity: ActivityWork) -> str:
-        function = table.activity(activity.name)
-        assert function is not None, f"no episode schedules the unknown activity {activity.name}"
+        function = called(activity.name)
         payload = await front.lend_client() if function.client_bindings else ""
         return await invoker.activity(function, activity.input, activity.instance_id, payload)
 
@@ -111,7 +115,9 @@ def build(
     http = HttpStubs(log, front.send)
 
     async def run(activity: ActivityWork) -> str:
-        return await (http if activity.name == HTTP_ACTIVITY else stubs).run(activity)
+        if activity.name == HTTP_ACTIVITY:
+            return await http.run(activity)
+        return await stubs.run(replace(activity, name=called(activity.name).durable_name))
 
     async def fire(function: Function, value: object) -> None:
         await invoker.trigger(function, value, await front.lend_client())

@@ -60,7 +60,7 @@ class ManualWork:
         self._fire = fire
         self._shuffle = shuffle
         self._rounds = Rounds(backend, table, stubs, clock, settings)
-        self._takes: dict[str, timedelta] = {}
+        self._takes: dict[str, timedelta] = {}  # names ignore case
         self._under_way: list[tuple[datetime, ActivityWork]] = []  # and when each is done
         self._running: set[asyncio.Future[Event]] = set()  # also by other calls of the test
         self._ends: list[tuple[ActivityWork, Event]] = []  # of activities that have run
@@ -125,7 +125,7 @@ class ManualWork:
 
     def slow_down(self, activity: str, takes: timedelta) -> None:
         """Make each call take this long. It has its effects at the end."""
-        self._takes[activity] = takes
+        self._takes[activity.lower()] = takes
 
     # Crashes
 
@@ -169,7 +169,7 @@ class ManualWork:
         ends = self._ends  # if the hub crashes meanwhile, what ends here is lost
         now = self._clock.now()
         while activity := self._backend.next_activity():
-            takes = self._takes.get(activity.name, timedelta())
+            takes = self._takes.get(activity.name.lower(), timedelta())
             self._under_way.append((now + takes, activity))
         due = [activity for done, activity in self._under_way if done <= now]
         self._under_way = [(done, activity) for done, activity in self._under_way if done > now]

@@ -77,8 +77,11 @@ class WatchedBackend(SqliteBackend):
             self._end(message.event["Name"], json.loads(reply["result"]), failed=failed)
 
     def _begin_child(self, task: CallChild, caller: str) -> None:
-        given = json.loads(task.input)
-        self.running[task.instance_id] = self._log.begin("orchestrator", task.name, given, caller)
+        function = self._table.orchestrator(task.name)
+        assert function is not None, f"no episode calls the unknown orchestrator {task.name}"
+        self.running[task.instance_id] = self._log.begin(
+            "orchestrator", function.durable_name, json.loads(task.input), caller
+        )
 
     def _begin_operation(self, task: SendRequest, caller: str) -> None:
         _, name, key = task.target.split("@", 2)

@@ -197,6 +197,25 @@ async def test_an_entity_can_be_called_and_gives_its_result_or_its_failure(hub: 
         await hub.call_entity("count", "a", "break")
 
 
+async def test_the_case_of_names_makes_no_difference(hub: ManualHub) -> None:
+    def shouts(context):
+        yield context.call_sub_orchestrator("VENDOR", "acme", "child")
+        return (yield context.call_activity("CLOSE", "acme"))
+
+    hub.replace_orchestrator("Closing", shouts)
+    hub.replace_orchestrator("Vendor", str.upper)
+    hub.replace_activity("Close", lambda vendor: f"not {vendor}")
+    hub.slow_activity("Close", timedelta(hours=1))
+    began = hub.clock.now()
+
+    assert await hub.result(await close_month(hub)) == "not acme"
+    assert hub.clock.now() - began == timedelta(hours=1)
+    assert [call.result for call in hub.calls("Vendor") + hub.calls("Close")] == [
+        "ACME",
+        "not acme",
+    ]
+
+
 async def test_a_name_that_the_app_does_not_have_is_refused(hub: ManualHub) -> None:
     with pytest.raises(LookupError, match="no orchestrator 'vendors'; it has: closing, vendor"):
         hub.replace_orchestrator("vendors", str)
