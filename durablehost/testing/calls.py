@@ -12,7 +12,7 @@ from durablehost.hub.clock import Clock
 Kind = Literal["activity", "http", "orchestrator", "entity", "signal"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Call:
     """One run of an activity, a `call_http`, a child orchestration, or an operation of an entity.
 
@@ -29,6 +29,17 @@ class Call:
     ended: bool = False
     key: str | None = None  # of the entity, like the operation
     operation: str | None = None
+
+    def __repr__(self) -> str:
+        operation = f" '{self.key}' {self.operation}" if self.key is not None else ""
+        called = f"{self.kind} {self.name}{operation}({self.input!r})"
+        if self.kind == "signal":
+            return f"<{called}>"
+        if not self.ended:
+            return f"<{called} has not ended>"
+        if self.error is not None:
+            return f"<{called} failed: {self.error}>"
+        return f"<{called} = {self.result!r}>"
 
 
 class CallLog:

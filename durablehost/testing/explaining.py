@@ -3,7 +3,7 @@
 import json
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,8 +15,10 @@ from durablehost.episodes.waited_for import Waits, waits_of
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history
 from durablehost.hub.backend import Backend, Instance, OrchestrationWork
+from durablehost.hub.client import entity_id
 from durablehost.hub.clock import Clock
 from durablehost.hub.history import Event
+from durablehost.testing.calls import Call
 
 _FAILED: Final = (history.TASK_FAILED, history.SUB_ORCHESTRATION_FAILED)
 _FRAME: Final = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
@@ -33,6 +35,7 @@ class Explainer:
         clock: Clock,
         orchestrate: Callable[[Function, str], str],
         raised: Mapping[str, BaseException],
+        calls: Sequence[Call],
     ) -> None:
         """`raised` has what the orchestrators of instances raised last, by instance id."""
         self._backend = backend
@@ -40,6 +43,7 @@ class Explainer:
         self._clock = clock
         self._orchestrate = orchestrate
         self._raised = raised
+        self._calls = calls
         self._is_open = True
 
     def close(self) -> None:
@@ -85,6 +89,12 @@ class Explainer:
         for event in reversed(failed):
             if first_line(event["Reason"] or "") in words:
                 yield from self._cause_of(event, events)
+                return
+        for call in reversed(self._calls):
+            of_entity = call.kind == "entity" and call.instance_id == instance.id
+            if of_entity and call.error and call.error in words:
+                entity = entity_id(call.name, call.key or "")
+                yield f"operation '{call.operation}' of the entity '{entity}' failed"
                 return
 
     def _cause_of(self, failed: Event, events: list[Event]) -> Iterator[str]:

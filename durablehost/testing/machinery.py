@@ -123,7 +123,7 @@ def build(
         await invoker.trigger(function, value, await front.lend_client())
 
     timers = TimerFunctions(table, settings, clock.now())
-    explainer = Explainer(backend, table, clock, stubs.look, stubs.raised)
+    explainer = Explainer(backend, table, clock, stubs.look, stubs.raised, log.calls)
     work = ManualWork(
         backend,
         client,

@@ -100,6 +100,25 @@ async def test_a_failed_operation_shows_what_the_orchestrator_gets(hub: ManualHu
     assert (call.result, call.ended) == (None, True)
 
 
+async def test_calls_show_themselves_readably(hub: ManualHub) -> None:
+    during = []
+
+    def answer(key: str, operation: str, given: Any) -> None:
+        during.append(repr(hub.calls()[-1]))
+        if operation == "distance":
+            raise LookupError("no such car")
+
+    hub.replace_entity("Mileage", answer)
+    await drive(hub)
+
+    assert during[-1] == "<entity Mileage 'red' distance(None) has not ended>"
+    assert list(map(repr, hub.calls()[1:])) == [
+        "<signal Mileage 'red' drive({'km': 4})>",
+        "<activity park('red') = 'red is parked'>",
+        "<entity Mileage 'red' distance(None) failed: no such car>",
+    ]
+
+
 async def test_operations_that_a_stub_answers_are_calls_too(hub: ManualHub) -> None:
     def answer(key: str, operation: str, given: Any) -> int:
         if operation == "weight":

@@ -132,6 +132,17 @@ async def test_a_failure_in_the_code_of_the_orchestrator_has_its_line() -> None:
     assert f":{line_of('raise ValueError')}" in str(e.value)
 
 
+async def test_the_reason_names_the_entity_whose_operation_failed() -> None:
+    async with new_hub() as hub:
+        hub.replace_entity("Stock", lambda key, operation, given: 1 / 0)
+        failed = await hub.start("asks_stock")
+
+        said = hub.explain(failed)
+
+    assert "failed: division by zero" in said
+    assert said.endswith("\n  operation 'count' of the entity '@stock@Bolts' failed")
+
+
 async def test_a_terminated_instance_has_no_result() -> None:
     async with new_hub() as hub:
         waiting = await hub.start("checks", instance_id="c")
