@@ -1,5 +1,6 @@
 """An app on a hub in memory: what a test puts in place of its parts, and what there is to see."""
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -74,6 +75,7 @@ class AppUnderTest:
         A plain function gets the input, and the instance completes with what it returns. A
         generator function runs as an orchestrator and gets the context.
         """
+        _refuse_async(replacement, "an orchestrator")
         self._machinery.stubs.orchestrator(self._orchestrator(name)).replacement = replacement
 
     def fail_orchestrator(
@@ -84,6 +86,7 @@ class AppUnderTest:
 
     def replace_entity(self, name: str, replacement: EntityReplacement) -> None:
         """Answer each operation with `replacement(key, operation, input)`; no state is kept."""
+        _refuse_async(replacement, "an entity")
         self._machinery.stubs.replace_entity(self._entity(name), replacement)
 
     # HTTP
@@ -205,7 +208,7 @@ class AppUnderTest:
 
     def entity_state(self, entity: str, key: str) -> Any:
         """The state of an entity; None if it has none. Raises InstanceNotFound."""
-        return json.loads(self._machinery.client.entity_state(entity, key))
+        return json.loads(self._machinery.client.entity_state(self._entity(entity), key))
 
     # Problems
 
@@ -303,3 +306,8 @@ class AppUnderTest:
             parent_id=instance.parent.instance_id if instance.parent else None,
             _described=lambda: explainer.describe(instance),
         )
+
+
+def _refuse_async(replacement: Callable[..., Any], what: str) -> None:
+    if inspect.iscoroutinefunction(replacement):
+        raise TypeError(f"{what} cannot be async, and neither can its replacement")

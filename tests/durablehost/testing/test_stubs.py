@@ -197,6 +197,18 @@ async def test_an_entity_can_be_called_and_gives_its_result_or_its_failure(hub: 
         await hub.call_entity("count", "a", "break")
 
 
+async def test_orchestrators_and_entities_are_not_replaced_by_async_functions(
+    hub: ManualHub,
+) -> None:
+    async def waits(*given):
+        return 1
+
+    with pytest.raises(TypeError, match="an orchestrator cannot be async"):
+        hub.replace_orchestrator("vendor", waits)
+    with pytest.raises(TypeError, match="an entity cannot be async"):
+        hub.replace_entity("count", waits)
+
+
 async def test_the_case_of_names_makes_no_difference(hub: ManualHub) -> None:
     def shouts(context):
         yield context.call_sub_orchestrator("VENDOR", "acme", "child")
@@ -221,5 +233,7 @@ async def test_a_name_that_the_app_does_not_have_is_refused(hub: ManualHub) -> N
         hub.replace_orchestrator("vendors", str)
     with pytest.raises(LookupError, match="no entity 'counts'; it has: count"):
         hub.replace_entity("counts", print)
+    with pytest.raises(LookupError, match="no entity 'counts'; it has: count"):
+        hub.entity_state("counts", "all")
     with pytest.raises(LookupError, match="no activity, orchestrator or entity 'closes'; "):
         hub.calls("closes")
