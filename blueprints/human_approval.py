@@ -38,7 +38,7 @@ from http_api.bodies import Body, read_body, read_event
 from http_api.problems import answers_problems, failures_as_problems
 from http_api.starting import start_once
 from orchestration.cancel_rules import on_cancel
-from orchestration.failures import failure_of, on_failure
+from orchestration.failures import Failure, failure_of, on_failure
 
 LONGEST: Final = timedelta(days=3)  # a timer of more than six days cannot be cancelled
 ON_ITS_WAY: Final = timedelta(seconds=10)  # how long a vote that the route has accepted may take
@@ -126,6 +126,9 @@ def payment_approval(context: df.DurableOrchestrationContext) -> Generator[Any, 
             _count(context, ballot, votes)
         now = _now(context)
 
+    if ballot.result is None:  # the route may have accepted a vote a moment ago
+        yield context.create_timer(context.current_utc_datetime + ON_ITS_WAY)
+        _count(context, ballot, votes)
     ballot.step = result = ballot.result or "expired"
     context.set_custom_status(ballot.as_status())
     yield from _mail_result(context, payment, ballot, result)
@@ -182,13 +185,20 @@ def _mail(
         elif call.is_completed:
             mails.succeeded(role, _now(context))
     ballot.step = "waiting" if ballot.step == "asking" else ballot.step
-    unreached = mails.unreached(ballot.undecided)
-    if len(ballot.asked) - len(unreached) < ballot.needed:
-        ballot.step = "failed"  # from now on the route accepts no vote
+    if _too_few(ballot, mails):
+        step, ballot.step = ballot.step, "failed"  # the route accepts no vote from now on
         context.set_custom_status(ballot.as_status())
         yield context.create_timer(context.current_utc_datetime + ON_ITS_WAY)
         _count(context, ballot, votes)
-        raise unreached[0]
+        if unreached := _too_few(ballot, mails):
+            raise unreached
+        ballot.step = step  # somebody whom no mail has reached has voted
+
+
+def _too_few(ballot: Ballot, mails: Mails) -> Failure | None:
+    """Why the mails reach fewer people than needed, or None. A person who has voted is reached."""
+    unreached = mails.unreached(ballot.undecided)
+    return unreached[0] if len(ballot.asked) - len(unreached) < ballot.needed else None
 
 
 def _count(context: df.DurableOrchestrationContext, ballot: Ballot, votes: dict[str, Any]) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from activities.messages import PAYABLES
+from blueprints.human_approval import ON_ITS_WAY
 from blueprints.human_approval_voting import decided_event
 from durablehost.app.functions import FunctionTable
 from durablehost.testing import ManualHub, every_crash
+from orchestration.failures import Failure
 from tests.approving import (
     ASK,
     CFO,
@@ -207,7 +209,7 @@ async def test_an_approval_expires_after_thirty_days_to_the_second(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
     await ask(hub)
-    await hub.advance(timedelta(days=30) - timedelta(seconds=1))
+    await hub.advance(timedelta(days=30) + ON_ITS_WAY - timedelta(seconds=1))
     assert hub.status(ID) == "Running"
 
     await hub.advance(timedelta(seconds=1))
@@ -383,6 +385,18 @@ async def test_a_vote_that_was_accepted_in_time_counts_although_it_arrives_after
     assert hub.output(ID)["outcome"] == "approved"
 
 
+async def test_a_vote_that_was_accepted_just_before_the_deadline_counts_if_it_arrives_after_it(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await ask(hub)
+    in_time = A_VOTE | {"at": "2026-01-30T23:59:59Z"}
+    await hub.raise_event(ID, LEAD_DECIDED, in_time, after=timedelta(days=30, seconds=2))
+
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["outcome"] == "approved"
+
+
 async def test_an_outage_of_the_mail_delays_the_first_mails(
     hub: ManualHub, sandbox: Sandbox
 ) -> None:
@@ -422,7 +436,7 @@ async def test_an_approval_that_expires_while_mail_is_down_ends_then(
     await sandbox.fault("mail", about=DIRECTOR, fail_next=100_000)
     await ask(hub, **LARGE)
 
-    await hub.advance(timedelta(hours=3))
+    await hub.advance(timedelta(hours=3) + ON_ITS_WAY)
 
     assert hub.output(ID)["outcome"] == "expired"
 
@@ -471,6 +485,21 @@ async def test_no_vote_is_accepted_while_the_failure_of_the_approval_is_mailed(
     assert (late.status, late.json()["code"]) == (410, "approval_ended")
     await hub.run_until_ended(ID)
     assert decided(hub) == {"lead": "approve"}
+
+
+async def test_a_vote_that_was_accepted_just_before_its_approval_fails_decides(
+    hub: ManualHub, sandbox: Sandbox
+) -> None:
+    await sandbox.fault("mail", method="POST", lose_answer_next=1)
+    await ask(hub)  # the mail arrived, and its answer was lost
+    hub.fail_activity("request_approval", Failure("bad_request", "the address is unknown"))
+    await hub.raise_event(ID, LEAD_DECIDED, A_VOTE, after=timedelta(seconds=5))
+
+    await hub.advance(timedelta(seconds=4))
+    assert hub.custom_status(ID)["step"] == "failed"
+    await hub.run_until_ended(ID)
+
+    assert hub.output(ID)["outcome"] == "approved"
 
 
 async def test_two_of_three_decide_although_the_third_has_no_address(
