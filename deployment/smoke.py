@@ -235,14 +235,9 @@ class Smoke:
                 raise Wrong(f"{check.event}: {answer.status_code} {answer.text}")
             return check.ends
         if check.pattern == "human_approval" and self.sandbox:
-            mailbox = f"{self.sandbox}/mail/messages?to=lead@example.com"
-            instance = location.rpartition("/")[2]
-            mails = requests.get(mailbox, timeout=_TIMEOUT).json()["messages"]
-            links = [mail["text"].split()[-1] for mail in mails if instance in mail["text"]]
-            if not links:
-                raise Wrong("no mail about the approval has arrived")
+            link = self._mailed_link(location.rpartition("/")[2])
             # Without our own key: the one in the link has to let its reader in.
-            answer = requests.post(links[-1], json={"decision": "approve"}, timeout=_TIMEOUT)
+            answer = requests.post(link, json={"decision": "approve"}, timeout=_TIMEOUT)
             if answer.status_code != 202:
                 raise Wrong(f"the link in the mail: {answer.status_code} {answer.text}")
             return check.ends
@@ -250,6 +245,21 @@ class Smoke:
         if answer.status_code != 202:
             raise Wrong(f"cancel: {answer.status_code} {answer.text}")
         return {"outcome": "cancelled"} if "outcome" in check.ends else check.ends
+
+    def _mailed_link(self, instance: str) -> str:
+        """Wait for the mail about an approval, and return its link. Raises Wrong.
+
+        The app sends a mail that failed again after 2, 4, 8, … seconds.
+        """
+        mailbox = f"{self.sandbox}/mail/messages?to=lead@example.com"
+        until = time.monotonic() + self.within
+        while time.monotonic() < until:
+            mails = requests.get(mailbox, timeout=_TIMEOUT).json()["messages"]
+            links = [mail["text"].split()[-1] for mail in mails if instance in mail["text"]]
+            if links:
+                return str(links[-1])
+            time.sleep(self.pause)
+        raise Wrong(f"no mail about the approval has arrived within {self.within:.0f} seconds")
 
     def _until(
         self, session: requests.Session, address: str, reached: Any, *, running: bool = True

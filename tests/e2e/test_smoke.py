@@ -1,9 +1,10 @@
 """The smoke test finds what works and what does not, where keys are asked for as in Azure."""
 
 import contextlib
+import dataclasses
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -194,6 +195,19 @@ def test_the_smoke_test_names_what_does_not_work_and_fails(
     assert said.splitlines()[-1] == "3 of 3 failed"
     assert "POST /api/payments: 401" in said
     assert "saga has no result to go on with" in said
+
+
+def test_the_smoke_test_waits_for_a_mail_that_failed_at_first(guarded: Site, world: Site) -> None:
+    about = "a payment that only this test approves"
+    fault = {"on": "mail", "method": "POST", "fail_next": 1, "about": about}
+    [check] = [each for each in smoke.CHECKS if each.pattern == "human_approval"]
+    assert isinstance(check.body, Mapping)
+    asked = dataclasses.replace(check, body={**check.body, "purpose": about})
+    world.send("POST", "/faults", fault)
+
+    seen = smoke.Smoke(guarded.base, KEYS["function"], world.base, pause=0.1).check(asked)
+
+    assert (seen.wrong, seen.pattern) == ("", "human_approval")
 
 
 def test_a_scan_that_event_grid_reports_starts_an_intake(
