@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from durablehost.app.functions import Function
+from durablehost import sdk_patches
 from durablehost.app.functions import Kind as FunctionKind
 from durablehost.episodes.waited_for import Waits
 from durablehost.hub.backend import Instance, Query
@@ -22,6 +22,8 @@ from durablehost.testing.instances import InstanceState, RuntimeStatus
 from durablehost.testing.machinery import Machinery
 from durablehost.testing.stubs import EntityReplacement
 from durablehost.testing.values import input_value, value_of
+
+Named = str | Callable[..., Any]  # the name of a durable function, or the decorated function
 
 _SHOWN: Final = 10  # problems in one text
 
@@ -45,49 +47,49 @@ class AppUnderTest:
 
     # Activities
 
-    def replace_activity(self, name: str, replacement: Callable[[Any], Any]) -> None:
+    def replace_activity(self, function: Named, replacement: Callable[[Any], Any]) -> None:
         """Run `replacement` instead of the activity, with its input. It may be async."""
-        self._machinery.stubs.activity(self._activity(name)).replacement = replacement
+        self._machinery.stubs.activity(self._activity(function)).replacement = replacement
 
     def fail_activity(
-        self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
+        self, function: Named, error: Exception, *, on_call: int = 1, times: int | None = 1
     ) -> None:
         """Make the nth call from now fail with this error; `times` calls fail in all.
 
         With `times=None` that call and all later ones fail.
         """
-        self._machinery.stubs.activity(self._activity(name)).fail(error, on_call, times)
+        self._machinery.stubs.activity(self._activity(function)).fail(error, on_call, times)
 
-    def repeat_activity(self, name: str, *, on_call: int = 1) -> None:
+    def repeat_activity(self, function: Named, *, on_call: int = 1) -> None:
         """Make the nth call from now run twice, as on Azure. The second result counts."""
-        plan = self._machinery.stubs.activity(self._activity(name))
+        plan = self._machinery.stubs.activity(self._activity(function))
         plan.repeated.add(plan.made + on_call)
 
-    def slow_activity(self, name: str, takes: timedelta) -> None:
+    def slow_activity(self, function: Named, takes: timedelta) -> None:
         """Make each call of an activity take this long. Its effects come at the end."""
-        self._machinery.work.slow_down(self._activity(name), takes)
+        self._machinery.work.slow_down(self._activity(function), takes)
 
     # Orchestrators and entities
 
-    def replace_orchestrator(self, name: str, replacement: Callable[..., Any]) -> None:
+    def replace_orchestrator(self, function: Named, replacement: Callable[..., Any]) -> None:
         """Run `replacement` instead of the orchestrator, wherever it is started.
 
         A plain function gets the input, and the instance completes with what it returns. A
         generator function runs as an orchestrator and gets the context.
         """
         _refuse_async(replacement, "an orchestrator")
-        self._machinery.stubs.orchestrator(self._orchestrator(name)).replacement = replacement
+        self._machinery.stubs.orchestrator(self._orchestrator(function)).replacement = replacement
 
     def fail_orchestrator(
-        self, name: str, error: Exception, *, on_call: int = 1, times: int | None = 1
+        self, function: Named, error: Exception, *, on_call: int = 1, times: int | None = 1
     ) -> None:
         """Make the nth instance from now fail with this error; `times` instances fail in all."""
-        self._machinery.stubs.orchestrator(self._orchestrator(name)).fail(error, on_call, times)
+        self._machinery.stubs.orchestrator(self._orchestrator(function)).fail(error, on_call, times)
 
-    def replace_entity(self, name: str, replacement: EntityReplacement) -> None:
+    def replace_entity(self, function: Named, replacement: EntityReplacement) -> None:
         """Answer each operation with `replacement(key, operation, input)`; no state is kept."""
         _refuse_async(replacement, "an entity")
-        self._machinery.stubs.replace_entity(self._entity(name), replacement)
+        self._machinery.stubs.replace_entity(self._entity(function), replacement)
 
     # HTTP
 
@@ -135,16 +137,15 @@ class AppUnderTest:
 
     # What a test can look at
 
-    def calls(self, name: str | None = None, *, kind: Kind | None = None) -> list[Call]:
+    def calls(self, function: Named | None = None, *, kind: Kind | None = None) -> list[Call]:
         """The calls that orchestrators made, in order: all, or those of a function or a kind.
 
         What clients and the test itself send to entities is not among them.
         """
-        if name is not None:
-            table = self._machinery.table
-            function = table.activity(name) or table.orchestrator(name) or table.entity(name)
-            kind_words = "activity, orchestrator or entity"
-            name = self._known(function, kind_words, name, "activity", "orchestration", "entity")
+        name = None
+        if function is not None:
+            words = "activity, orchestrator or entity"
+            name = self._known(words, function, "activity", "orchestration", "entity")
         return [
             call
             for call in self._machinery.log.calls
@@ -206,7 +207,7 @@ class AppUnderTest:
         """Why an instance failed or what it waits for, and the problems noticed, as text."""
         return self._machinery.explainer.explain(self._machinery.client.status(instance_id))
 
-    def entity_state(self, entity: str, key: str) -> Any:
+    def entity_state(self, entity: Named, key: str) -> Any:
         """The state of an entity; None if it has none. Raises InstanceNotFound."""
         return json.loads(self._machinery.client.entity_state(self._entity(entity), key))
 
@@ -273,22 +274,32 @@ class AppUnderTest:
 
     # Names
 
-    def _activity(self, name: str) -> str:
-        return self._known(self._machinery.table.activity(name), "activity", name, "activity")
+    def _activity(self, function: Named) -> str:
+        return self._known("activity", function, "activity")
 
-    def _orchestrator(self, name: str) -> str:
-        function = self._machinery.table.orchestrator(name)
-        return self._known(function, "orchestrator", name, "orchestration")
+    def _orchestrator(self, function: Named) -> str:
+        return self._known("orchestrator", function, "orchestration")
 
-    def _entity(self, name: str) -> str:
-        return self._known(self._machinery.table.entity(name), "entity", name, "entity")
+    def _entity(self, function: Named) -> str:
+        return self._known("entity", function, "entity")
 
-    def _known(self, function: Function | None, kind: str, name: str, *kinds: FunctionKind) -> str:
+    def _known(self, words: str, function: Named, *kinds: FunctionKind) -> str:
         """The name as the app spells it. Raises LookupError, which lists the known names."""
-        if function is not None:
-            return function.durable_name
-        names = [one for of in kinds for one in self._machinery.table.durable_names(of)]
-        raise LookupError(f"the app has no {kind} '{name}'; it has: {', '.join(names)}")
+        name = self._name_of(function)
+        names = [one for kind in kinds for one in self._machinery.table.durable_names(kind)]
+        for known in names:
+            if known.lower() == name.lower():
+                return known
+        raise LookupError(f"the app has no {words} '{name}'; it has: {', '.join(names)}")
+
+    def _name_of(self, function: Named) -> str:
+        """What orchestrators call the function, which a decorator has made a builder."""
+        if isinstance(function, str):
+            return function
+        builder = sdk_patches.function_of(function)
+        name: str = builder.get_function_name() if builder else function.__name__
+        functions = self._machinery.table.functions
+        return next((one.durable_name for one in functions if one.name == name), name)
 
     def _state(self, instance: Instance) -> InstanceState:
         explainer = self._machinery.explainer

@@ -7,14 +7,13 @@ it (`advance`), or asks for something that takes time (`result`, `run_until_ende
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
 import azure.durable_functions as df
 
-from durablehost import sdk_patches
 from durablehost.app.functions import Function
 from durablehost.errors import FunctionFailed
 from durablehost.hub.backend import Message
@@ -22,7 +21,7 @@ from durablehost.hub.client import entity_id
 from durablehost.hub.history import compact, event_raised
 from durablehost.settings import Settings
 from durablehost.store import MEMORY
-from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
+from durablehost.testing.app_under_test import AppUnderTest, Named, ProblemsNoticed
 from durablehost.testing.calls import Call
 from durablehost.testing.in_process import Answer
 from durablehost.testing.instances import InstanceState
@@ -87,7 +86,7 @@ class ManualHub(AppUnderTest):
 
     async def start(
         self,
-        orchestrator: str | Callable[..., Any],
+        orchestrator: Named,
         input: Any = None,
         *,
         instance_id: str | None = None,
@@ -95,8 +94,7 @@ class ManualHub(AppUnderTest):
     ) -> str:
         """Start an instance as the SDK's client does, and run until idle. Returns its id."""
         text = None if input is None else compact(json.dumps(input))
-        name = orchestrator if isinstance(orchestrator, str) else _name_of(orchestrator)
-        name = self._orchestrator(name)
+        name = self._orchestrator(orchestrator)
         started = self._machinery.client.start(name, instance_id, text, version)
         await self.run_until_idle()
         return started
@@ -207,13 +205,13 @@ class ManualHub(AppUnderTest):
 
     # Entities
 
-    async def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:
+    async def signal(self, entity: Named, key: str, operation: str, input: Any = None) -> None:
         """Signal an entity as the SDK's client does."""
         text = None if input is None else compact(json.dumps(input))
-        self._machinery.client.signal(entity, key, operation, text)
+        self._machinery.client.signal(self._entity(entity), key, operation, text)
         await self.run_until_idle()
 
-    async def call_entity(self, entity: str, key: str, operation: str, input: Any = None) -> Any:
+    async def call_entity(self, entity: Named, key: str, operation: str, input: Any = None) -> Any:
         """Make an entity run an operation, as an orchestrator does. Returns its result.
 
         Raises FunctionFailed if the operation raised, and Stuck if it does not run.
@@ -237,7 +235,7 @@ class ManualHub(AppUnderTest):
             raise FunctionFailed("EntityOperation", call.error, "")
         return call.result
 
-    async def set_entity_state(self, entity: str, key: str, state: Any) -> None:
+    async def set_entity_state(self, entity: Named, key: str, state: Any) -> None:
         """Set the state of an entity, whether or not it exists."""
         await self.call_entity(entity, key, SET_STATE, state)
 
@@ -284,13 +282,3 @@ class ManualHub(AppUnderTest):
 
 def _has_own_trigger(function: Function) -> bool:
     return not function.durable_name and function.kind != "http"
-
-
-def _name_of(orchestrator: Callable[..., Any]) -> str:
-    """The name of a decorated function, which is a builder of the SDK and not a function."""
-    function = sdk_patches.function_of(orchestrator)
-    trigger = function.get_trigger() if function else None
-    name = getattr(trigger, "orchestration", None) or (
-        function.get_function_name() if function else orchestrator.__name__
-    )
-    return str(name)

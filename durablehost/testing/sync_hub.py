@@ -1,7 +1,7 @@
 """The test hub in blocking form, for tests that are not coroutines."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -10,7 +10,7 @@ import azure.durable_functions as df
 
 from durablehost.settings import Settings
 from durablehost.store import MEMORY
-from durablehost.testing.app_under_test import AppUnderTest, ProblemsNoticed
+from durablehost.testing.app_under_test import AppUnderTest, Named, ProblemsNoticed
 from durablehost.testing.in_process import Answer
 from durablehost.testing.instances import InstanceState
 from durablehost.testing.manual_hub import A_YEAR, ManualHub
@@ -71,7 +71,7 @@ class SyncHub(AppUnderTest):
 
     def start(
         self,
-        orchestrator: str | Callable[..., Any],
+        orchestrator: Named,
         input: Any = None,
         *,
         instance_id: str | None = None,
@@ -141,15 +141,15 @@ class SyncHub(AppUnderTest):
 
     # Entities
 
-    def signal(self, entity: str, key: str, operation: str, input: Any = None) -> None:
+    def signal(self, entity: Named, key: str, operation: str, input: Any = None) -> None:
         """Signal an entity as the SDK's client does."""
         self.run(self._hub.signal(entity, key, operation, input))
 
-    def call_entity(self, entity: str, key: str, operation: str, input: Any = None) -> Any:
+    def call_entity(self, entity: Named, key: str, operation: str, input: Any = None) -> Any:
         """Have an entity run an operation; its result. Raises FunctionFailed."""
         return self.run(self._hub.call_entity(entity, key, operation, input))
 
-    def set_entity_state(self, entity: str, key: str, state: Any) -> None:
+    def set_entity_state(self, entity: Named, key: str, state: Any) -> None:
         """Set the state of an entity, whether or not it exists."""
         self.run(self._hub.set_entity_state(entity, key, state))
 

@@ -209,6 +209,19 @@ async def test_orchestrators_and_entities_are_not_replaced_by_async_functions(
         hub.replace_entity("count", waits)
 
 
+async def test_the_decorated_function_can_stand_for_its_name(hub: ManualHub) -> None:
+    hub.replace_orchestrator(vendor, str.upper)
+    hub.fail_activity(close, ConnectionError("down"))
+    await hub.set_entity_state(count, "all", 41)
+    await hub.signal(count, "all", "add", 1)
+    await hub.result(await hub.start(closing, {"vendors": ["acme"]}))
+
+    assert (hub.entity_state(count, "all"), await hub.call_entity(count, "all", "get")) == (43, 43)
+    assert [call.result for call in hub.calls(count) + hub.calls(vendor)] == [43, "ACME"]
+    with pytest.raises(LookupError, match="no entity 'vendor'; it has: count"):
+        hub.replace_entity(vendor, print)
+
+
 async def test_the_case_of_names_makes_no_difference(hub: ManualHub) -> None:
     def shouts(context):
         yield context.call_sub_orchestrator("VENDOR", "acme", "child")
