@@ -56,6 +56,11 @@ class Instance:
         return self.status in ENDED
 
 
+def already_exists(instance: Instance) -> str:
+    """The host's words to those who want to start another instance of this id."""
+    return f"An Orchestration instance with the status {instance.status} already exists."
+
+
 def started(instance: Instance, now: datetime) -> Event:
     """The event that begins an execution of this instance."""
     parent = instance.parent

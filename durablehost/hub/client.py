@@ -28,6 +28,7 @@ from durablehost.hub.backend import (
     Instance,
     Message,
     Query,
+    already_exists,
     is_entity,
     started,
 )
@@ -76,9 +77,7 @@ class HubClient:
         instance_id = instance_id or uuid.uuid4().hex
         existing = self._backend.instance(instance_id)
         if existing is not None and not existing.ended and not self._may_replace_running:
-            raise InstanceExists(
-                f"An Orchestration instance with the status {existing.status} already exists."
-            )
+            raise InstanceExists(already_exists(existing))
         self._create(name, instance_id, input_text, version)
         return instance_id
 

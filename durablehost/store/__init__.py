@@ -24,6 +24,7 @@ from durablehost.hub.backend import (
     OrchestrationWork,
     Query,
     Search,
+    already_exists,
     is_entity,
 )
 from durablehost.hub.history import (
@@ -335,6 +336,6 @@ class SqliteBackend:
             self._create(child, first)
             return
         assert child.parent is not None
-        words = f"An Orchestration instance with the status {existing.status} already exists."
+        words = already_exists(existing)
         event = sub_orchestration_failed(child.created, child.parent.task_id, words, None)
         self._send(Message(child.parent.instance_id, event, child.parent.execution_id))

@@ -10,7 +10,13 @@ from typing import Any, Final
 from durablehost.app.functions import FunctionTable
 from durablehost.episodes.scheduled import CallChild, SendRequest
 from durablehost.hub import history
-from durablehost.hub.backend import Decision, EntityWork, OrchestrationWork
+from durablehost.hub.backend import (
+    Decision,
+    EntityWork,
+    Instance,
+    OrchestrationWork,
+    already_exists,
+)
 from durablehost.hub.history import Event
 from durablehost.store import SqliteBackend
 from durablehost.testing.calls import Call, CallLog
@@ -62,7 +68,7 @@ class WatchedBackend(SqliteBackend):
         instance = decision.instance
         for task in decision.scheduled:
             if isinstance(task, CallChild):
-                self._begin_child(task, instance.id)
+                self._begin_child(task, work.instance)
             elif isinstance(task, SendRequest):
                 self._begin_operation(task, instance.id)
         if instance.ended:
@@ -76,12 +82,18 @@ class WatchedBackend(SqliteBackend):
             failed = "exceptionType" in reply
             self._end(message.event["Name"], json.loads(reply["result"]), failed=failed)
 
-    def _begin_child(self, task: CallChild, caller: str) -> None:
+    def _begin_child(self, task: CallChild, caller: Instance) -> None:
         function = self._table.orchestrator(task.name)
         assert function is not None, f"no episode calls the unknown orchestrator {task.name}"
-        self.running[task.instance_id] = self._log.begin(
-            "orchestrator", function.durable_name, json.loads(task.input), caller
-        )
+        given = json.loads(task.input)
+        call = self._log.begin("orchestrator", function.durable_name, given, caller.id)
+        child = self.instance(task.instance_id)
+        assert child is not None, f"neither started nor found: {task.instance_id}"
+        parent = child.parent
+        if parent and (parent.execution_id, parent.task_id) == (caller.execution_id, task.id):
+            self.running[child.id] = call
+        else:  # the id was in use
+            call.ended, call.error = True, already_exists(child)
 
     def _begin_operation(self, task: SendRequest, caller: str) -> None:
         _, name, key = task.target.split("@", 2)

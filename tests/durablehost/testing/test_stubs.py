@@ -117,6 +117,18 @@ async def test_children_are_calls_with_input_result_and_error(hub: ManualHub) ->
     assert [call.kind for call in hub.calls()] == ["orchestrator"] * 2 + ["activity"] * 2
 
 
+async def test_a_child_whose_id_is_in_use_is_a_call_that_failed(hub: ManualHub) -> None:
+    await close_month(hub, "acme", "acme")
+    await hub.run_until_ended("m")
+    await hub.result("m:acme")
+
+    first, second = hub.calls("vendor")
+    assert (first.result, first.error) == ("acme closed", None)
+    assert (second.result, second.ended) == (None, True)
+    assert second.error == "An Orchestration instance with the status Pending already exists."
+    assert second.error in hub.output("m")
+
+
 async def test_a_child_can_be_replaced_by_a_function_of_its_input(hub: ManualHub) -> None:
     hub.replace_orchestrator("vendor", lambda vendor: f"not {vendor}")
 
