@@ -24,7 +24,7 @@ async def add_event(req: func.HttpRequest, client) -> func.HttpResponse:
         event = {"id": body["id"], "amount": body["amount"]}
         is_valid = isinstance(event["id"], str) and isinstance(event["amount"], int)
         is_valid = is_valid and VENDOR.fullmatch(body["vendor"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_valid = False
     if not is_valid:
         wanted = 'send {"id": "e-1", "vendor": "acme", "amount": 120}'

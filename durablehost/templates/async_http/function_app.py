@@ -16,7 +16,7 @@ app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 async def start_report(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         year = int(str(req.get_json()["year"]))  # int(1.5) would be 1
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return func.HttpResponse('send {"year": 2026}', status_code=400)
     instance_id = await client.start_new("report", client_input={"year": year})
     # create_check_status_response would also work, but its links carry a key to the whole hub.

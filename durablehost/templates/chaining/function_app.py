@@ -17,7 +17,7 @@ async def start_intake(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
         is_valid = isinstance(body["number"], str) and isinstance(body["amount"], int)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_valid = False
     if not is_valid:
         return func.HttpResponse('send {"number": "INV-1", "amount": 120}', status_code=400)

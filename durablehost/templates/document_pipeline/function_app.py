@@ -23,7 +23,7 @@ async def start_document(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         body = req.get_json()
         document = {"name": str(body["name"]), "text": str(body["text"])}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return func.HttpResponse('send {"name": "scan.pdf", "text": "..."}', status_code=400)
     instance_id = await client.start_new("document", client_input=document)
     return client.create_check_status_response(req, instance_id)
@@ -34,7 +34,7 @@ async def start_document(req: func.HttpRequest, client) -> func.HttpResponse:
 async def review(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         kind = req.get_json()["kind"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         kind = None
     if kind not in KINDS:
         return func.HttpResponse(f'send {{"kind": one of {KINDS}}}', status_code=400)

@@ -20,7 +20,7 @@ LOOKS = 20
 async def start_check(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         number = req.get_json()["number"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         number = None
     if not isinstance(number, str):
         return func.HttpResponse('send {"number": "DE123"}', status_code=400)

@@ -17,7 +17,7 @@ app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
 async def add(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         amount = req.get_json()["add"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         amount = None
     if not isinstance(amount, int):
         return func.HttpResponse('send {"add": 1}', status_code=400)

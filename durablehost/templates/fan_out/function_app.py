@@ -16,7 +16,7 @@ AT_ONCE = 20  # a wave of this size runs in parallel
 async def start_batch(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         files = req.get_json()["files"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         files = None
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         return func.HttpResponse('send {"files": ["a.csv", "b.csv"]}', status_code=400)

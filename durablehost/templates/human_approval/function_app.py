@@ -19,7 +19,7 @@ WAIT = timedelta(days=3)  # a timer of more than six days cannot be cancelled
 async def start_approval(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         request = {"what": str(req.get_json()["what"])}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return func.HttpResponse('send {"what": "a laptop"}', status_code=400)
     instance_id = await client.start_new("approval", client_input=request)
     return client.create_check_status_response(req, instance_id)
@@ -30,7 +30,7 @@ async def start_approval(req: func.HttpRequest, client) -> func.HttpResponse:
 async def decide(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         approved = req.get_json()["approved"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         approved = None
     if not isinstance(approved, bool):
         return func.HttpResponse('send {"approved": true} or false', status_code=400)

@@ -19,7 +19,7 @@ GIVE_UP = timedelta(days=2)
 async def start_watch(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         transfer = req.get_json()["transfer"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         transfer = None
     if not isinstance(transfer, str):
         return func.HttpResponse('send {"transfer": "T-1"}', status_code=400)

@@ -21,7 +21,7 @@ FAILURES, COOL_DOWN = 3, timedelta(minutes=5)  # the breaker opens after so many
 async def start_rate(req: func.HttpRequest, client) -> func.HttpResponse:
     try:
         currency = req.get_json()["currency"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         currency = None
     if not isinstance(currency, str):
         return func.HttpResponse('send {"currency": "USD"}', status_code=400)

@@ -23,7 +23,7 @@ async def start_payment(req: func.HttpRequest, client) -> func.HttpResponse:
         body = req.get_json()
         is_valid = isinstance(body["payer"], str) and isinstance(body["payee"], str)
         is_valid = is_valid and isinstance(body["amount"], int) and body["amount"] > 0
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_valid = False
     if not is_valid:
         wanted = 'send {"payer": "us", "payee": "acme", "amount": 120}'

@@ -18,7 +18,7 @@ async def start_closing(req: func.HttpRequest, client) -> func.HttpResponse:
         body = req.get_json()
         is_valid = isinstance(body["month"], str) and isinstance(body["vendors"], list)
         is_valid = is_valid and all(isinstance(vendor, str) for vendor in body["vendors"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         is_valid = False
     if not is_valid:
         wanted = 'send {"month": "2026-01", "vendors": ["acme"]}'
