@@ -8,7 +8,7 @@ from typing import Protocol
 from durablehost.app.functions import Function, FunctionTable
 from durablehost.episodes.activity_ends import end_of, failed_activity
 from durablehost.episodes.scheduled import HTTP_ACTIVITY
-from durablehost.errors import FunctionFailed
+from durablehost.errors import DurablehostError, FunctionFailed
 from durablehost.hub import history
 from durablehost.hub.backend import ActivityWork, Backend
 from durablehost.hub.clock import Clock
@@ -56,8 +56,12 @@ class ActivityRunner:
             log.exception(
                 "activity %s of %s: durablehost failed", activity.name, activity.instance_id
             )
-            failure = FunctionFailed(type(error).__name__, str(error), "")
-            return failed_activity(activity.task_id, activity.name, failure, self._clock)
+            return self.lost(activity, error)
+
+    def lost(self, activity: ActivityWork, error: Exception) -> Event:
+        """The event of an activity at which durablehost failed."""
+        failure = FunctionFailed(type(error).__name__, str(error), "")
+        return failed_activity(activity.task_id, activity.name, failure, self._clock)
 
     async def _result(self, function: Function, activity: ActivityWork) -> str:
         """The result of a function of the app. Raises FunctionFailed."""
@@ -90,6 +94,8 @@ class Activities:
         self._under_way: dict[int, asyncio.Task[None]] = {}  # by receipt
         self._ended: list[tuple[ActivityWork, Event]] = []
         self._unsaved: list[tuple[ActivityWork, Event]] = []
+        self._replaced: set[int] = set()  # receipts: their results could not be kept
+        self.flushes_each = False  # to find the result whose row cannot be written
 
     def start(self) -> None:
         """Start waiting activities, up to the maximum.
@@ -117,8 +123,29 @@ class Activities:
 
     def _commit_first(self) -> None:
         activity, event = self._ended[0]
-        self._backend.commit_activity(activity, event)
-        self._unsaved.append(self._ended.pop(0))
+        try:
+            self._backend.commit_activity(activity, event)
+            if self.flushes_each:
+                self._backend.flush()
+        except DurablehostError:
+            raise
+        except Exception as error:  # the top of a work loop: nothing of it was kept
+            self._replace_first(error)
+        else:
+            self._unsaved.append(self._ended.pop(0))
+
+    def _replace_first(self, error: Exception) -> None:
+        """Fail an activity whose result cannot be kept. If that fails too, leave it as it is."""
+        activity, _ = self._ended.pop(0)
+        log.error(
+            "activity %s of %s: durablehost itself failed to keep its result. Please report this",
+            activity.name,
+            activity.instance_id,
+            exc_info=error,
+        )
+        if activity.receipt not in self._replaced:
+            self._replaced.add(activity.receipt)
+            self._ended.insert(0, (activity, self._runner.lost(activity, error)))
 
     @property
     def unsaved(self) -> int:

@@ -20,7 +20,7 @@ from durablehost.engine.kept_orchestrators import KeptOrchestrators
 from durablehost.engine.long_calls import LongCalls
 from durablehost.engine.postponed_episodes import PostponedEpisodes
 from durablehost.engine.rounds import Caller, Commit, Report, Rounds, Run, Work
-from durablehost.errors import HubFull
+from durablehost.errors import DurablehostError, HubFull
 from durablehost.hub.backend import Backend
 from durablehost.hub.clock import Clock
 from durablehost.hub.problems import Problem
@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 _ROUND_SECONDS: Final = 0.005  # of work before requests are served
 _FLUSH_SECONDS: Final = 0.005  # between writes of ends of activities
 _RETRY_SECONDS: Final = 0.25  # after a write that failed
+_SEARCH_SECONDS: Final = 10.0  # after a failure, at least, for work that cannot be written
 _LONGEST_PAUSE_SECONDS: Final = 1.0  # the machine may have slept, or its clock may have been set
+_NOT_WRITTEN: Final = "durablehost itself failed to write. Nothing of this was kept."
 _STOPPING: Final = "durablehost is stopping; try again after its next start."
 
 
@@ -59,7 +61,9 @@ class Engine:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._losses = backend.losses  # at the beginning of the round
         self._is_full = False
+        self._flushes_each = False  # since a flush has failed, but not for lack of room
         self._is_down = False  # the loop has failed
+        self._failed_at = 0.0  # the last of such flushes
         self._entities_first = True  # in the last round
         self._flushed_at = 0.0
         self._problems: list[tuple[str, str, Problem]] = []  # not yet on disk
@@ -122,11 +126,31 @@ class Engine:
         except HubFull as full:
             await self._recover(full)
             return
+        except DurablehostError:
+            raise
+        except Exception as error:  # the top of a work loop: a fault in durablehost
+            if not self._is_full:
+                log.error("durablehost itself failed. Please report this", exc_info=error)
+            self._failed_at = time.perf_counter()
+            self._flush_each(True)
+            await self._recover(HubFull(_NOT_WRITTEN))
+            return
         self._activities.start()
         if more:
             await asyncio.sleep(0)
         else:
+            if time.perf_counter() > self._failed_at + _SEARCH_SECONDS:
+                self._flush_each(self._flushes_each and self._code_threads.is_busy)
             await self._pause()
+
+    def _flush_each(self, each: bool) -> None:
+        """Flush each piece of work alone, so that one that cannot be written is set aside."""
+        self._flushes_each = each
+        self._rounds.flushes_each = self._activities.flushes_each = each
+
+    @property
+    def _does_one_at_a_time(self) -> bool:
+        return self._is_full or self._flushes_each
 
     async def stop(self) -> None:
         """Stop the work. What does not end now runs again at the next start."""
@@ -152,7 +176,7 @@ class Engine:
             self._flush()  # requests need not wait for work, nor fail with it
         self._long_calls.look()
         # After a failed write, one piece of work at a time: it may still fit.
-        until = time.perf_counter() + (0.0 if self._is_full else _ROUND_SECONDS)
+        until = time.perf_counter() + (0.0 if self._does_one_at_a_time else _ROUND_SECONDS)
         self._losses = self._backend.losses
         worked = True
         while worked:
@@ -164,7 +188,7 @@ class Engine:
             ):
                 commit()
                 worked = True
-                if time.perf_counter() > until:
+                if time.perf_counter() > until or self._losses != self._backend.losses:
                     return True
             worked = self._code_threads.wait(until) or worked
         return False
@@ -178,7 +202,7 @@ class Engine:
         """Whether the next flush can write the ends of activities too, as nobody sees them yet."""
         return (
             bool(self._activities.unsaved)
-            and not (self._waiting or self._problems or self._is_full)
+            and not (self._waiting or self._problems or self._does_one_at_a_time)
             and self._losses == self._backend.losses
             and self._backend.can_wait()
             and time.perf_counter() - self._flushed_at < _FLUSH_SECONDS
@@ -190,6 +214,7 @@ class Engine:
         more = self._backend.flush()
         if self._losses != self._backend.losses:  # in mid-round: a commit failed
             self._take_back()
+            self._flush_each(False)
             more = True
         self._activities.saved()
         if self._is_full:
@@ -227,6 +252,7 @@ class Engine:
 
     def _take_back(self) -> None:
         """After a loss the backend offers its work again, but not activities that have ended."""
+        self._losses = self._backend.losses
         self._activities.take_back()
         self._problems.clear()
 

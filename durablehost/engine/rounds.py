@@ -4,6 +4,7 @@ A round takes what is ready, runs it, and yields a commit for each piece. Nothin
 kept before its commit is called, and the next piece is taken after that.
 """
 
+import contextlib
 import logging
 import sys
 import time
@@ -86,6 +87,7 @@ class Rounds:
         self._code_threads = code_threads
         self._kept = kept
         self._around = around
+        self.flushes_each = False  # to find the piece of work whose rows cannot be written
         self._set_aside: dict[str, _Aside] = {}
         self._passed_over: dict[str, int] = {}  # in this round
         # A restart begins with other instances than those that may hold it up.
@@ -157,10 +159,35 @@ class Rounds:
         self._set_aside_for(work, len(work.receipt) + 1)
         self.note(work, [problems.durablehost_failed(error)])
 
+    def _written(self) -> None:
+        if self.flushes_each:
+            self._backend.flush()
+
     # Problems
 
     def note(self, work: Work, found: Sequence[Problem]) -> None:
         """Keep the problems of an instance, and report the new ones."""
+        with self._noting(work):
+            self._note_all(work, found)
+
+    @contextlib.contextmanager
+    def _noting(self, work: Work) -> Iterator[None]:
+        """A problem that cannot be noted must not stop the work."""
+        losses = self._backend.losses
+        try:
+            yield
+        except DurablehostError:
+            raise
+        except Exception as error:  # the top of a work loop: a fault in durablehost
+            log.error(
+                "%s: durablehost itself failed to note a problem. Please report this",
+                work.target,
+                exc_info=error,
+            )
+            if self._backend.losses != losses:  # its commit is lost, and would be so for ever
+                self._set_aside_for(work, len(work.receipt) + 1)
+
+    def _note_all(self, work: Work, found: Sequence[Problem]) -> None:
         name = work.instance.name if work.instance else work.target
         self._note(work.target, name, found)
         for problem in found:
@@ -269,6 +296,7 @@ class Rounds:
     ) -> None:
         try:
             self._backend.commit_orchestration(work, decision)
+            self._written()
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept
@@ -303,8 +331,9 @@ class Rounds:
         known, why = self._table.durable_names("entity"), self._table.why_left_out("entity", name)
         self._backend.abandon(work)
         unknown = problems.unknown_function("entity", name, known, left_out=why)
-        self._note(work.id, work.id, [unknown])
-        self._note_for_callers(work, unknown)
+        with self._noting(work):
+            self._note(work.id, work.id, [unknown])
+            self._note_for_callers(work, unknown)
 
     def _refuse_operations(self, work: EntityWork, name: str) -> None:
         """Fail the operations of an entity whose function is disabled; signals are lost."""
@@ -335,6 +364,7 @@ class Rounds:
     def _commit_entity(self, work: EntityWork, decision: Decision) -> None:
         try:
             self._backend.commit_entity(work, decision)
+            self._written()
         except DurablehostError:
             raise
         except Exception as error:  # the top of a work loop: nothing of it was kept

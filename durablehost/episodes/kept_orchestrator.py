@@ -17,7 +17,7 @@ from azure.durable_functions.models.actions.CreateTimerAction import CreateTimer
 from azure.durable_functions.models.utils.df_serialization import df_dumps
 
 from durablehost import sdk_patches
-from durablehost.episodes.sdk_replay import Action
+from durablehost.episodes.sdk_replay import Action, read_actions
 from durablehost.episodes.walk import Walk
 from durablehost.hub import history
 from durablehost.hub.backend import OrchestrationWork
@@ -82,14 +82,14 @@ class KeptOrchestrator:
         if self._executor.has_execution_completed:
             raise NotKept
         added = self._payload[known:]
-        more = json.loads(df_dumps([action.to_json() for action in added]))
+        more = read_actions(df_dumps([action.to_json() for action in added]))
         cancelled = [timer for timer in self._timers if timer.is_cancelled]
         self._timers = [timer for timer in self._timers if not timer.is_cancelled]
         self._timers += _timers_in(added)
         self.actions += more
         if cancelled or (self.walk.at_end and more):
             # The host would have gone on earlier: its walk sees the whole list at every episode.
-            self.actions = json.loads(df_dumps([action.to_json() for action in self._payload]))
+            self.actions = read_actions(df_dumps([action.to_json() for action in self._payload]))
             self.walk = new_walk()
             self.walk.follow([*past, *new])
         else:

@@ -43,7 +43,7 @@ def replay_by_sdk(
     """Run the orchestrator over the instance's past and these new events."""
     name, cause = work.instance.name, None
     try:
-        state = json.loads(orchestrate(_body(work, new)))
+        state = read_actions(orchestrate(_body(work, new)))
     except Exception as error:  # any exception of the app fails the orchestration
         words = _words_of(error)
         told, _, state_text = words.partition(_ERROR_LABEL)
@@ -70,6 +70,12 @@ def replay_by_sdk(
     )
 
 
+def read_actions(text: str) -> Any:
+    """What the SDK wrote. Half of a surrogate pair, in ids and names, is replaced as in storage."""
+    value = json.loads(text)
+    return json.loads(compact(value)) if "\\ud" in text else value
+
+
 def _body(work: OrchestrationWork, new: Sequence[Event]) -> str:
     instance = work.instance
     parent_id = instance.parent.instance_id if instance.parent else None
@@ -89,7 +95,7 @@ def _state_of_failure(text: str) -> dict[str, Any] | None:
     result is not JSON, and when an orchestrator raises after `continue_as_new`.
     """
     try:
-        state = json.loads(text)
+        state = read_actions(text)
     except (ValueError, RecursionError):
         return None
     if isinstance(state, dict) and state.get("isDone") is False and "error" in state:

@@ -71,10 +71,14 @@ def read_stamp(text: str) -> datetime:
 
 def compact(value: Any) -> str:
     """JSON as the host writes it: without blanks and without unnecessary escapes."""
-    text = _COMPACT.encode(value)
+    return as_stored(_COMPACT.encode(value))
+
+
+def as_stored(text: str) -> str:
+    """A text as .NET writes it: half of a surrogate pair is replaced."""
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: .NET replaces it
+    except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import web
 
 from durablehost.errors import BadRequest
+from durablehost.hub.history import as_stored
 from durablehost.web.bodies import read_json, read_text
 from durablehost.web.paths import first_parameter, split_target
 
@@ -39,7 +40,7 @@ class BlobEvents:
         if kind == "notification":
             function_id = first_parameter(split_target(request.raw_path)[1], "functionname") or ""
             urls = [_member(_member(e, "data"), "url") for e in await _events_of(request)]
-            self._blobs_created(function_id, [blob_at(str(url)) for url in urls])
+            self._blobs_created(function_id, [blob_at(as_stored(str(url))) for url in urls])
             return web.Response(status=202)
         return web.Response(status=202 if kind == "unsubscribe" else 400)
 

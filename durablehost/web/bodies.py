@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from durablehost.hub.history import as_stored
 from durablehost.web.dotnet_json import value_of_dotnet_json
 
 _PATIENCE: Final = 30.0  # seconds without a byte; then the caller is taken to have gone
@@ -42,9 +43,10 @@ async def read_text(request: web.BaseRequest, limit: int) -> str:
     """The body as text. Raises ValueError if it is not valid in its charset."""
     body = await read_body(request, limit)
     try:
-        return body.decode(request.charset or "utf-8").removeprefix("\ufeff")
+        text = body.decode(request.charset or "utf-8").removeprefix("\ufeff")
     except LookupError as error:
         raise ValueError(f"no such charset: {request.charset}") from error
+    return as_stored(text)
 
 
 def read_json(text: str) -> Any:

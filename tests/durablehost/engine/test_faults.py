@@ -14,8 +14,9 @@ from durablehost.errors import HubFull, HubUnusable, InstanceNotFound
 from durablehost.hub.backend import Query
 from tests.durablehost.engine.working import PATIENCE, Hold, Steps, working
 from tests.durablehost.full_disk import full_at, size_of
+from tests.durablehost.refused_rows import refuse, take_again
 
-UNWRITABLE = "\ud800"  # half a character, which no file takes
+HALF = "\ud800"  # of a surrogate pair
 
 
 class Fault:
@@ -176,10 +177,9 @@ async def test_an_activity_that_runs_while_the_disk_is_full_ends_once_there_is_r
 
 
 async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = df.DFApp()
-    child_id = UNWRITABLE
+    app, hub = df.DFApp(), tmp_path / "hub.db"
 
     @app.orchestration_trigger(context_name="context")
     def good(context: df.DurableOrchestrationContext) -> Steps:
@@ -188,20 +188,21 @@ async def test_an_outcome_that_cannot_be_saved_costs_its_own_instance_only(
     @app.orchestration_trigger(context_name="context")
     def bad(context: df.DurableOrchestrationContext) -> Steps:
         yield context.wait_for_external_event("Go")
-        return (yield context.call_sub_orchestrator(good, None, child_id))
+        return (yield context.call_sub_orchestrator(good, None, "child"))
 
-    async with working(app) as work:
+    async with working(app, hub) as work:
         for name in ("good", "bad"):
             await work.started(name, name)
         await work.until("bad", lambda _: len(work.client.events("bad")) > 0)
         before = work.client.events("bad")
+        refuse(hub, "instances", "NEW.id = 'child'")
         for name in ("good", "bad"):
             work.client.raise_event(name, "Go", "gone")
         await work.engine.saved()
         instance = await work.ended("good")
         await work.until("bad", lambda _: "durablehost itself failed" in caplog.text)
         after = work.client.events("bad")
-        child_id = "child"
+        take_again(hub, "instances")
         await work.told("bad", "Other", "mended")
         await work.until("bad", lambda _: len(work.client.events("bad")) > len(before))
         await work.told("child", "Go", "gone too")
@@ -271,12 +272,12 @@ async def test_a_replay_that_was_undone_meanwhile_is_run_again(tmp_path: Path) -
     assert instance.output == "400"
 
 
-async def test_a_problem_that_cannot_be_written_as_it_is_ends_nothing() -> None:
+async def test_an_activity_named_by_half_a_character_is_unknown_and_ends_nothing() -> None:
     app = df.DFApp()
 
     @app.orchestration_trigger(context_name="context")
     def lost(context: df.DurableOrchestrationContext) -> Steps:
-        yield context.call_activity(UNWRITABLE, None)
+        yield context.call_activity(HALF, None)
 
     @app.orchestration_trigger(context_name="context")
     def good(context: df.DurableOrchestrationContext) -> str:
@@ -289,18 +290,21 @@ async def test_a_problem_that_cannot_be_written_as_it_is_ends_nothing() -> None:
         await work.started("good", "b")
         ended = await work.ended("b")
 
-    assert (problem.kind, problem.subject) == ("unknown-function", "activity \\ud800")
+    assert (problem.kind, problem.subject) == ("unknown-function", "activity \ufffd")
     assert ended.status == "Completed"
 
 
-async def test_an_instance_at_which_durablehost_fails_can_be_terminated_and_purged() -> None:
-    app = df.DFApp()
+async def test_an_instance_at_which_durablehost_fails_can_be_terminated_and_purged(
+    tmp_path: Path,
+) -> None:
+    app, hub = df.DFApp(), tmp_path / "hub.db"
 
     @app.orchestration_trigger(context_name="context")
     def bad(context: df.DurableOrchestrationContext) -> Steps:
-        return (yield context.call_sub_orchestrator("bad", None, UNWRITABLE))
+        return (yield context.call_sub_orchestrator("bad", None, "child"))
 
-    async with working(app) as work:
+    async with working(app, hub) as work:
+        refuse(hub, "instances", "NEW.id = 'child'")
         await work.started("bad", "a")
         async with asyncio.timeout(PATIENCE):
             while not work.client.problems("a"):
@@ -312,8 +316,109 @@ async def test_an_instance_at_which_durablehost_fails_can_be_terminated_and_purg
         purged = work.client.purge("a")
 
     assert problem.kind == "durablehost-failed"
-    assert "UnicodeEncodeError" in problem.text
+    assert "IntegrityError: this row is refused" in problem.text
     assert (ended.status, ended.output, purged) == ("Terminated", '"enough"', 1)
+
+
+async def test_a_problem_that_cannot_be_noted_sets_its_instance_aside_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, hub = df.DFApp(), tmp_path / "hub.db"
+
+    @app.orchestration_trigger(context_name="context")
+    def lost(context: df.DurableOrchestrationContext) -> Steps:
+        yield context.call_activity("nobody", None)
+
+    @app.orchestration_trigger(context_name="context")
+    def good(context: df.DurableOrchestrationContext) -> str:
+        return "done"
+
+    async with working(app, hub) as work:
+        refuse(hub, "problems", "NEW.instance_id = 'a'")
+        await work.started("lost", "a")
+        await work.until("a", lambda _: "a: durablehost itself failed to note" in caplog.text)
+        await work.started("good", "b")
+        ended = await work.ended("b")
+        work.client.terminate("a", "enough")
+        terminated = await work.ended("a")
+
+    assert (ended.status, terminated.status) == ("Completed", "Terminated")
+    assert caplog.text.count("durablehost itself failed to note") == 1
+
+
+def with_a_row_of_each_kind() -> df.DFApp:
+    app = df.DFApp()
+
+    @app.activity_trigger(input_name="word")
+    def echo(word: str) -> str:
+        return word
+
+    @app.orchestration_trigger(context_name="context")
+    def calls(context: df.DurableOrchestrationContext) -> Steps:
+        word = context.get_input()
+        try:
+            return (yield context.call_activity("echo", word))
+        except Exception:
+            return f"no echo of {word}"
+
+    @app.orchestration_trigger(context_name="context")
+    def counts(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.call_entity(df.EntityId("counter", str(context.get_input())), "add"))
+
+    @app.entity_trigger(context_name="context")
+    def counter(context: df.DurableEntityContext) -> None:
+        context.set_state(context.entity_key)
+        context.set_result(context.entity_key)
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("table", "condition", "name", "at"),
+    [
+        ("activities", "NEW.input LIKE '%bad%'", "calls", "bad"),
+        ("history", "NEW.events LIKE '%bad%'", "calls", "bad"),
+        ("instances", "NEW.id = '@counter@bad'", "counts", "@counter@bad"),
+    ],
+)
+async def test_a_row_that_cannot_be_written_costs_its_own_instance_only(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    table: str,
+    condition: str,
+    name: str,
+    at: str,
+) -> None:
+    hub = tmp_path / "hub.db"
+
+    async with working(with_a_row_of_each_kind(), hub) as work:
+        refuse(hub, table, condition)
+        for word in ("one", "bad", "two"):
+            work.client.start(name, word, json.dumps(json.dumps(word)))
+        with contextlib.suppress(HubFull):
+            await work.engine.saved()
+        for word in ("one", "two"):
+            assert json.loads((await work.ended(word)).output or "") == word
+        await work.until("bad", lambda _: f"{at}: durablehost itself failed" in caplog.text)
+        await work.engine.saved()
+        [problem] = work.client.problems(at)
+
+    assert problem.kind == "durablehost-failed"
+
+
+async def test_an_activity_whose_result_cannot_be_written_fails_and_no_other(
+    tmp_path: Path,
+) -> None:
+    hub = tmp_path / "hub.db"
+
+    async with working(with_a_row_of_each_kind(), hub) as work:
+        refuse(hub, "messages", """NEW.event LIKE '%Result": "_"bad%'""")
+        refuse(hub, "history", """NEW.events LIKE '%Result": "_"bad%'""")
+        for word in ("one", "bad", "two"):
+            await work.started("calls", word, json.dumps(json.dumps(word)))
+        outputs = [(await work.ended(word)).output for word in ("one", "bad", "two")]
+
+    assert outputs == ['"one"', '"no echo of bad"', '"two"']
 
 
 def with_entity(hold: Hold, *, there: bool) -> df.DFApp:

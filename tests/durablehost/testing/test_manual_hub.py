@@ -15,6 +15,7 @@ import pytest
 from durablehost.errors import FunctionFailed
 from durablehost.hub import history
 from durablehost.testing import Crashed, ManualHub, Stuck
+from tests.durablehost.refused_rows import refuse
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -572,7 +573,7 @@ async def test_a_value_that_is_not_json_fails_one_operation_and_all_calls_are_an
 
 
 async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_other(
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = df.DFApp()
 
@@ -582,10 +583,10 @@ async def test_a_decision_that_cannot_be_saved_sets_its_instance_aside_and_no_ot
 
     @app.orchestration_trigger(context_name="context")
     def bad(context):
-        unwritable = "\ud800"
-        yield context.call_sub_orchestrator("good", None, unwritable)
+        yield context.call_sub_orchestrator("good", None, "child")
 
-    async with ManualHub(app) as hub:
+    async with ManualHub(app, data=tmp_path / "hub.db") as hub:
+        refuse(tmp_path / "hub.db", "instances", "NEW.id = 'child'")
         hub.allow_problems("durablehost-failed")
         set_aside = await hub.start("bad")
         ended = await hub.start("good")

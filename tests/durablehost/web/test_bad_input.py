@@ -127,6 +127,15 @@ def test_a_comment_before_the_input_makes_the_status_unreadable(host: Started) -
     assert manage(host, "POST", f"/instances/{started}/terminate", b"").status in (202, 410)
 
 
+def test_half_a_character_in_a_comment_is_replaced(host: Started) -> None:
+    """UTF-7 can write it."""
+    utf_7 = b"Content-Type: application/json; charset=utf-7"
+
+    started = manage(host, "POST", "/orchestrators/waiting", b"/* +2AA- */ 1", utf_7)
+
+    assert started.status == 202
+
+
 def odd(text: str) -> str:
     return quote(text, safe="")
 

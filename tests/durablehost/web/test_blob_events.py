@@ -48,6 +48,19 @@ async def client(told: Told) -> AsyncIterator[TestClient[Any, Any]]:
     await invoker.close()
 
 
+async def test_half_a_character_in_the_name_of_a_blob_is_replaced(
+    client: TestClient[Any, Any], told: Told
+) -> None:
+    event = {"data": {"url": "https://account.blob.core.windows.net/scans/a\ud800.pdf"}}
+
+    answer = await client.post(
+        PATH + KEYS.blobs, json=[event], headers={"aeg-event-type": "Notification"}
+    )
+
+    assert answer.status == 202
+    assert told == [("Host.Functions.on_blob", [("scans", "a\ufffd.pdf")])]
+
+
 async def test_a_subscription_is_confirmed_with_its_code(
     client: TestClient[Any, Any], told: Told
 ) -> None:

@@ -1,8 +1,11 @@
 """The status of an instance says, beside the host's own answer, that there is more to say."""
 
+from pathlib import Path
+
 import azure.durable_functions as df
 
 from durablehost.testing import ManualHub
+from tests.durablehost.refused_rows import refuse
 
 app = df.DFApp()
 STATUS = "/runtime/webhooks/durabletask/instances/"
@@ -15,8 +18,8 @@ def lost(context):
 
 @app.orchestration_trigger(context_name="context")
 def unwritable(context):
-    """Wait for a child whose id no hub can store, as durablehost does not expect."""
-    yield context.call_sub_orchestrator("sound", None, "\ud800")
+    """Wait for a child that the hub of the test refuses, as durablehost does not expect."""
+    yield context.call_sub_orchestrator("sound", None, "child")
 
 
 @app.orchestration_trigger(context_name="context")
@@ -41,10 +44,11 @@ async def test_the_status_of_an_instance_without_problems_says_nothing_more() ->
     assert "X-Durablehost-Problems" not in answer.headers
 
 
-async def test_the_status_says_that_durablehost_itself_failed_until_the_instance_has_ended() -> (
-    None
-):
-    async with ManualHub(app) as hub:
+async def test_the_status_says_that_durablehost_itself_failed_until_the_instance_has_ended(
+    tmp_path: Path,
+) -> None:
+    async with ManualHub(app, data=tmp_path / "hub.db") as hub:
+        refuse(tmp_path / "hub.db", "instances", "NEW.id = 'child'")
         hub.allow_problems("durablehost-failed")
         instance_id = await hub.start("unwritable")
         status = STATUS + instance_id
