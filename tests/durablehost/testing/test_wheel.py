@@ -18,6 +18,7 @@ from tests.source import ROOT
 
 PROJECT: Final = Path(__file__).parent / "kit_project"
 OLDEST: Final = 11  # the minor version
+REMOVED: Final = "durablehost/removed.py"
 THIS: Final = f"3.{sys.version_info.minor}"
 
 UNREACHABLE: Final = "NewConnectionError|NameResolutionError|ProxyError|ConnectTimeoutError"
@@ -68,12 +69,15 @@ def pip(*arguments: str | Path, cwd: Path | None = None) -> None:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy: a build leaves files behind."""
+    """The wheel, built from a copy with what an earlier build left behind."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "durablehost", source / "durablehost", ignore=ignored)
+    leftover = source / "build" / "lib" / REMOVED
+    leftover.parent.mkdir(parents=True)
+    leftover.touch()
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", built, ".", cwd=source)
     [path] = built.glob("*.whl")
     return path
@@ -128,6 +132,7 @@ def test_the_wheel_has_the_package_its_types_and_nothing_else(wheel: Path) -> No
     required = [text for text in metadata.get_all("Requires-Dist", []) if "extra ==" not in text]
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "durablehost").rglob("*.*")}
     assert {name for name in files if "__pycache__" not in name} <= set(names)
+    assert REMOVED not in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"durablehost"}
     assert [re.split(r"[<>=]", text)[0] for text in required] == [
         "azure-functions",
