@@ -4,6 +4,9 @@ The loop shares a thread with the server. A round lasts a few milliseconds at mo
 flush, which writes all of it in one transaction. Only then do activities start and requests get
 their response. A round in which activities have ended, and nothing else happened, can share the
 flush of the next one. The app's code runs on other threads.
+
+If a flush fails for no known reason, the work is repeated piece by piece: the piece that cannot be
+written is set aside, and all other work goes on.
 """
 
 import asyncio

@@ -421,6 +421,26 @@ async def test_an_activity_whose_result_cannot_be_written_fails_and_no_other(
     assert outputs == ['"one"', '"no echo of bad"', '"two"']
 
 
+async def test_a_request_that_cannot_be_written_is_refused_and_the_next_one_taken(
+    tmp_path: Path,
+) -> None:
+    app, hub = df.DFApp(), tmp_path / "hub.db"
+
+    @app.orchestration_trigger(context_name="context")
+    def waits(context: df.DurableOrchestrationContext) -> Steps:
+        return (yield context.wait_for_external_event("Go"))
+
+    async with working(app, hub) as work:
+        await work.started("waits", "a")
+        refuse(hub, "messages", "NEW.event LIKE '%bad%'")
+        with pytest.raises(HubFull, match="durablehost itself failed to write"):
+            await work.told("a", "Go", "bad")
+        await work.told("a", "Go", "good")
+        instance = await work.ended("a")
+
+    assert instance.output == '"good"'
+
+
 def with_entity(hold: Hold, *, there: bool) -> df.DFApp:
     """An app that calls an entity, which the code has lost if it is not `there`."""
     app = df.DFApp()
