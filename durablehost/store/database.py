@@ -1,8 +1,9 @@
 """The SQLite file of a hub. Its errors are raised as HubFull or HubUnusable."""
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from durablehost.errors import HubFull, HubUnusable
@@ -69,21 +70,20 @@ class Database:
 
     def write(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Raises HubFull if the file cannot be written, and HubUnusable if it is damaged."""
-        try:
-            if not self._connection.in_transaction:
-                self._connection.execute("BEGIN IMMEDIATE")
-            return self._connection.execute(sql, values)
-        except sqlite3.DatabaseError as error:
-            raise self._not_written(error) from None
+        return self._write(self._connection.execute, sql, values)
 
     def write_all(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement for each of these rows. Raises as `write` does."""
-        if not rows:
-            return
+        if rows:
+            self._write(self._connection.executemany, sql, rows)
+
+    def _write(
+        self, run: Callable[[str, Any], sqlite3.Cursor], sql: str, values: Any
+    ) -> sqlite3.Cursor:
         try:
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(sql, rows)
+            return run(sql, values)
         except sqlite3.DatabaseError as error:
             raise self._not_written(error) from None
 
@@ -146,6 +146,13 @@ class Database:
             f"{self.name} cannot be used as a hub: {words}."
             " Move it away to begin with an empty hub, or name another file with --data."
         )
+
+    def parsed(self, text: str) -> Any:
+        """The value of JSON text in a row. Raises HubUnusable if it is damaged."""
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise self.damaged(error) from None
 
     def _unusable(self, error: sqlite3.Error) -> HubUnusable:
         if not _is_about_the_file_system(error):

@@ -55,8 +55,7 @@ class Records:
         if record is not None:
             self._records.move_to_end(instance_id)
             return record
-        self.write()
-        found = self._tables.instance(instance_id)
+        found = self._read(instance_id)
         if found is None:
             return None
         number, instance = found
@@ -67,6 +66,10 @@ class Records:
         self._grow(record, record.texts)
         self._bound()
         return record
+
+    def _read(self, instance_id: str) -> tuple[int, Instance] | None:
+        self.write()  # an instance that is not in the cache can have changed
+        return self._tables.instance(instance_id)
 
     def insert(self, instance: Instance) -> None:
         """Add an instance without a history."""
@@ -82,8 +85,7 @@ class Records:
         record = self._records.get(instance_id)
         if record is not None:
             return record.instance
-        self.write()
-        found = self._tables.instance(instance_id)
+        found = self._read(instance_id)
         return found[1] if found else None
 
     def begin_anew(self, record: Record) -> None:

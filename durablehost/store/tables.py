@@ -102,7 +102,7 @@ class Tables:
         rows = self._database.read(
             "SELECT events FROM history WHERE instance = ? ORDER BY part", (number,)
         )
-        return [self._parsed(text) for (text,) in rows]
+        return [self._database.parsed(text) for (text,) in rows]
 
     def add_histories(self, parts: Iterable[tuple[int, int, Sequence[str]]]) -> None:
         """Write parts of histories: the number of the instance, that of the part, its events."""
@@ -142,12 +142,6 @@ class Tables:
 
     def keep_value(self, key: str, value: str) -> None:
         self._database.write("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
-
-    def _parsed(self, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise self._database.damaged(error) from None
 
 
 def _instance(row: Row) -> Instance:

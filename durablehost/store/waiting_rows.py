@@ -41,13 +41,13 @@ class WaitingRows:
             "SELECT number, target, execution_id, due, event FROM messages ORDER BY number"
         ):
             when = read_stamp(due) if due else None
-            yield number, Message(target, self._parsed(text), execution_id, when)
+            yield number, Message(target, self._database.parsed(text), execution_id, when)
 
     def event_of_message(self, number: int) -> Event:
         if (unwritten := self._messages.get(number)) is not None:
             return unwritten.event
         rows = self._database.read("SELECT event FROM messages WHERE number = ?", (number,))
-        event: Event = self._parsed(rows[0][0])
+        event: Event = self._database.parsed(rows[0][0])
         return event
 
     def add_message(self, message: Message) -> int:
@@ -121,12 +121,6 @@ class WaitingRows:
             self._database.write(
                 f"DELETE FROM {table} WHERE number IN {_LISTED}", (json.dumps(numbers),)
             )
-
-    def _parsed(self, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise self._database.damaged(error) from None
 
 
 def _row_of(number: int, message: Message) -> tuple[Any, ...]:
