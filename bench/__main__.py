@@ -34,11 +34,12 @@ async def main() -> None:
     if not given.only:
         table += await _alone(floor, given.runs)
     print(_as_text(table))
-    paces = [pace for figure in table for pace in figure.paces]
-    print(
-        f"\nThis machine is {min(paces):.2f} to {max(paces):.2f} times as slow as the one that the"
-    )
-    print("goals are for. Each goal is scaled by the pace that was measured beside its figure.")
+    if paces := [pace for figure in table for pace in figure.paces]:
+        slower = f"{min(paces):.2f} to {max(paces):.2f}"
+        print(
+            f"\nThis machine is {slower} times as slow as the one that the goals are for. Goals for"
+        )
+        print("durablehost's own work are scaled by the pace that was measured beside each figure.")
     verdicts = {f"{figure.shape}, {figure.unit}": figure.is_met for figure in table}
     if not given.only:
         print("\nTen times the work takes (median):")

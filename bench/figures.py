@@ -43,8 +43,8 @@ class Figure:
 
     @property
     def goal_here(self) -> float | None:
-        """The goal for this machine: times grow with its pace, rates shrink, memory does not."""
-        if self.goal is None or self.unit == "MB" or not self.paces:
+        """The goal at the pace of this machine, if it was measured: times grow, rates shrink."""
+        if self.goal is None or not self.paces:
             return self.goal
         pace = min(self.paces)
         return self.goal / pace if self._is_rate else self.goal * pace
