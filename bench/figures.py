@@ -46,7 +46,7 @@ class Figure:
         """The goal at the pace of this machine, if it was measured: times grow, rates shrink."""
         if self.goal is None or not self.paces:
             return self.goal
-        pace = min(self.paces)
+        pace = statistics.median(self.paces)
         return self.goal / pace if self._is_rate else self.goal * pace
 
     @property
