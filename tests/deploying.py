@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from activities import clock
 from durablehost.app.functions import FunctionTable
-from durablehost.settings import Settings
+from durablehost.settings import settings_for_tests
 from durablehost.testing import ManualHub
 
 
@@ -29,7 +30,7 @@ class Place:
 
         Strategies are the host's own where none is given.
         """
-        settings = Settings(default_version=default_version, **strategies)
+        settings = replace(settings_for_tests(None), default_version=default_version, **strategies)
         hub = ManualHub(app or self._app, settings=settings, data=self._data, start=self.now)
         async with hub:
             with pytest.MonkeyPatch.context() as patch:
