@@ -355,6 +355,14 @@ def start_kept_azurite(children: Children) -> str:
     return connection
 
 
+def storage_setting(azurite: str) -> dict[str, str]:
+    """The setting by which the app finds this Azurite, if `local.settings.json` has another."""
+    values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
+    name, usual = "AzureWebJobsStorage", connection_string(AZURITE_PORTS)
+    is_set = name not in os.environ and values.get(name) == "UseDevelopmentStorage=true"
+    return {} if is_set and azurite == usual else {name: azurite}
+
+
 def set_up_settings(sandbox_port: int) -> dict[str, str]:
     """Create `local.settings.json` if it is missing. Returns the settings that this run changes."""
     if not SETTINGS.exists():
@@ -381,7 +389,7 @@ def set_up_outside(chosen: argparse.Namespace) -> tuple[dict[str, str], bool]:
 
 def start_outside(children: Children, port: int, azurite: bool) -> dict[str, str]:
     """Start Azurite and the sandbox. Returns the environment by which the app finds Azurite."""
-    env = {"AzureWebJobsStorage": start_kept_azurite(children)} if azurite else {}
+    env = storage_setting(start_kept_azurite(children)) if azurite else {}
     children.start("sandbox", [PYTHON, "-m", "sandbox", "--port", str(port)], {})
     children.wait_until_ready("sandbox", port)
     return env

@@ -192,6 +192,29 @@ def test_a_sandbox_on_another_port_is_where_the_app_looks_for_it(settings):
     assert all("7999" in address for address in moved.values())
 
 
+@pytest.mark.parametrize(
+    ("ports", "stored", "in_shell", "is_changed"),
+    [
+        (dev.AZURITE_PORTS, "UseDevelopmentStorage=true", None, False),
+        ((1, 2, 3), "UseDevelopmentStorage=true", None, True),
+        (dev.AZURITE_PORTS, "AccountName=of-a-person", None, True),
+        (dev.AZURITE_PORTS, "UseDevelopmentStorage=true", "AccountName=of-a-shell", True),
+    ],
+)
+def test_the_setting_of_the_storage_is_changed_only_if_it_is_not_this_azurite(
+    settings, monkeypatch, ports, stored, in_shell, is_changed
+):
+    monkeypatch.delenv("AzureWebJobsStorage", raising=False)
+    if in_shell:
+        monkeypatch.setenv("AzureWebJobsStorage", in_shell)
+    settings.write_text(json.dumps({"Values": {"AzureWebJobsStorage": stored}}), "utf-8")
+    azurite = dev.connection_string(ports)
+
+    changed = dev.storage_setting(azurite)
+
+    assert changed == ({"AzureWebJobsStorage": azurite} if is_changed else {})
+
+
 def test_settings_that_are_not_json_are_named(settings):
     settings.write_text("{", "utf-8")
 
