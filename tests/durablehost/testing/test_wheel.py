@@ -43,7 +43,7 @@ def anyio_backend():
 
 
 def pythons() -> dict[str, Path]:
-    """This Python, and the newest one that this machine has: an installation takes long."""
+    """One Python of each version that this machine has and durablehost supports."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     # pyenv puts a python3.12 on the path that runs only in a folder which is set to that version.
     places = [*versions.glob("*/bin"), *map(Path, os.environ.get("PATH", "").split(os.pathsep))]
@@ -53,8 +53,7 @@ def pythons() -> dict[str, Path]:
             minor = re.fullmatch(r"python3\.(\d+)", path.name)
             if minor and int(minor[1]) >= OLDEST:
                 found.setdefault(f"3.{minor[1]}", path)
-    newest = max(found, key=lambda version: int(version.partition(".")[2]))
-    return {version: found[version] for version in sorted({THIS, newest})}
+    return dict(sorted(found.items()))
 
 
 PYTHONS: Final = pythons()
