@@ -355,11 +355,19 @@ def start_kept_azurite(children: Children) -> str:
     return connection
 
 
+def local_values() -> dict[str, object]:
+    """The settings in `local.settings.json`."""
+    try:
+        values: dict[str, object] = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
+    except ValueError as error:
+        raise Failed(f"local.settings.json is not JSON: {error}") from None
+    return values
+
+
 def storage_setting(azurite: str) -> dict[str, str]:
     """The setting by which the app finds this Azurite, if `local.settings.json` has another."""
-    values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
     name, usual = "AzureWebJobsStorage", connection_string(AZURITE_PORTS)
-    is_set = name not in os.environ and values.get(name) == "UseDevelopmentStorage=true"
+    is_set = name not in os.environ and local_values().get(name) == "UseDevelopmentStorage=true"
     return {} if is_set and azurite == usual else {name: azurite}
 
 
@@ -368,10 +376,7 @@ def set_up_settings(sandbox_port: int) -> dict[str, str]:
     if not SETTINGS.exists():
         say("creating local.settings.json from local.settings.json.example")
         shutil.copyfile(f"{SETTINGS}.example", SETTINGS)
-    try:
-        values = json.loads(SETTINGS.read_text("utf-8-sig")).get("Values", {})
-    except ValueError as error:
-        raise Failed(f"local.settings.json is not JSON: {error}") from None
+    values = local_values()
     example = json.loads(Path(f"{SETTINGS}.example").read_text("utf-8"))["Values"]
     if missing := sorted(example.keys() - values.keys()):
         say(f"local.settings.json has no {', '.join(missing)}, unlike local.settings.json.example")
