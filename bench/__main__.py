@@ -93,11 +93,11 @@ async def _alone(floor: Floor, runs: int) -> list[Figure]:
         hand_over.add(MEMORY, await figures.hand_over(8))
     _progress("memory after 10,000 instances")
     memory = Figure("peak memory over 10,000 instances", "MB", 80, "551 idle")
-    for _ in range(min(2, runs)):  # it varies little
+    for _ in range(runs):
         memory.add(FILE, await figures.memory_after(10_000))
     _progress("memory with large histories")
     large = Figure("peak memory with 60 × 10 results of 1 MB", "MB", 300)
-    for _ in range(min(2, runs)):
+    for _ in range(runs):
         large.add(FILE, await figures.memory_with_large_histories())
     _progress("the linter")
     linter = Figure("lint this app's source", "ms", 2000)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, async_playwright
 
-from bench.figures import Figure, multiply
+from bench.figures import Figure, fill
 from bench.sides import durablehost, timed
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -37,9 +37,7 @@ async def measure(paint: Figure, filtering: Figure, scrolling: Figure, runs: int
     """Measure in a hub of 100,000 ended instances, and one with a history of 10,000 events."""
     with tempfile.TemporaryDirectory() as scratch:
         hub = Path(scratch, "hub.db")
-        async with durablehost(hub) as side:
-            await side.run("chain", {"n": 3})
-        multiply(hub, 100_000)
+        await fill(hub, 100_000)
         with sqlite3.connect(hub) as connection:
             connection.execute("UPDATE instances SET custom_status = 7654321 WHERE id = 'made-5'")
         connection.close()

@@ -1,13 +1,14 @@
 """Takes the figures, each over several runs."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -206,23 +207,18 @@ async def with_100_000_ended(
     figure_list: Figure, figure_new: Figure, figure_purge: Figure, runs: int
 ) -> None:
     """A hub of 100,000 ended instances: a page of a list, a new instance, and a purge of all."""
-    with tempfile.TemporaryDirectory() as scratch:
-        hub = Path(scratch, "hub.db")
-        async with durablehost(hub) as side:
-            await side.run("chain", {"n": 3})
-        multiply(hub, 100_000)
-        async with durablehost(hub) as side:
-            for _ in range(runs):
-                query = f"instanceIdPrefix=made-{random.randrange(1, 10)}&runtimeStatus=Completed"
-                found: list[object] = []
+    async with with_ended(100_000) as side:
+        for _ in range(runs):
+            query = f"instanceIdPrefix=made-{random.randrange(1, 10)}&runtimeStatus=Completed"
+            found: list[object] = []
 
-                async def page(query: str = query, found: list[object] = found) -> None:
-                    found += await side.list_instances(query)
+            async def page(query: str = query, found: list[object] = found) -> None:
+                found += await side.list_instances(query)
 
-                figure_list.add(FILE, 1000 * await timed(page))
-                assert len(found) == 100, len(found)
-                figure_new.add(FILE, await chain(side))
-            figure_purge.add(FILE, await _longest_wait_in_purge(side))
+            figure_list.add(FILE, 1000 * await timed(page))
+            assert len(found) == 100, len(found)
+            figure_new.add(FILE, await chain(side))
+        figure_purge.add(FILE, await _longest_wait_in_purge(side))
 
 
 async def _longest_wait_in_purge(side: Durablehost) -> float:
@@ -237,7 +233,24 @@ async def _longest_wait_in_purge(side: Durablehost) -> float:
     return max(taken)
 
 
-def multiply(hub: Path, instances: int) -> None:
+@contextlib.asynccontextmanager
+async def with_ended(instances: int) -> AsyncIterator[Durablehost]:
+    """Run durablehost on a hub with so many ended instances."""
+    with tempfile.TemporaryDirectory() as scratch:
+        hub = Path(scratch, "hub.db")
+        await fill(hub, instances)
+        async with durablehost(hub) as side:
+            yield side
+
+
+async def fill(hub: Path, instances: int) -> None:
+    """Make a hub with so many ended instances."""
+    async with durablehost(hub) as side:
+        await side.run("chain", {"n": 3})
+    _multiply(hub, instances)
+
+
+def _multiply(hub: Path, instances: int) -> None:
     """Copy the only instance of a hub many times."""
     with sqlite3.connect(hub) as connection:
         columns = (

@@ -2,14 +2,12 @@
 
 import asyncio
 import statistics
-import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench import figures
 from bench.floor import Floor
-from bench.sides import Durablehost, durablehost, timed
+from bench.sides import Durablehost, timed
 
 Measured = Callable[[int], Awaitable[float]]
 
@@ -100,16 +98,8 @@ async def _taken(measure: Measured, n: int, runs: int) -> tuple[float, float]:
 
 
 async def _in_hubs(runs: int) -> tuple[float, float]:
-    """The medians in two hubs with that many ended instances."""
-    medians = []
-    for ended in (10_000, 100_000):
-        with tempfile.TemporaryDirectory() as scratch:
-            hub = Path(scratch, "hub.db")
-            async with durablehost(hub) as side:
-                await side.run("chain", {"n": 3})
-            figures.multiply(hub, ended)
-            async with durablehost(hub) as side:
-                await figures.chain(side)
-                taken = [await figures.chain(side) / 1000 for _ in range(10 * runs)]
-        medians.append(statistics.median(taken))
-    return medians[0], medians[1]
+    """The medians in two hubs with that many ended instances, measured alternately."""
+    async with figures.with_ended(10_000) as small, figures.with_ended(100_000) as large:
+        pairs = [(await figures.chain(small), await figures.chain(large)) for _ in range(10 * runs)]
+    little, much = zip(*pairs, strict=True)
+    return statistics.median(little) / 1000, statistics.median(much) / 1000
